@@ -1,0 +1,88 @@
+"""Media types of presence documents: what is read and which one a watcher is sent (section 12.2, D-07, D-08, D-33)."""
+
+from collections.abc import Callable
+from functools import lru_cache
+
+from presence.engine.errors import NotAcceptable
+
+PIDF = "application/pidf+xml"
+CPIM_PIDF = "application/cpim-pidf+xml"
+"The same document under the name that legacy Sametime asks for (R-SUB-28, D-33)."
+
+SENT = (PIDF, CPIM_PIDF)
+"What a single user's watcher can be sent, in our order of preference (D-07)."
+
+MISPRINTS = {"application/pdf+xml": PIDF, "application/cpim-pdf+xml": CPIM_PIDF}
+"The guide's misprints (V-02, V-04), read as what they mean while legacy dialects are accepted."
+
+DIALECT = "media-type"
+"Name under which the use of a misprinted media type is counted."
+
+Count = Callable[[str], None]
+
+
+def choose(accept: str | None, *, dialects: bool = True, count: Count | None = None) -> str:
+    """The media type to send to a watcher with this Accept header; None: there was no such header (D-07).
+
+    Types that are not served are passed over (R-SUB-26, R-SUB-29); if nothing is left, NotAcceptable is raised.
+    Wildcards and `q=0` count as in RFC 3261 section 20.1: the most specific range that covers a type decides.
+    Several Accept headers are joined by commas before.
+    """
+    if accept is None:
+        return PIDF
+    chosen, misprinted = _choose(accept, dialects)
+    if misprinted and count is not None:
+        count(DIALECT)
+    if chosen is None:
+        raise NotAcceptable("no supported presence document type is accepted")
+    return chosen
+
+
+def is_pidf(content_type: str | None, *, dialects: bool = True, count: Count | None = None) -> bool:
+    """Whether a body of this Content-Type is a presence document (D-08, D-33); parameters are not looked at."""
+    if content_type is None:
+        return False
+    name = _bare(content_type)
+    if dialects and name in MISPRINTS:
+        if count is not None:
+            count(DIALECT)
+        return True
+    return name in SENT
+
+
+def _bare(value: str) -> str:
+    """Type and subtype in lower case, without parameters and white space."""
+    return "".join(value.partition(";")[0].split()).lower()
+
+
+@lru_cache(maxsize=1024)
+def _choose(accept: str, dialects: bool) -> tuple[str | None, bool]:
+    """(type to send or None, whether a misprint was in the list); few distinct Accept values occur."""
+    ranges: dict[str, bool] = {}
+    misprinted = False
+    for item in accept.split(","):
+        name = _bare(item)
+        if dialects and name in MISPRINTS:
+            misprinted = True
+            name = MISPRINTS[name]
+        if name:
+            ranges[name] = ranges.get(name, False) or not _refused(item)
+    for name in SENT:
+        for covering in (name, "application/*", "*/*"):
+            if covering in ranges:
+                if ranges[covering]:
+                    return name, misprinted
+                break
+    return None, misprinted
+
+
+def _refused(item: str) -> bool:
+    """Whether the range has q=0; a q-value that cannot be read counts as 1."""
+    for parameter in item.split(";")[1:]:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "q":
+            try:
+                return float(value) == 0
+            except ValueError:
+                return False
+    return False
