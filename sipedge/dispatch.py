@@ -1,0 +1,177 @@
+"""From a received request to its answer: trust, method, handler, and one table of error answers.
+
+Everything between the transaction layer and a handler is here: the caller is identified, extensions that we do
+not have are refused, and whatever a handler raises becomes a clean SIP answer.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+
+from presence.engine import errors
+from provisioning.policy import PersonaFacts
+from provisioning.uri import Aor, BadUri, SipUri
+from sipedge.listeners import Listener
+from sipedge.sip.errors import SipError
+from sipedge.sip.flow import Flow
+from sipedge.sip.message import Request, Response
+from sipedge.sip.stack import RequestReceived
+from sipedge.trust import Caller, Unauthenticated
+
+if TYPE_CHECKING:
+    from sipedge.worker import Edge
+
+log = structlog.get_logger(__name__)
+
+ALLOW = "REGISTER, PUBLISH, SUBSCRIBE, NOTIFY, OPTIONS"
+"Methods that are served."
+
+SUPPORTED: frozenset[str] = frozenset()
+"Option tags a client may put in Require; none yet."
+
+KNOWN_METHODS = frozenset(
+    "INVITE ACK BYE CANCEL OPTIONS REGISTER PUBLISH SUBSCRIBE NOTIFY MESSAGE INFO REFER UPDATE PRACK".split()
+)
+"Methods of SIP's RFCs: one of these is 405 where it is not served; any other is 501."
+
+
+@dataclass(slots=True)
+class Call:
+    """One request on its way through a handler."""
+
+    edge: "Edge"
+    request: Request
+    flow: Flow
+    listener: Listener
+    caller: Caller
+
+    @property
+    def flow_text(self) -> str:
+        """The flow in words, for columns that a person may read: `UDP 127.0.0.1:5060`."""
+        return f"{self.flow.transport} {self.flow.remote[0]}:{self.flow.remote[1]}"
+
+
+Handler = Callable[[Call], Awaitable[Response]]
+Headers = list[tuple[str, str]]
+
+ANSWERS: dict[type[errors.DomainError], tuple[int, Callable[..., Headers]]] = {
+    errors.BadEvent: (489, lambda error: [("Allow-Events", "presence")]),  # D-06
+    errors.BadExpires: (400, lambda error: []),
+    errors.DocumentTooLarge: (413, lambda error: []),
+    errors.EntityTagMismatch: (412, lambda error: []),
+    errors.IntervalTooBrief: (423, lambda error: [("Min-Expires", str(error.minimum))]),  # D-03
+    errors.MalformedDocument: (400, lambda error: []),
+    errors.NotAcceptable: (406, lambda error: []),
+    errors.NotAuthorised: (403, lambda error: []),
+    errors.TryAgainLater: (503, lambda error: [("Retry-After", str(error.retry_after))]),
+    errors.UnknownPresentity: (404, lambda error: []),
+    errors.UnsupportedMediaType: (415, lambda error: [("Accept", ", ".join(error.accepted))]),  # D-08
+}
+"Domain error -> status and headers of its answer."
+
+
+def answer(request: Request, error: errors.DomainError) -> Response:
+    """The answer that a domain error deserves."""
+    for kind in type(error).__mro__:
+        if kind in ANSWERS:
+            status, headers = ANSWERS[kind]
+            return request.respond(status, headers=headers(error))
+    return request.respond(500)
+
+
+class Dispatcher:
+    """Takes requests from the stack and gives each to the handler of its method."""
+
+    def __init__(self, edge: "Edge", handlers: dict[str, Handler]) -> None:
+        self._edge = edge
+        self._handlers = handlers
+        self._running: set[asyncio.Task[None]] = set()
+
+    def received(self, event: RequestReceived) -> None:
+        """Answer at once what needs no handler; run the handler otherwise."""
+        edge, request, flow = self._edge, event.request, event.flow
+        listener = edge.listener_of(flow)
+        try:
+            handler = self._handlers.get(request.method)
+            _check_extensions(request)
+            caller = edge.gatekeeper.identify(request, flow, listener, edge.policy, edge.now().timestamp())
+            if handler is None:
+                status = 405 if request.method in KNOWN_METHODS else 501
+                raise SipError(status, "Method Not Allowed" if status == 405 else "Not Implemented")
+        except Unauthenticated as challenge:
+            headers = [(challenge.header, value) for value in challenge.values]
+            edge.stack.respond_statelessly(request, request.respond(challenge.status, headers=headers), flow)
+            return
+        except errors.DomainError as error:
+            edge.respond(event.transaction, answer(request, error))
+            return
+        except (SipError, BadUri) as error:
+            edge.respond(event.transaction, _refusal(request, error))
+            return
+        task = edge.loop.create_task(self._run(handler, event, Call(edge, request, flow, listener, caller)))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _run(self, handler: Handler, event: RequestReceived, call: Call) -> None:
+        request = call.request
+        try:
+            response = await handler(call)
+        except errors.DomainError as error:
+            response = answer(request, error)
+        except (SipError, BadUri) as error:
+            response = _refusal(request, error)
+        except Exception:
+            log.exception("a request could not be handled", method=request.method, call_id=repr(request.call_id))
+            response = request.respond(500)
+        self._edge.respond(event.transaction, response)
+
+    async def drain(self, patience: float) -> None:
+        """Let the requests that are being handled end, for `patience` seconds at most."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=patience)
+
+
+def _check_extensions(request: Request) -> None:
+    """420 for required extensions that we do not have (RFC 3261 8.2.2.3 and 16.3)."""
+    for header in ("Require", "Proxy-Require"):
+        unknown = [tag for tag in request.get_all(header) if tag.lower() not in SUPPORTED]
+        if unknown:
+            raise UnsupportedExtension(unknown)
+
+
+class UnsupportedExtension(SipError):
+    """420 Bad Extension; `tags` go into Unsupported."""
+
+    def __init__(self, tags: list[str]) -> None:
+        super().__init__(420, "Bad Extension")
+        self.tags = tags
+
+
+def _refusal(request: Request, error: SipError | BadUri) -> Response:
+    if isinstance(error, UnsupportedExtension):
+        return request.respond(420, headers=[("Unsupported", ", ".join(error.tags))])
+    if isinstance(error, SipError):
+        headers = [("Allow", ALLOW)] if error.status == 405 else []
+        return request.respond(error.status, error.reason, headers=headers)
+    return request.respond(400, "Bad URI")
+
+
+def require_presence_event(request: Request) -> None:
+    """D-06: any other event package, or none, is 489; looked at before the body (V-17)."""
+    event = request.event
+    if event is None or event.package != "presence":
+        raise errors.BadEvent("only the presence event package is served")
+
+
+def presentity_of(call: Call) -> PersonaFacts:
+    """The user whom the Request-URI names (R-SUB-06, R-PUB-02, D-01); 404 when no alias matches (D-02)."""
+    uri = call.request.uri
+    if not isinstance(uri, SipUri):
+        raise SipError(416, "Unsupported URI Scheme")
+    persona = call.edge.policy.resolve(Aor.of(uri))
+    if persona is None or not persona.enabled:
+        raise errors.UnknownPresentity(str(uri))
+    return persona

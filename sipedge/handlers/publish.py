@@ -1,0 +1,41 @@
+"""PUBLISH: a client says what state its user is in (RFC 3903, R-PUB, D-06, D-11)."""
+
+from presence import publications
+from presence.engine.errors import EntityTagMismatch
+from presence.store import Outcome
+from sipedge.dispatch import Call, presentity_of, require_presence_event
+from sipedge.sip.message import Response
+
+
+async def handle(call: Call) -> Response:
+    """Store, change, refresh or remove one publication; the watchers hear of it after the commit."""
+    edge, request = call.edge, call.request
+    require_presence_event(request)
+    persona = presentity_of(call)
+    presentity = await edge.personas.get(persona.id)
+    result = publications.plan_publish(
+        persona=persona,
+        publisher=call.caller.aor,
+        publisher_persona=call.caller.persona,
+        entity_tag=request.get("SIP-If-Match"),
+        expires=request.expires,
+        content_type=request.get("Content-Type"),
+        body=request.body,
+        user_agent=request.user_agent or "",
+        door="sip",
+        held=presentity.publications,
+        policy=edge.policy,
+        now=edge.now(),
+        new_id=edge.new_id,
+    )
+
+    def applied(outcome: Outcome) -> None:
+        if outcome is Outcome.COMMITTED:
+            edge.personas.apply(persona.id, result)
+            edge.notifier.changed(persona.id)
+
+    if result.plan is not None and await edge.commit(result.plan, applied) is not Outcome.COMMITTED:
+        raise EntityTagMismatch(request.get("SIP-If-Match") or "")
+    return request.respond(
+        200, headers=[("SIP-ETag", result.entity_tag), ("Expires", str(result.granted))]
+    )

@@ -1,0 +1,55 @@
+"""REGISTER: a client says where it can be reached (RFC 3261 section 10, R-REG, D-50)."""
+
+from presence.engine.errors import NotAuthorised, TryAgainLater, UnknownPresentity
+from presence.store import Outcome
+from provisioning.uri import Aor
+from sipedge import registrar
+from sipedge.dispatch import Call
+from sipedge.sip.message import STAR, Response
+
+MAX_RACES = 5
+"Times that a REGISTER is planned anew when another one of the same user was committed first."
+
+
+async def handle(call: Call) -> Response:
+    """Bind, refresh, unbind or list the contacts of the user in To."""
+    edge, request = call.edge, call.request
+    persona = edge.policy.resolve(Aor.parse(str(request.to.uri)))
+    if persona is None:
+        raise UnknownPresentity(str(request.to.uri))
+    if call.caller.persona is None or call.caller.persona.id != persona.id:
+        raise NotAuthorised("the user may only register contacts of its own")
+    star = request.contacts is STAR
+    for _ in range(MAX_RACES):
+        now = edge.now()
+        result = registrar.plan_register(
+            persona_id=persona.id,
+            contacts=() if star else request.contacts,
+            star=star,
+            expires=request.expires,
+            call_id=request.call_id,
+            cseq=request.cseq.number,
+            user_agent=request.user_agent or "",
+            path=", ".join(request.get_all("Path")),
+            flow=call.flow_text,
+            edge=edge.name,
+            held=edge.registrar.of(persona.id, now),
+            bounds=edge.policy.expiry["register"],
+            now=now,
+            new_id=edge.new_id,
+        )
+        if result.plan is not None:
+
+            def applied(outcome: Outcome) -> None:
+                if outcome is Outcome.COMMITTED:
+                    edge.registrar.set(persona.id, result.bindings)
+
+            outcome = await edge.commit(result.plan, applied)
+            if outcome is Outcome.CONFLICT:
+                await edge.reload_bindings(persona.id)
+                continue
+        contacts = [registrar.contact_header(row, now) for row in result.bindings]
+        return request.respond(200, headers=[*contacts, ("Date", f"{now:%a, %d %b %Y %H:%M:%S GMT}")])
+    raise TryAgainLater(1)
+
+

@@ -1,0 +1,73 @@
+"""Listening addresses and their roles (DESIGN: listeners have roles; CUPS_SIP_LISTEN)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+PROXY = "proxy"
+ENGINE = "engine"
+ROLES = (PROXY, ENGINE)
+TRANSPORTS = ("udp", "tcp")
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One address that the edge opens."""
+
+    transport: str
+    "udp or tcp."
+    host: str
+    port: int
+    role: str
+    "proxy (authenticates clients) or engine (trusted peers only)."
+    authentication: bool = True
+    "Digest challenges at a proxy listener; off only behind something else that authenticates."
+    advertised: str = ""
+    "host or host:port that peers are told, where it differs from the address that is opened."
+
+    @property
+    def sent_by(self) -> str:
+        """What stands in Via and Contact: host:port, an IPv6 host in brackets."""
+        if self.advertised:
+            return self.advertised
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    @property
+    def contact(self) -> str:
+        """The Contact value of answers and NOTIFYs that go out through this listener."""
+        return f"<sip:{self.sent_by};transport={self.transport}>"
+
+
+class BadListener(ValueError):
+    """The text does not describe a listener; the message says what is wrong."""
+
+
+def parse(text: str) -> list[Listener]:
+    """Read `transport:host:port:role, ...`; an IPv6 host stands in brackets. Raises BadListener."""
+    return [_parse_one(part.strip()) for part in text.split(",") if part.strip()]
+
+
+def _parse_one(text: str) -> Listener:
+    transport, _, rest = text.partition(":")
+    address, _, role = rest.rpartition(":")
+    host, _, port = address.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    if transport not in TRANSPORTS:
+        raise BadListener(f"{text!r}: the transport is one of {', '.join(TRANSPORTS)}")
+    if role not in ROLES:
+        raise BadListener(f"{text!r}: the role is one of {', '.join(ROLES)}")
+    if not host or not port.isdecimal() or not 0 <= int(port) <= 65535:
+        raise BadListener(f"{text!r}: expected transport:host:port:role")
+    return Listener(transport, host, int(port), role)
+
+
+def with_options(listeners: Iterable[Listener], known: Iterable[Listener]) -> list[Listener]:
+    """Give each address the options of the provisioned row with the same transport, host and port."""
+    rows = {(row.transport, row.host, row.port): row for row in known}
+    return [
+        Listener(one.transport, one.host, one.port, one.role, row.authentication, row.advertised)
+        if (row := rows.get((one.transport, one.host, one.port)))
+        else one
+        for one in listeners
+    ]

@@ -1,0 +1,63 @@
+"""`manage.py run_sipedge`: run one edge process until it is told to stop."""
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from sipedge import listeners
+from sipedge.network import CannotListen
+from sipedge.worker import Edge
+
+SWITCH_INTERVAL = 0.0005
+"Seconds after which the writer thread may take over: the default of 5 ms would show in every answer."
+
+
+class Command(BaseCommand):
+    """Answers SIP on the listening addresses of CUPS_SIP_LISTEN, or else of the Listener rows."""
+
+    help = "Run the SIP edge: proxy, registrar and presence engine."
+    requires_system_checks: list[str] = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run until SIGINT or SIGTERM."""
+        text = settings.CUPS_SIP_LISTEN
+        try:
+            opened = listeners.parse(text) if text else None
+        except listeners.BadListener as error:
+            raise CommandError(f"CUPS_SIP_LISTEN: {error}") from None
+        sys.setswitchinterval(SWITCH_INTERVAL)
+        try:
+            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+                runner.run(self._run(os.environ.get("CUPS_EDGE_NAME", "edge-1"), opened))
+        except CannotListen as error:
+            raise CommandError(str(error)) from None
+
+    async def _run(self, name: str, opened: list[listeners.Listener] | None) -> None:
+        stopping = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stopping.set)
+        edge = Edge(name)
+        await edge.start(opened)
+        gc.freeze()  # what is loaded by now stays; collections need not look at it again
+        for listener in edge.network.listeners:
+            self.stdout.write(f"{listener.transport} {listener.sent_by} {listener.role}")
+        self.stdout.write("edge ready")
+        self.stdout.flush()
+        await stopping.wait()
+        await edge.stop()
+
+
+def _loop_factory() -> Any:
+    """The loop of uvloop where it is installed, else asyncio's own."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

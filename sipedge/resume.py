@@ -1,0 +1,76 @@
+"""After a restart: every live subscription goes on where its row says it was (DESIGN: the working set).
+
+Dialogs, CSeq blocks and the digest of the last document come from the rows. Those whose document differs are told
+the new one; after a crash also those who watch somebody that changed since the rows were last known to agree. What
+ran out while nobody was there gets its last NOTIFY now.
+"""
+
+import asyncio
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+import structlog
+from django.db.models import Q
+
+from presence import store
+from presence.models import Publication
+from presence.rows import SubscriptionRow
+from sipedge.dialogs import LiveSubscription
+from sipedge.models import Binding, EdgeLease
+from sipedge.rows import BindingRow
+from sipedge.sip.dialog import Dialog
+
+if TYPE_CHECKING:
+    from sipedge.worker import Edge
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE = 500
+"Presentities loaded in one step; requests are answered in between."
+
+
+async def resume(edge: "Edge") -> None:
+    """Take up the subscriptions and bindings of the rows; NOTIFYs that are due go out by the usual road."""
+    found = await edge.read(_load, edge.name, edge.now())
+    edge.registrar.replace(found.bindings)
+    for row in found.subscriptions:
+        try:
+            dialog = Dialog.loads(row.dialog)
+        except ValueError:
+            log.error("a subscription's dialog cannot be read", subscription=row.id)
+            continue
+        dialog.local_cseq = row.cseq
+        live = LiveSubscription(row, dialog, edge.network.flow_again(dialog))
+        if row.persona_id in found.unsettled:
+            live.digest = ""
+        edge.subscriptions.add(live)
+    watched = edge.subscriptions.watched()
+    for start in range(0, len(watched), AT_ONCE):
+        personas = watched[start : start + AT_ONCE]
+        await asyncio.gather(*map(edge.personas.get, personas))
+        for persona_id in personas:
+            edge.notifier.changed(persona_id)
+    if found.subscriptions or found.bindings:
+        log.info(
+            "resumed",
+            subscriptions=len(found.subscriptions),
+            bindings=len(found.bindings),
+            presentities_in_doubt=len(found.unsettled),
+        )
+
+
+class _Found(NamedTuple):
+    bindings: list[BindingRow]
+    subscriptions: list[SubscriptionRow]
+    unsettled: frozenset[int]
+    "Presentities that changed after rows and watchers were last known to agree."
+
+
+def _load(name: str, now: datetime) -> _Found:
+    bindings = Binding.objects.filter(expires_at__gt=now).values_list(*BindingRow._fields)
+    lease = EdgeLease.objects.filter(edge=name).first()
+    unsettled: frozenset[int] = frozenset()
+    if lease is not None and not lease.clean:
+        changed = Q(updated_at__gte=lease.settled_at) | Q(expires_at__gte=lease.settled_at, expires_at__lte=now)
+        unsettled = frozenset(Publication.objects.filter(changed).values_list("persona_id", flat=True).distinct())
+    return _Found([BindingRow(*row) for row in bindings], store.load_subscriptions(name), unsettled)

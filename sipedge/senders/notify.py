@@ -1,0 +1,277 @@
+"""NOTIFY going out: who is due, the newest state, one at a time for each dialog (RFC 6665, R-NTF, D-13, D-40).
+
+*Due* names presentities and watchers, never bytes: bursts collapse, and while a NOTIFY is unanswered later
+changes wait, so the watcher always ends with the newest state. A document is built once per change and view;
+its bytes are shared. A NOTIFY costs no database write.
+"""
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING
+
+import structlog
+
+from presence.engine import media
+from presence.engine.errors import TryAgainLater
+from presence.store import Outcome, Plan, Put
+from sipedge.committer import RETRY_AFTER
+from sipedge.dialogs import CSEQ_BLOCK, LiveSubscription
+from sipedge.sip.flow import Flow
+from sipedge.sip.message import Response
+from sipedge.sip.stack import ClientTransaction
+
+if TYPE_CHECKING:
+    from sipedge.worker import Edge
+
+log = structlog.get_logger(__name__)
+
+LARGEST_DATAGRAM = 1300
+"Bytes of a request beyond which TCP is used where the peer has it (RFC 3261 18.1.1)."
+
+HEAD_SIZE = 400
+"Bytes allowed for what stands before CSeq in a NOTIFY: request line, Via, Route, From, To, Call-ID, Contact."
+
+PACE = 256
+"NOTIFYs in one turn of the loop; a wide fan-out gives way to incoming requests in between."
+
+STRIKES = 3
+"NOTIFYs in a row without any answer after which a watcher counts as gone."
+
+ENDING = frozenset({404, 405, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 604})
+"Answers that end the subscription (RFC 6665 4.2.2)."
+
+
+class Notifier:
+    """Sends what is due to the live subscriptions of this edge."""
+
+    def __init__(self, edge: "Edge") -> None:
+        self._edge = edge
+        self._changed: dict[int, None] = {}
+        "Presentities with a change that their watchers have not been looked at for, oldest first."
+        self._due: deque[LiveSubscription] = deque()
+        self._scheduled = False
+        self.sent = 0
+
+    def changed(self, persona_id: int) -> None:
+        """The state of a presentity may have changed: its watchers are due."""
+        self._changed[persona_id] = None
+        self._schedule()
+
+    def first(self, live: LiveSubscription) -> None:
+        """A SUBSCRIBE was accepted: a NOTIFY is due whatever the watcher has seen (D-12)."""
+        live.forced = True
+        self._due.append(live)
+        self._schedule()
+
+    def end(self, live: LiveSubscription, reason: str) -> None:
+        """End a subscription (D-13): first its row, then the watcher is told."""
+        live.reason = reason
+        self._end_row(live, told=True)
+
+    def answered(self, transaction: ClientTransaction, response: Response) -> None:
+        """A watcher answered its NOTIFY."""
+        live = transaction.context
+        if not isinstance(live, LiveSubscription) or live.outstanding is not transaction:
+            return
+        if response.status < 200:
+            return
+        live.outstanding = None
+        live.strikes = 0
+        if response.status in ENDING and not live.ended:
+            log.info("watcher ended its subscription", status=response.status, watcher=live.row.watcher)
+            self._drop(live)
+        elif live.ended:
+            self._edge.subscriptions.remove(live)
+        else:
+            self._due.append(live)
+            self._schedule()
+
+    def failed(self, transaction: ClientTransaction) -> None:
+        """Nobody answered (Timer F) or the flow broke: a strike."""
+        live = transaction.context
+        if not isinstance(live, LiveSubscription) or live.outstanding is not transaction:
+            return
+        live.outstanding = None
+        live.strikes += 1
+        self._edge.subscriptions.told(live, "", self._edge.now())  # what it knows now is not known
+        if live.ended or live.strikes >= STRIKES:
+            self._drop(live)
+            return
+        live.flow = self._edge.network.flow_again(live.dialog)
+        live.head = None
+        live.tcp_flow = None
+        self._due.append(live)
+        self._schedule()
+
+    def _schedule(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            self._edge.loop.call_soon(self._drain)
+
+    def _drain(self) -> None:
+        self._scheduled = False
+        budget = PACE
+        due = self._due
+        while due and budget > 0:
+            live = due.popleft()
+            if live.outstanding is None and self._notify(live):
+                budget -= 1
+        while self._changed and budget > 0:
+            persona_id = next(iter(self._changed))
+            del self._changed[persona_id]
+            for live in self._edge.subscriptions.watching(persona_id):
+                if live.outstanding is None and self._notify(live):
+                    budget -= 1
+        if due or self._changed:
+            self._schedule()
+        self._edge.flush()
+
+    def _notify(self, live: LiveSubscription) -> bool:
+        """Send the newest document unless the watcher has it; True when something went out."""
+        edge = self._edge
+        rendered = edge.document(live)
+        if rendered is None and not live.ended:
+            edge.background(self._load_first(live))
+            return False
+        digest = rendered.digest if rendered is not None else ""
+        if digest == live.digest and not live.forced:
+            return False
+        if live.cseq >= live.row.cseq and not live.ended:
+            self._reserve(live)
+            return False
+        if live.flow is None:
+            edge.background(self._connect_again(live))
+            return False
+        now = edge.now()
+        if live.ended:
+            state = f"terminated;reason={live.reason}"
+        else:
+            state = f"{live.row.state};expires={live.remaining(now)}"
+        head = f"CSeq: {live.cseq + 1} NOTIFY\r\nSubscription-State: {state}\r\n"
+        if rendered is not None:
+            media_type = media.choose(live.row.accept or None)
+            head += f"Content-Type: {media_type}\r\nContent-Length: {len(rendered.body)}\r\n\r\n"
+            tail = head.encode() + rendered.body
+        else:
+            tail = head.encode() + b"Content-Length: 0\r\n\r\n"
+        flow = live.flow
+        if not flow.reliable and len(tail) + HEAD_SIZE > LARGEST_DATAGRAM:
+            if live.tcp_flow is None and edge.network.may_take_tcp(flow):
+                edge.background(self._probe_tcp(live, flow))
+                return False
+            flow = live.tcp_flow or flow
+        live.cseq += 1
+        live.forced = False
+        edge.subscriptions.told(live, digest, now)
+        self._send(live, flow, tail)
+        return True
+
+    def _send(self, live: LiveSubscription, flow: Flow, tail: bytes) -> None:
+        edge = self._edge
+        listener = edge.network.listener_of(flow)
+        branch = edge.stack.branch()
+        if live.head is None:
+            live.head = live.dialog.constant_head("NOTIFY", listener.contact, live.row.event_id)
+        request_line, rest = live.head
+        via = f"Via: SIP/2.0/{flow.transport} {listener.sent_by};branch={branch};rport\r\n".encode()
+        live.outstanding = edge.stack.begin(
+            request_line + via + rest + tail,
+            method="NOTIFY",
+            branch=branch,
+            flow=flow,
+            now=edge.loop.time(),
+            context=live,
+        )
+        self.sent += 1
+
+    def _reserve(self, live: LiveSubscription) -> None:
+        """The block of CSeq numbers is used up: commit the next one, then go on."""
+        if live.reserving:
+            return
+        live.reserving = True
+        row = live.record()._replace(version=live.row.version + 1, cseq=live.cseq + CSEQ_BLOCK)
+
+        def applied(outcome: Outcome) -> None:
+            live.reserving = False
+            if outcome is Outcome.COMMITTED:
+                live.row = row
+                self._edge.subscriptions.written(live)
+                self._due.append(live)
+                self._schedule()
+            elif live.row.version < row.version:  # nobody here has written it meanwhile: the row is gone
+                self._edge.subscriptions.remove(live)
+            else:
+                self.first(live)
+
+        def refused(future: "asyncio.Future[Outcome]") -> None:
+            if not future.cancelled() and future.exception() is not None:
+                live.reserving = False
+                self._edge.loop.call_later(RETRY_AFTER, self.first, live)
+
+        future = self._edge.commit(Plan(row.persona_id, (Put("subscription", row, live.row.version),)), applied)
+        future.add_done_callback(refused)
+
+    async def _load_first(self, live: LiveSubscription) -> None:
+        """The presentity is not in memory: load it, then look at this watcher again."""
+        try:
+            await self._edge.personas.get(live.row.persona_id)
+        except TryAgainLater:
+            await asyncio.sleep(RETRY_AFTER)
+        self._due.append(live)
+        self._schedule()
+
+    async def _probe_tcp(self, live: LiveSubscription, flow: Flow) -> None:
+        """Look whether the watcher takes TCP; either way its NOTIFY then goes out."""
+        live.tcp_flow = await self._edge.network.connect_beside(flow)
+        self._due.append(live)
+        self._schedule()
+
+    async def _connect_again(self, live: LiveSubscription) -> None:
+        """After a restart or a broken connection: reach a stream watcher at its Contact."""
+        live.flow = await self._edge.network.reconnect(live.dialog)
+        if live.flow is not None:
+            self._due.append(live)
+            self._schedule()
+        else:
+            self._drop(live)
+
+    def _drop(self, live: LiveSubscription) -> None:
+        """End a subscription whose watcher cannot be told."""
+        if not live.ended:
+            live.reason = "giveup"
+            self._end_row(live, told=False)
+        self._edge.subscriptions.remove(live)
+
+    def _end_row(self, live: LiveSubscription, *, told: bool) -> None:
+        """Write the end of a subscription, with the CSeq of its last NOTIFY; the row stays for the sweep."""
+        now = self._edge.now()
+        row = live.record()._replace(
+            version=live.row.version + 1,
+            state="terminated",
+            reason=live.reason,
+            cseq=max(live.row.cseq, live.cseq + 1),
+            updated_at=now,
+            expires_at=now,
+        )
+
+        def applied(outcome: Outcome) -> None:
+            if outcome is Outcome.COMMITTED:
+                live.row = row
+            elif live.row.version >= row.version:  # it was written here meanwhile
+                if live.reason == "timeout" and live.row.expires_at > self._edge.now():
+                    live.reason = ""  # by a refresh that came in time
+                else:
+                    self._end_row(live, told=told)
+                return
+            if told:  # after a conflict too: the user and all its rows are gone
+                self.first(live)
+
+        def refused(future: "asyncio.Future[Outcome]") -> None:
+            if not future.cancelled() and future.exception() is not None:
+                self._edge.loop.call_later(RETRY_AFTER, self._end_row_again, live, told)
+
+        plan = Plan(row.persona_id, (Put("subscription", row, live.row.version),))
+        self._edge.commit(plan, applied).add_done_callback(refused)
+
+    def _end_row_again(self, live: LiveSubscription, told: bool) -> None:
+        self._end_row(live, told=told)

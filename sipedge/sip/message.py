@@ -1,0 +1,469 @@
+"""SIP messages: bytes to a lazy message and back (RFC 3261 sections 7 and 25).
+
+`parse` splits once and checks what every later step relies on; a header is interpreted when somebody asks, and the
+result is kept. Text that is not UTF-8 survives unharmed (surrogateescape), so what is copied is copied exactly.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from hashlib import blake2s
+from typing import Any, Final
+
+from provisioning.uri import BadUri, Uri, parse_uri
+from sipedge.sip.errors import MalformedMessage, SipError
+from sipedge.sip.grammar import TOKEN, parse_number, split_list
+from sipedge.sip.headers import CSeq, Event, NameAddr, Via, parse_seconds
+
+Header = tuple[str, str]
+
+MAX_MESSAGE = 65_535
+"Octets of one message: what a datagram can carry; larger bodies have no use in presence."
+
+MAX_HEADERS = 256
+"Header lines of one message; a long list of Via, Route and Contact stays far below."
+
+MAX_HEADER_LINE = 8192
+"Characters of one header line, unfolded; certificates and long Contact lists fit."
+
+STAR: Final = "*"
+"The Contact of a REGISTER that removes everything (RFC 3261 10.2.2)."
+
+_COMPACT = {
+    "a": "Accept-Contact", "b": "Referred-By", "c": "Content-Type", "d": "Request-Disposition",
+    "e": "Content-Encoding", "f": "From", "i": "Call-ID", "j": "Reject-Contact", "k": "Supported",
+    "l": "Content-Length", "m": "Contact", "n": "Identity-Info", "o": "Event", "r": "Refer-To",
+    "s": "Subject", "t": "To", "u": "Allow-Events", "v": "Via", "x": "Session-Expires", "y": "Identity",
+}  # fmt: skip
+
+_KNOWN = (
+    "Accept Accept-Encoding Accept-Language Alert-Info Allow Allow-Events Authentication-Info Authorization "
+    "Call-ID Call-Info Contact Content-Disposition Content-Encoding Content-Language Content-Length Content-Type "
+    "CSeq Date Error-Info Event Expires From In-Reply-To Max-Forwards Min-Expires MIME-Version Organization "
+    "P-Asserted-Identity P-Preferred-Identity Path Priority Proxy-Authenticate Proxy-Authorization Proxy-Require "
+    "Record-Route Remote-Party-ID Reply-To Require Retry-After Route Server SIP-ETag SIP-If-Match Subject "
+    "Subscription-State Supported Timestamp To Unsupported User-Agent Via Warning WWW-Authenticate"
+).split()
+
+_LOWER = {name.lower(): name for name in _KNOWN} | _COMPACT
+_NAMES: dict[str, str] = {name: name for name in _KNOWN} | _COMPACT
+"Spellings seen in real messages -> canonical name; others take the slower way of `_canonical`."
+
+_LISTS = frozenset(
+    "Accept Accept-Encoding Allow Allow-Events Contact P-Asserted-Identity Path Proxy-Require Record-Route "
+    "Remote-Party-ID Require Route Supported Unsupported Via".split()
+)
+"Headers whose values may stand in one line, separated by commas (RFC 3261 7.3.1)."
+
+_SINGLE = frozenset(
+    "Call-ID Content-Length Content-Type CSeq Event Expires From Max-Forwards SIP-ETag SIP-If-Match "
+    "Subscription-State To User-Agent".split()
+)
+"Headers that may occur only once; a second one is refused, since others could read the other one."
+
+_MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")
+
+_DIALOG_METHODS = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
+"Methods whose 2xx makes a dialog and therefore repeats Record-Route (RFC 3261 12.1.1)."
+
+_FOLD = re.compile(r"[ \t]*\r\n[ \t]+")
+
+REASONS = {
+    100: "Trying", 180: "Ringing", 200: "OK", 202: "Accepted", 204: "No Notification",
+    400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
+    406: "Not Acceptable", 407: "Proxy Authentication Required", 408: "Request Timeout", 410: "Gone",
+    412: "Conditional Request Failed", 413: "Request Entity Too Large", 414: "Request-URI Too Long",
+    415: "Unsupported Media Type", 416: "Unsupported URI Scheme", 420: "Bad Extension", 421: "Extension Required",
+    423: "Interval Too Brief", 480: "Temporarily Unavailable", 481: "Call/Transaction Does Not Exist",
+    482: "Loop Detected", 483: "Too Many Hops", 484: "Address Incomplete", 486: "Busy Here",
+    487: "Request Terminated", 488: "Not Acceptable Here", 489: "Bad Event", 491: "Request Pending",
+    500: "Server Internal Error", 501: "Not Implemented", 502: "Bad Gateway", 503: "Service Unavailable",
+    504: "Server Time-out", 505: "Version Not Supported", 513: "Message Too Large", 603: "Decline",
+}  # fmt: skip
+"Usual reason phrases (RFC 3261 section 21, RFC 3903, RFC 6665)."
+
+
+class Message:
+    """Headers in order and a body; interpreted headers are kept once they were asked for."""
+
+    __slots__ = ("_cache", "_first", "body", "headers")
+
+    def __init__(self, headers: list[Header], body: bytes = b"") -> None:
+        self.headers = headers
+        "Canonical name and value as written, in order."
+        self.body = body
+        first: dict[str, str] = {}
+        for name, value in headers:
+            if name not in first:
+                first[name] = value
+        self._first = first
+        self._cache: dict[str, Any] = {}
+
+    def get(self, name: str) -> str | None:
+        """The first value of a header, as one line; `name` in its canonical spelling."""
+        return self._first.get(name)
+
+    def get_all(self, name: str) -> list[str]:
+        """All values of a header, those that stand in one line taken apart where the header is a list."""
+        if name not in self._first:
+            return []
+        lines = [value for key, value in self.headers if key == name]
+        if name not in _LISTS:
+            return lines
+        if len(lines) == 1:
+            return split_list(lines[0])
+        return [value for line in lines for value in split_list(line)]
+
+    def _required(self, name: str) -> str:
+        value = self._first.get(name)
+        if value is None:
+            raise SipError(400, f"Missing {name}")
+        return value
+
+    def _address(self, name: str) -> NameAddr:
+        cached = self._cache.get(name)
+        if cached is None:
+            cached = self._cache[name] = NameAddr.parse(self._required(name))
+        return cached  # type: ignore[no-any-return]
+
+    @property
+    def via(self) -> Via:
+        """The topmost Via; raises SipError(400)."""
+        cached = self._cache.get("Via")
+        if cached is None:
+            first = split_list(self._required("Via"))
+            if not first:
+                raise SipError(400, "Bad Via")
+            cached = self._cache["Via"] = Via.parse(first[0])
+        return cached  # type: ignore[no-any-return]
+
+    @property
+    def vias(self) -> list[Via]:
+        """All Via values, topmost first; raises SipError(400)."""
+        return [Via.parse(value) for value in self.get_all("Via")]
+
+    @property
+    def from_(self) -> NameAddr:
+        """From; raises SipError(400)."""
+        return self._address("From")
+
+    @property
+    def to(self) -> NameAddr:
+        """To; raises SipError(400)."""
+        return self._address("To")
+
+    @property
+    def call_id(self) -> str:
+        """Call-ID; raises SipError(400) when missing."""
+        return self._required("Call-ID")
+
+    @property
+    def cseq(self) -> CSeq:
+        """CSeq; raises SipError(400)."""
+        cached = self._cache.get("CSeq")
+        if cached is None:
+            cached = self._cache["CSeq"] = CSeq.parse(self._required("CSeq"))
+        return cached  # type: ignore[no-any-return]
+
+    @property
+    def contacts(self) -> "tuple[NameAddr, ...] | str":
+        """All Contact values, or STAR; raises SipError(400)."""
+        values = self.get_all("Contact")
+        if STAR in values:
+            if len(values) != 1:
+                raise SipError(400, "Contact * Beside Others")
+            return STAR
+        return tuple(map(NameAddr.parse, values))
+
+    @property
+    def expires(self) -> int | None:
+        """Expires in seconds, None when absent; raises SipError(400)."""
+        value = self._first.get("Expires")
+        return None if value is None else parse_seconds(value)
+
+    @property
+    def content_type(self) -> str | None:
+        """Content-Type as written."""
+        return self._first.get("Content-Type")
+
+    @property
+    def event(self) -> Event | None:
+        """Event; raises SipError(400)."""
+        value = self._first.get("Event")
+        return None if value is None else Event.parse(value)
+
+    @property
+    def routes(self) -> list[NameAddr]:
+        """Route values; raises SipError(400)."""
+        return list(map(NameAddr.parse, self.get_all("Route")))
+
+    @property
+    def record_routes(self) -> list[NameAddr]:
+        """Record-Route values; raises SipError(400)."""
+        return list(map(NameAddr.parse, self.get_all("Record-Route")))
+
+    @property
+    def max_forwards(self) -> int:
+        """Hops left; 70 when the header is missing (V-21); raises SipError(400)."""
+        value = self._first.get("Max-Forwards")
+        if value is None:
+            return 70
+        try:
+            return parse_number(value)
+        except ValueError:
+            raise SipError(400, "Bad Max-Forwards") from None
+
+    @property
+    def user_agent(self) -> str | None:
+        """User-Agent as written."""
+        return self._first.get("User-Agent")
+
+    def replace_top_via(self, via: Via) -> None:
+        """Write another topmost Via, as a server does with received and rport (RFC 3261 18.2.1, RFC 3581)."""
+        for index, (name, value) in enumerate(self.headers):
+            if name == "Via":
+                line = ", ".join([str(via), *split_list(value)[1:]])
+                self.headers[index] = ("Via", line)
+                self._first["Via"] = line
+                self._cache["Via"] = via
+                return
+
+    def _encode(self, start_line: str) -> bytes:
+        lines = [start_line]
+        lines += [f"{name}: {value}" for name, value in self.headers if name != "Content-Length"]
+        lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
+        return "\r\n".join(lines).encode("utf-8", "surrogateescape") + self.body
+
+
+class Request(Message):
+    """A request (RFC 3261 7.1)."""
+
+    __slots__ = ("method", "target")
+
+    def __init__(self, method: str, target: str, headers: list[Header], body: bytes = b"") -> None:
+        super().__init__(headers, body)
+        self.method = method
+        self.target = target
+        "The Request-URI as written."
+
+    @classmethod
+    def build(cls, method: str, target: str, headers: Iterable[Header], body: bytes = b"") -> "Request":
+        """A request of our own; Content-Length is added when it is encoded."""
+        return cls(method, target, list(headers), body)
+
+    @property
+    def uri(self) -> Uri:
+        """The Request-URI; raises SipError(400)."""
+        try:
+            return parse_uri(self.target)
+        except BadUri:
+            raise SipError(400, "Bad Request-URI") from None
+
+    def respond(
+        self,
+        status: int,
+        reason: str | None = None,
+        *,
+        headers: Sequence[Header] = (),
+        body: bytes = b"",
+        to_tag: str | None = None,
+    ) -> "Response":
+        """A response to this request (RFC 3261 8.2.6).
+
+        Without `to_tag` a tag is derived from the request, so that a stateless answer to a retransmission carries
+        the same one.
+        """
+        copied: list[Header] = []
+        dialog = 100 < status < 300 and self.method in _DIALOG_METHODS
+        for name, value in self.headers:
+            if (
+                name in ("Via", "From", "Call-ID", "CSeq")
+                or (name == "Record-Route" and dialog)
+                or (name == "Timestamp" and status == 100)
+            ):
+                copied.append((name, value))
+            elif name == "To":
+                copied.append((name, value if status == 100 else self._tagged(value, to_tag)))
+        copied.extend(headers)
+        return Response(status, reason or REASONS.get(status, "Unknown"), copied, body)
+
+    def _tagged(self, value: str, tag: str | None) -> str:
+        if ";tag=" in value or ";" in value and _has_tag(value):
+            return value
+        if tag is None:
+            first = self._first
+            seed = f"{first.get('Call-ID')}|{first.get('From')}|{first.get('CSeq')}|{first.get('Via')}"
+            tag = blake2s(seed.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
+        return f"{value};tag={tag}"
+
+    def encode(self) -> bytes:
+        """The bytes on the wire."""
+        return self._encode(f"{self.method} {self.target} SIP/2.0")
+
+    def __repr__(self) -> str:
+        return f"<{self.method} {self.target!r}>"
+
+
+class Response(Message):
+    """A response (RFC 3261 7.2)."""
+
+    __slots__ = ("reason", "status")
+
+    def __init__(self, status: int, reason: str, headers: list[Header], body: bytes = b"") -> None:
+        super().__init__(headers, body)
+        self.status = status
+        self.reason = reason
+
+    def encode(self) -> bytes:
+        """The bytes on the wire."""
+        return self._encode(f"SIP/2.0 {self.status} {self.reason}")
+
+    def __repr__(self) -> str:
+        return f"<{self.status} {self.reason!r}>"
+
+
+def _has_tag(value: str) -> bool:
+    try:
+        return NameAddr.parse(value).tag is not None
+    except SipError:
+        return False
+
+
+def _canonical(name: str) -> str:
+    """The usual spelling of a header's name; raises ValueError for what is no name."""
+    lower = name.rstrip(" \t").lower()
+    known = _LOWER.get(lower)
+    if known is None:
+        if not TOKEN.fullmatch(lower):
+            raise ValueError("not a header name")
+        known = "-".join(part.capitalize() for part in lower.split("-"))
+    return known
+
+
+def parse(data: bytes) -> Request | Response:
+    """Read one whole message; raises MalformedMessage (400, 413, 505), answerable where its `request` is set.
+
+    A Content-Length below the bytes that are there cuts the body, one above is refused; without one the body is
+    all that follows (D-49).
+    """
+    if len(data) > MAX_MESSAGE:
+        raise MalformedMessage(513, "Message Too Large")
+    head, blank, body = data.lstrip(b"\r\n").partition(b"\r\n\r\n")
+    text = head.decode("utf-8", "surrogateescape")
+    if not blank:
+        text = text.removesuffix("\r\n")
+    if "\r\n " in text or "\r\n\t" in text:
+        text = _FOLD.sub(" ", text)
+    lines = text.split("\r\n")
+    start = lines[0]
+    headers: list[Header] = []
+    problem = _parse_lines(lines, headers)
+    if start.startswith("SIP/"):
+        return _response(start, headers, body, problem)
+    return _request(start, headers, body, problem)
+
+
+def _parse_lines(lines: list[str], headers: list[Header]) -> str:
+    """Fill `headers`; the first thing that is wrong with them, or ""."""
+    problem = ""
+    if len(lines) > MAX_HEADERS + 1:
+        problem = "Too Many Headers"
+        del lines[MAX_HEADERS + 1 :]
+    names = _NAMES
+    for line in lines[1:]:
+        name, colon, value = line.partition(":")
+        known = names.get(name)
+        if known is None:
+            try:
+                known = _canonical(name)
+            except ValueError:
+                problem = problem or "Bad Header Line"
+                continue
+        if not colon or len(line) > MAX_HEADER_LINE or "\n" in value or "\r" in value or "\0" in value:
+            problem = problem or "Bad Header Line"
+            continue
+        headers.append((known, value.strip()))
+    return problem
+
+
+def _request(start: str, headers: list[Header], body: bytes, problem: str) -> Request:
+    parts = start.split(" ")
+    if len(parts) != 3:
+        method, _, rest = start.partition(" ")
+        target, _, version = rest.rpartition(" ")
+        if not version.startswith("SIP/") or not TOKEN.fullmatch(method) or "\r" in start or "\n" in start:
+            raise MalformedMessage(400, "Bad Request Line")
+        problem = "Bad Request Line"
+    else:
+        method, target, version = parts
+    request = Request(method, target, headers, body)
+    answerable = request if _answerable(request) else None
+    if not TOKEN.fullmatch(method) or "\r" in start or "\n" in start or "\0" in start:
+        raise MalformedMessage(400, "Bad Request Line")
+    if version.upper() != "SIP/2.0":
+        if version.upper().startswith("SIP/"):
+            raise MalformedMessage(505, "Version Not Supported", answerable)
+        raise MalformedMessage(400, "Bad Request Line")
+    if not problem and (target.startswith("<") or not target):
+        problem = "Bad Request-URI"
+    problem = problem or _check(request, method)
+    if problem:
+        raise MalformedMessage(400, problem, answerable)
+    return request
+
+
+def _response(start: str, headers: list[Header], body: bytes, problem: str) -> Response:
+    version, _, rest = start.partition(" ")
+    code, _, reason = rest.partition(" ")
+    if version.upper() != "SIP/2.0" or len(code) != 3 or not (code.isascii() and code.isdecimal()):
+        raise MalformedMessage(400, "Bad Status Line")
+    status = int(code)
+    if not 100 <= status < 700 or "\n" in start or "\r" in start:
+        raise MalformedMessage(400, "Bad Status Line")
+    response = Response(status, reason, headers, body)
+    problem = problem or _check(response, None)
+    if problem:
+        raise MalformedMessage(400, problem)
+    return response
+
+
+def _check(message: Message, method: str | None) -> str:
+    """What every later step relies on: mandatory headers, no doubles, Via and CSeq readable, a sound length."""
+    first = message._first
+    for name in _MANDATORY:
+        if not first.get(name):
+            return f"Missing {name}"
+    if len(first) != len(message.headers):
+        seen: set[str] = set()
+        for name, _ in message.headers:
+            if name in _SINGLE:
+                if name in seen:
+                    return f"More Than One {name}"
+                seen.add(name)
+    try:
+        via = message.via
+        cseq = message.cseq
+    except SipError as error:
+        return error.reason or "Bad Request"
+    if method is not None and cseq.method != method:
+        return "CSeq Method Does Not Match"
+    if via.branch == "z9hG4bK":
+        return "Empty Branch"
+    length = first.get("Content-Length")
+    if length is not None:
+        try:
+            size = parse_number(length)
+        except ValueError:
+            return "Bad Content-Length"
+        if size > len(message.body):
+            return "Content-Length Beyond the Message"
+        if size < len(message.body):
+            message.body = message.body[:size]
+    return ""
+
+
+def _answerable(request: Request) -> bool:
+    """An answer can be built and will find its way."""
+    try:
+        return all(request.get(name) for name in _MANDATORY) and request.via is not None
+    except SipError:
+        return False

@@ -1,0 +1,151 @@
+"""Who sent this request (REQUIREMENTS 4.2, D-14, D-21, D-22, D-45, D-50).
+
+A *proxy* listener challenges everybody by digest, except hits in its access list; the identity is the user who
+authenticated. An *engine* listener lets trusted peers in, believes their identity headers and never challenges.
+"""
+
+from dataclasses import dataclass
+
+import structlog
+
+from presence.engine.errors import NotAuthorised
+from provisioning.policy import PersonaFacts, Policy
+from provisioning.uri import Aor, BadUri, SipUri
+from sipedge.listeners import PROXY, Listener
+from sipedge.sip import digest
+from sipedge.sip.flow import Flow
+from sipedge.sip.headers import NameAddr
+from sipedge.sip.message import Request
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The sender of a request, as far as the platform believes it."""
+
+    aor: Aor | None
+    "The identity that rules go by; None when the request names none that is a SIP URI."
+    persona: PersonaFacts | None
+    "The user of ours behind that identity, if it is one."
+    source: str
+    "What the identity was taken from: digest, P-Asserted-Identity, Remote-Party-ID or From."
+
+
+class Unauthenticated(Exception):
+    """Answer with a challenge; `values` are the header values, strongest algorithm first."""
+
+    def __init__(self, status: int, header: str, values: list[str]) -> None:
+        self.status = status
+        self.header = header
+        self.values = values
+
+
+class Gatekeeper:
+    """Decides who may speak, listener by listener; holds the digest's replay memory."""
+
+    def __init__(self, nonce_key: bytes) -> None:
+        self.nonces = digest.Nonces(nonce_key)
+        self.counts = digest.NonceCounts()
+
+    def identify(self, request: Request, flow: Flow, listener: Listener, policy: Policy, now: float) -> Caller:
+        """The caller; raises NotAuthorised (403) or Unauthenticated (401, 407). `now`: epoch seconds."""
+        if listener.role != PROXY:
+            if not policy.trusts(flow.remote[0]):
+                raise NotAuthorised("not a trusted peer")
+            return asserted(request, policy)
+        entry = policy.admits(flow.remote[0])
+        if entry is not None and entry.asserts_identity:
+            return asserted(request, policy)
+        if entry is not None or not listener.authentication:
+            return _caller(Aor.parse(str(request.from_.uri)), policy, "From")
+        return self._authenticated(request, flow, policy, now)
+
+    def _authenticated(self, request: Request, flow: Flow, policy: Policy, now: float) -> Caller:
+        registering = request.method == "REGISTER"
+        realm = _realm(request, policy, registering)
+        stale = False
+        for value in request.get_all("Authorization" if registering else "Proxy-Authorization"):
+            credentials = digest.Credentials.parse(value)
+            if credentials.realm != realm:
+                continue
+            account = policy.accounts.get((realm, credentials.username))
+            verdict = digest.check(
+                credentials,
+                method=request.method,
+                target=request.target,
+                md5=account.md5 if account is not None and policy.settings.digest_md5 else None,
+                sha256=account.sha256 if account is not None and policy.settings.digest_sha256 else None,
+                nonces=self.nonces,
+                counts=self.counts,
+                source=flow.remote[0],
+                legacy=policy.settings.legacy_digest,
+                now=now,
+            )
+            if verdict is digest.Verdict.OK and account is not None:
+                persona = policy.personas.get(account.persona_id)
+                if persona is not None and persona.enabled:
+                    _validate_asserted(request, persona, policy)
+                    return Caller(persona.aor, persona, "digest")
+            stale = stale or verdict is digest.Verdict.STALE
+        algorithms = [
+            name
+            for name, on in (
+                (digest.SHA256, policy.settings.digest_sha256),
+                (digest.MD5, policy.settings.digest_md5),
+            )
+            if on
+        ]
+        values = digest.challenge(
+            realm, algorithms, nonces=self.nonces, now=now, source=flow.remote[0], stale=stale
+        )
+        if registering:
+            raise Unauthenticated(401, "WWW-Authenticate", values)
+        raise Unauthenticated(407, "Proxy-Authenticate", values)
+
+
+def asserted(request: Request, policy: Policy) -> Caller:
+    """The identity a trusted peer asserts: P-Asserted-Identity, else Remote-Party-ID, else From (4.2)."""
+    for header in ("P-Asserted-Identity", "Remote-Party-ID"):
+        values = request.get_all(header)
+        if values:
+            return _caller(_first_sip(values), policy, header)
+    return _caller(_aor(request.from_), policy, "From")
+
+
+def _caller(aor: Aor | None, policy: Policy, source: str) -> Caller:
+    return Caller(aor, policy.resolve(aor) if aor is not None else None, source)
+
+
+def _aor(address: NameAddr) -> Aor | None:
+    try:
+        return Aor.of(address.uri) if isinstance(address.uri, SipUri) else None
+    except BadUri:
+        return None
+
+
+def _first_sip(values: list[str]) -> Aor | None:
+    for value in values:
+        aor = _aor(NameAddr.parse(value))
+        if aor is not None:
+            return aor
+    return None
+
+
+def _realm(request: Request, policy: Policy, registering: bool) -> str:
+    """D-50: the domain of From (of To for REGISTER) when it is ours, else our first domain."""
+    uri = (request.to if registering else request.from_).uri
+    if isinstance(uri, SipUri):
+        domain = policy.domains.get(uri.host.lower())
+        if domain is not None:
+            return domain.realm
+    return next((domain.realm for domain in policy.domains.values()), "localhost")
+
+
+def _validate_asserted(request: Request, persona: PersonaFacts, policy: Policy) -> None:
+    """A client's own P-Asserted-Identity must be its own (R-SUB-08, D-14, V-25)."""
+    values = request.get_all("P-Asserted-Identity")
+    if values:
+        claimed = _caller(_first_sip(values), policy, "P-Asserted-Identity")
+        if claimed.persona is None or claimed.persona.id != persona.id:
+            raise NotAuthorised("P-Asserted-Identity is not the authenticated user's")

@@ -1,0 +1,334 @@
+"""The edge: one loop that owns the stack, the sockets, the working set and everything that is sent.
+
+Bytes come in through `network`, become events in `sip.stack`, are answered by `dispatch` and its handlers, and
+what watchers are due goes out through `senders.notify`. This file starts those parts in order, carries events
+between them, and stops them so that nothing acknowledged is lost. It holds no rule of its own.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any, ParamSpec, TypeVar
+
+import structlog
+from django.db import connection
+
+from presence import store
+from presence.engine.authorization import Effect, authorize
+from presence.engine.composition import Rendered
+from presence.engine.errors import TryAgainLater
+from presence.engine.filtering import View
+from presence.personas import Personas
+from presence.store import DatabaseAway, Loaded, Outcome, Plan
+from provisioning import bus
+from provisioning import policy as provisioned
+from provisioning.policy import Policy
+from provisioning.uri import Aor
+from sipedge.committer import PATIENCE, RETRY_AFTER, Committer
+from sipedge.dialogs import LiveSubscription, Subscriptions
+from sipedge.dispatch import Dispatcher, Handler
+from sipedge.handlers import notify, options, publish, register, subscribe
+from sipedge.lease import Lease
+from sipedge.listeners import Listener
+from sipedge.models import Binding
+from sipedge.network import Network
+from sipedge.registrar import Registrar
+from sipedge.resume import resume
+from sipedge.rows import BindingRow
+from sipedge.senders.notify import Notifier
+from sipedge.sip.flow import Flow
+from sipedge.sip.stack import RequestReceived, ResponseReceived, ServerTransaction, Stack, TransactionFailed
+from sipedge.trust import Gatekeeper
+
+log = structlog.get_logger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+HANDLERS: dict[str, Handler] = {
+    "NOTIFY": notify.handle,
+    "OPTIONS": options.handle,
+    "PUBLISH": publish.handle,
+    "REGISTER": register.handle,
+    "SUBSCRIBE": subscribe.handle,
+}
+"Method -> what answers it."
+
+SQLITE_PAUSE = 0.002
+"Seconds between two batches on SQLite: without it a writer that never rests starves the web side for seconds."
+
+READERS = 2
+"Threads, each with a database connection of its own, for loading what is not in memory."
+
+READ_RETRY = 0.2
+"Seconds between two attempts to read while the database is away."
+
+EXPIRY_INTERVAL = 0.5
+"Seconds between two looks at what has run out: half the unit in which SIP counts expiry."
+
+ANNOUNCE_INTERVAL = 0.1
+"Seconds for which changes are gathered before other processes hear of them."
+
+LOOKED_AT = 500
+"Subscriptions looked at in one turn of the loop after a change of policy; requests are answered in between."
+
+COMPOSING = frozenset({"sources", "capabilities", "rules", "settings"})
+"Parts of the policy that a composed document depends on."
+
+POLL_INTERVAL = 30.0
+"Seconds between two readings of the policy where there is no bus to announce changes."
+
+
+class Edge:
+    """One edge process. Everything but database threads runs in its loop."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.loop = asyncio.get_running_loop()
+        self.stack = Stack(token=secrets.token_hex(4))
+        self.network = Network(self.loop, received=self._received, drained=self._pump, lost=self._lost)
+        self.registrar = Registrar()
+        self.subscriptions = Subscriptions()
+        self.personas = Personas(self._load, lambda: self.policy)
+        self.notifier = Notifier(self)
+        self.dispatcher = Dispatcher(self, HANDLERS)
+        self.policy: Policy
+        self.gatekeeper: Gatekeeper
+        self._committer: Committer
+        self._readers = ThreadPoolExecutor(READERS, "reader")
+        self._lease = Lease(self, self._readers)
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = float("inf")
+        self._announced: set[int] = set()
+
+    # Starting and stopping
+
+    async def start(self, listeners: Sequence[Listener] | None) -> None:
+        """Load the policy, take up what a predecessor left, open the sockets (None: those of the policy)."""
+        self.policy = await self.read(provisioned.load)
+        self.gatekeeper = Gatekeeper(self.policy.settings.nonce_key)
+        pause = SQLITE_PAUSE if connection.vendor == "sqlite" else 0.0
+        self._committer = Committer(store.commit, pause=pause)
+        await self.network.open(listeners, self.policy)
+        await resume(self)
+        self.network.accept()
+        self._lease.start()
+        for keep in (self._watch_expiry, self._listen, self._announce):
+            self.background(keep())
+
+    async def stop(self) -> None:
+        """Answer what is being handled, write everything down, close."""
+        self.network.refuse()
+        await self.dispatcher.drain(PATIENCE)
+        for task in self._tasks:
+            task.cancel()
+        await self._lease.stop()
+        await self._committer.close()
+        self.flush()
+        await self.network.close()
+        self._readers.shutdown(wait=False, cancel_futures=True)
+
+    def background(self, work: Any) -> None:
+        """Run a coroutine beside everything else; what it raises is logged."""
+        task = self.loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[Any]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a background task failed", exc_info=error)
+
+    # The wire
+
+    def _received(self, data: bytes, flow: Flow) -> None:
+        self.stack.receive(data, flow, self.loop.time())
+
+    def _lost(self, flow: Flow) -> None:
+        self.stack.flow_failed(flow, self.loop.time())
+        self._pump()
+
+    def _pump(self) -> None:
+        """Carry the stack's events to those who wait for them, then send."""
+        events = self.stack.events
+        while events:
+            event = events.popleft()
+            if isinstance(event, RequestReceived):
+                self.dispatcher.received(event)
+            elif isinstance(event, ResponseReceived):
+                self.notifier.answered(event.transaction, event.response)
+            elif isinstance(event, TransactionFailed):
+                self.notifier.failed(event.transaction)
+        self.flush()
+
+    def flush(self) -> None:
+        """Send what the stack has made, and wake up for its next deadline."""
+        transmissions = self.stack.transmissions
+        while transmissions:
+            data, flow = transmissions.popleft()
+            self.network.send(data, flow)
+        deadline = self.stack.next_deadline()
+        if deadline is not None and deadline < self._timer_at:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer_at = deadline
+            self._timer = self.loop.call_at(deadline, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._timer_at = float("inf")
+        self.stack.timeout(self.loop.time())
+        self._pump()
+
+    def respond(self, transaction: ServerTransaction, response: Any) -> None:
+        """Answer a request."""
+        self.stack.respond(transaction, response, self.loop.time())
+        self.flush()
+
+    # What handlers and senders ask for
+
+    def now(self) -> datetime:
+        """The time of day; the only clock that rules ever see."""
+        return datetime.now(UTC)
+
+    def new_id(self) -> int:
+        """A random id for a row, unique without asking the database."""
+        return secrets.randbits(62) | 1 << 62
+
+    def commit(self, plan: Plan, applied: Callable[[Outcome], None] | None = None) -> "asyncio.Future[Outcome]":
+        """Make a plan durable; others hear of it afterwards."""
+
+        def announced(outcome: Outcome) -> None:
+            if applied is not None:
+                applied(outcome)
+            if outcome is Outcome.COMMITTED:
+                self._announced.add(plan.persona_id)
+
+        return self._committer.submit(plan, announced)
+
+    def document(self, live: LiveSubscription) -> Rendered | None:
+        """What this watcher is to see now; None while the presentity is not in memory."""
+        return self.personas.document(live.row.persona_id, Aor(live.row.uri), View(), self.now())
+
+    async def read(self, load: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a database query in a thread; waits out a short absence, then raises TryAgainLater."""
+        patience_ends = self.loop.time() + PATIENCE
+        while True:
+            try:
+                return await self.loop.run_in_executor(self._readers, _query, load, args, kwargs)
+            except DatabaseAway:
+                if self.loop.time() >= patience_ends:
+                    raise TryAgainLater(RETRY_AFTER) from None
+                await asyncio.sleep(READ_RETRY)
+
+    async def _load(self, persona_ids: list[int]) -> list[Loaded]:
+        return await self.read(store.load, persona_ids)
+
+    async def reload_bindings(self, *persona_ids: int) -> None:
+        """Another process has changed these users' bindings."""
+        rows = await self.read(_bindings, persona_ids, self.now())
+        self.registrar.replace(rows, persona_ids)
+
+    # What runs out
+
+    async def _watch_expiry(self) -> None:
+        while True:
+            await asyncio.sleep(EXPIRY_INTERVAL)
+            now = self.now()
+            for subscription_id in self.subscriptions.deadlines.due(now):
+                live = self.subscriptions.get(subscription_id)
+                if live is not None and not live.ended:
+                    self.notifier.end(live, "timeout")
+            for persona_id in self.personas.expired(now):
+                self.notifier.changed(persona_id)
+            self.registrar.expire(now)
+
+    # What others say
+
+    async def _announce(self) -> None:
+        """Tell the other processes whose state has changed; a hint, gathered for a moment."""
+        while True:
+            await asyncio.sleep(ANNOUNCE_INTERVAL)
+            if self._announced:
+                personas, self._announced = list(self._announced), set()
+                await self.loop.run_in_executor(self._readers, bus.announce_state, personas, self.name)
+
+    async def _listen(self) -> None:
+        """Follow the bus; after every connection catch up with what may have been missed."""
+        if not bus.configured():
+            while True:
+                await asyncio.sleep(POLL_INTERVAL)
+                await self._change_policy(None)
+        async for hint in bus.listen():
+            try:
+                if hint.kind == "connected":
+                    await self._change_policy(None)
+                    await self._reload(self.personas.held_ids())
+                elif hint.kind == "policy":
+                    await self._change_policy(hint.parts)
+                elif hint.kind == "state" and hint.origin != self.name:
+                    await self._reload([id for id in hint.personas if self.personas.holds(id) or id in self.registrar])
+            except TryAgainLater:
+                log.warning("a hint came while the database was away; caught up with later")
+                self.background(self._catch_up())
+
+    async def _catch_up(self) -> None:
+        await asyncio.sleep(RETRY_AFTER)
+        try:
+            await self._change_policy(None)
+            await self._reload(self.personas.held_ids())
+        except TryAgainLater:
+            self.background(self._catch_up())
+
+    async def _reload(self, persona_ids: list[int]) -> None:
+        if persona_ids:
+            await self.reload_bindings(*persona_ids)
+            await self.personas.reload(persona_ids)
+            for persona_id in persona_ids:
+                self.notifier.changed(persona_id)
+
+    async def _change_policy(self, parts: Sequence[str] | None) -> None:
+        """Take a new policy (None: all of it) and look at every live subscription again."""
+        if parts is None:
+            self.policy = await self.read(provisioned.load)
+        else:
+            self.policy = await self.read(provisioned.refresh, self.policy, parts)
+        self.network.take_options(self.policy)
+        for index, live in enumerate(self.subscriptions):
+            if not live.ended:
+                self._look_again(live)
+            if index % LOOKED_AT == LOOKED_AT - 1:
+                await asyncio.sleep(0)
+        if parts is None or not COMPOSING.isdisjoint(parts):
+            self.personas.policy_changed()
+            for persona_id in self.subscriptions.watched():
+                self.notifier.changed(persona_id)
+
+    def _look_again(self, live: LiveSubscription) -> None:
+        """End a subscription whose presentity is gone or whose watcher lost permission (D-13)."""
+        presentity = self.policy.resolve(Aor(live.row.uri))
+        if presentity is None or not presentity.enabled or presentity.id != live.row.persona_id:
+            self.notifier.end(live, "noresource")
+            return
+        watcher = self.policy.resolve(Aor(live.row.watcher))
+        decision = authorize(
+            watcher_persona=watcher.id if watcher is not None else None,
+            presentity_persona=presentity.id,
+            allow_by_default=self.policy.settings.allow_by_default,
+        )
+        if decision.effect is Effect.BLOCK:
+            self.notifier.end(live, "rejected")
+
+
+def _query(load: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
+    with store.away_when_lost():
+        return load(*args, **kwargs)
+
+
+def _bindings(persona_ids: Sequence[int], now: datetime) -> list[BindingRow]:
+    rows = Binding.objects.filter(persona_id__in=persona_ids, expires_at__gt=now)
+    return [BindingRow(*row) for row in rows.values_list(*BindingRow._fields)]
+
