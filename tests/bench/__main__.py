@@ -1,0 +1,171 @@
+"""`./run bench`: measures this server, and Kamailio beside it, under the same load on the same machine.
+
+Every scenario begins with fresh servers and empty databases; servers take turns within each repetition, so that
+a machine that is slow for a while is slow for all of them. Only ratios carry over to other machines.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.bench import report
+from tests.bench.databases import Cluster
+from tests.bench.load import Load
+from tests.bench.scenarios import SCENARIOS, Measured, Options, Scenario
+from tests.bench.servers import Failed, Kamailio, Ours, Server
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure what the arguments ask for; the exit status is 0 when every operation of every run succeeded."""
+    chosen = _parser().parse_args(arguments)
+    names = chosen.scenarios or [scenario.name for scenario in SCENARIOS]
+    scenarios = [scenario for scenario in SCENARIOS if scenario.name in names]
+    options = Options(
+        users=chosen.users,
+        window=chosen.window,
+        seconds=chosen.seconds,
+        warm_up=chosen.warm_up,
+        pace=chosen.rate,
+        settle=chosen.settle,
+    )
+    with contextlib.ExitStack() as stack:
+        cluster = stack.enter_context(_cluster(chosen.database, needed=_peers(chosen.peer)))
+        servers = _servers(chosen, cluster, stack)
+        promises = cluster.promises() if cluster is not None else ""
+        print(f"{os.cpu_count()} cores; {options.users} users, {options.window} operations in flight; {promises}")
+        print("times: p50/p99 to the 200, and until the last NOTIFY is there; cores: server + database + generator")
+        runs: dict[tuple[str, str], list[Measured]] = {}
+        for scenario in scenarios:
+            for repeat in range(chosen.repeats):
+                for server in servers:
+                    measured = _run(scenario, server, options, chosen.profile if repeat == 0 else None)
+                    runs.setdefault((scenario.name, server.name), []).append(measured)
+            for server in servers:
+                found = report.facts(runs[scenario.name, server.name])
+                print(report.line(scenario, server.name, found), flush=True)
+    if len(servers) > 1:
+        print("\n" + report.ratios(scenarios, [server.name for server in servers], runs))
+    if chosen.json:
+        _write_json(chosen.json, options, promises, runs)
+    return 1 if any(run.result.failures for each in runs.values() for run in each) else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="./run bench", description=__doc__.splitlines()[0])
+    names = [scenario.name for scenario in SCENARIOS]
+    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=f"default: all of {', '.join(names)}")
+    parser.add_argument("--seconds", type=float, default=5.0, help="counted time of each run (default 5)")
+    parser.add_argument("--warm-up", type=float, default=1.0, help="seconds of load before counting (default 1)")
+    parser.add_argument("--users", type=int, default=1000, help="users, each with one publication (default 1000)")
+    parser.add_argument("--window", type=int, default=64, help="operations in flight (default 64)")
+    parser.add_argument("--rate", type=float, help="begin this many operations per second, not as many as possible")
+    parser.add_argument("--repeats", type=int, default=1, help="runs of each scenario; medians count (default 1)")
+    parser.add_argument("--settle", type=float, default=40.0, help="rest before memory is read (default 40 s)")
+    parser.add_argument(
+        "--peer",
+        choices=("auto", "none", "kamailio", "kamailio-only"),
+        default="auto",
+        help="whom to compare with (default: kamailio when it is installed)",
+    )
+    parser.add_argument(
+        "--database", default="postgresql", help="postgresql (throw-away, durable), sqlite, or postgresql://... to use"
+    )
+    parser.add_argument("--profile", metavar="DIRECTORY", help="write a py-spy profile of our edge for each scenario")
+    parser.add_argument("--json", metavar="FILE", help="write all figures to a file (- for standard output)")
+    parser.set_defaults(check=names)
+    return parser
+
+
+def _peers(peer: str) -> bool:
+    problem = Kamailio.problem()
+    if peer in ("kamailio", "kamailio-only") and problem:
+        sys.exit(problem)
+    return peer != "none" and problem is None
+
+
+@contextlib.contextmanager
+def _cluster(database: str, needed: bool) -> Iterator[Cluster | None]:
+    """The PostgreSQL for the servers; none when we run on SQLite and nobody else needs one."""
+    with contextlib.ExitStack() as stack:
+        if database == "sqlite" and not needed:
+            yield None
+            return
+        if database in ("postgresql", "sqlite"):
+            from tests import services  # imported late: not needed for a server that is there already
+
+            url = stack.enter_context(services.postgresql(durable=True))
+        else:
+            url = database
+        cluster = Cluster(url)
+        stack.callback(cluster.close)
+        yield cluster
+
+
+def _servers(chosen: argparse.Namespace, cluster: Cluster | None, stack: contextlib.ExitStack) -> list[Server]:
+    servers: list[Server] = []
+    if chosen.peer != "kamailio-only":
+        ours = Ours(None if chosen.database == "sqlite" else cluster, chosen.users)
+        stack.callback(ours.close)
+        servers.append(ours)
+    if cluster is not None and _peers(chosen.peer):
+        servers += [Kamailio(cluster, durable=True), Kamailio(cluster, durable=False)]
+    return servers
+
+
+def _run(scenario: Scenario, server: Server, options: Options, profile: str | None) -> Measured:
+    try:
+        server.start()
+    except Failed as error:
+        sys.exit(str(error))
+    load = Load(server.address)
+    try:
+        with _profiled(scenario, server, options, profile):
+            return scenario.run(load, server, options)
+    finally:
+        load.close()
+        server.stop()
+
+
+@contextlib.contextmanager
+def _profiled(scenario: Scenario, server: Server, options: Options, directory: str | None) -> Iterator[None]:
+    """Sample our edge with py-spy while the scenario runs."""
+    if directory is None or server.name != report.OURS:
+        yield
+        return
+    Path(directory).mkdir(parents=True, exist_ok=True)
+    out = Path(directory) / f"{scenario.name}.txt"
+    py_spy = Path(sys.executable).parent / "py-spy"
+    duration = round(options.seconds + options.warm_up + 3)
+    sampler = subprocess.Popen(
+        [str(py_spy), "record", "-p", str(server.pid), "-d", str(duration), "-r", "200", "-f", "raw", "-o", str(out)],
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        sampler.wait()
+
+
+def _write_json(target: str, options: Options, promises: str, runs: dict[tuple[str, str], list[Measured]]) -> None:
+    found = {
+        "options": {name: getattr(options, name) for name in options.__slots__},
+        "database": promises,
+        "results": [
+            {"scenario": scenario, "server": server, **report.facts(measured)}
+            for (scenario, server), measured in runs.items()
+        ],
+    }
+    text = json.dumps(found, indent=1)
+    if target == "-":
+        print(text)
+    else:
+        Path(target).write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

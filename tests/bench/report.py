@@ -1,0 +1,93 @@
+"""What was measured, as tables for people and as JSON for programs."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import median
+from typing import Any
+
+from tests.bench.scenarios import Measured, Scenario
+
+OURS = "ours"
+"The name of the server that ratios are about."
+
+KILO = 1024
+"Bytes in a kB."
+
+Runs = Mapping[tuple[str, str], Sequence[Measured]]
+"(scenario, server) -> one measurement for each repetition."
+
+
+def facts(runs: Sequence[Measured]) -> dict[str, Any]:
+    """The medians of the repetitions of one scenario at one server."""
+    if runs[0].memory is not None:
+        grown = median(run.memory or 0 for run in runs)
+        return {"repeats": len(runs), "bytes_per_subscription": round(grown / 10_000), "bytes_per_10000": round(grown)}
+    rates = [run.result.rate for run in runs]
+    found: dict[str, Any] = {
+        "repeats": len(runs),
+        "rate": round(median(rates), 1),
+        "rate_lowest": round(min(rates), 1),
+        "rate_highest": round(max(rates), 1),
+        "notify_rate": round(median(run.result.notifies / run.result.seconds for run in runs), 1),
+        "retransmissions": sum(run.result.retransmissions for run in runs),
+        "failures": _failures(runs),
+    }
+    for name, histogram in (("answer", "answer"), ("complete", "complete")):
+        for share in (0.5, 0.99):
+            values = [value for run in runs if (value := getattr(run.result, histogram).quantile(share)) is not None]
+            found[f"{name}_p{share * 100:.0f}_ms"] = round(median(values) * 1000, 2) if values else None
+    for part in ("server", "database", "generator"):
+        shares = [getattr(run.usage, part) / run.result.seconds for run in runs if run.usage is not None]
+        found[f"{part}_cores"] = round(median(shares), 2)
+        found[f"{part}_us_per_operation"] = round(
+            median(share * 1e6 / rate if rate else 0.0 for share, rate in zip(shares, rates, strict=True))
+        )
+    return found
+
+
+def _failures(runs: Sequence[Measured]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for run in runs:
+        for what, count in run.result.failures.items():
+            total[what] = total.get(what, 0) + count
+    return total
+
+
+def line(scenario: Scenario, server: str, found: Mapping[str, Any]) -> str:
+    """One measurement on one line."""
+    start = f"{scenario.title:30} {server:20}"
+    if "bytes_per_10000" in found:
+        return f"{start} {found['bytes_per_10000'] / KILO / KILO:8.1f} MB  ({found['bytes_per_subscription']} bytes each)"
+    text = (
+        f"{start} {found['rate']:8.0f}/s  200: {_ms(found, 'answer')}  done: {_ms(found, 'complete')}"
+        f"  cores: {found['server_cores']:.2f} + {found['database_cores']:.2f} + {found['generator_cores']:.2f}"
+    )
+    if found["retransmissions"]:
+        text += f"  retransmitted: {found['retransmissions']}"
+    if found["failures"]:
+        text += f"  FAILED: {found['failures']}"
+    return text
+
+
+def _ms(found: Mapping[str, Any], name: str) -> str:
+    middle, high = found[f"{name}_p50_ms"], found[f"{name}_p99_ms"]
+    return "-" if middle is None else f"{middle:.1f}/{high:.1f} ms"
+
+
+def ratios(scenarios: Iterable[Scenario], servers: Sequence[str], runs: Runs) -> str:
+    """The table of rates and of what ours is in proportion to each other server."""
+    others = [name for name in servers if name != OURS]
+    header = f"{'':30}" + "".join(f" {name:>20}" for name in servers) + "".join(f"  ours/{name}" for name in others)
+    lines = [header]
+    for scenario in scenarios:
+        found = {name: facts(runs[scenario.name, name]) for name in servers if (scenario.name, name) in runs}
+        if any("rate" not in each for each in found.values()) or not found:
+            continue
+        cells = "".join(f" {found[name]['rate']:>18.0f}/s" if name in found else f" {'-':>20}" for name in servers)
+        for name in others:
+            width = len(f"  ours/{name}")
+            if OURS in found and name in found and found[name]["rate"]:
+                cells += f"{found[OURS]['rate'] / found[name]['rate']:>{width}.2f}"
+            else:
+                cells += f"{'-':>{width}}"
+        lines.append(f"{scenario.title:30}{cells}")
+    return "\n".join(lines)

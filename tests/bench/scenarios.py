@@ -1,0 +1,164 @@
+"""What is measured: each scenario prepares its subjects at a fresh server, then keeps a window of operations busy."""
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from tests.bench.load import Load, Result
+from tests.bench.messages import user
+from tests.bench.servers import Server
+from tests.bench.subjects import Publisher, Registrant, Subject, Watcher
+from tests.bench.usage import Usage
+
+MEMORY_SUBSCRIPTIONS = 10_000
+"Subscriptions of the memory scenario."
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How hard and how long."""
+
+    users: int = 1000
+    window: int = 64
+    "Operations in flight."
+    seconds: float = 5.0
+    warm_up: float = 1.0
+    pace: float | None = None
+    "Operations per second; None: as many as the server completes."
+    settle: float = 40.0
+    "Seconds that the memory scenario waits before it looks: longer than transactions are remembered (Timer J, 32 s)."
+
+
+@dataclass(slots=True)
+class Measured:
+    """The outcome of one scenario at one server."""
+
+    result: Result
+    usage: Usage | None = None
+    "CPU seconds used while the operations were counted."
+    memory: int | None = None
+    "Bytes that the server grew by for 10,000 subscriptions."
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One line of the table."""
+
+    name: str
+    title: str
+    run: Callable[[Load, Server, Options], Measured]
+
+
+class Preparation(Exception):
+    """The server did not do what the scenario needs before it can begin."""
+
+
+def _prepare(load: Load, subjects: list[Subject], options: Options) -> None:
+    result = load.once(subjects, options.window)
+    if result.failures:
+        raise Preparation(f"{len(subjects)} x {subjects[0].method} to begin with: {dict(result.failures)}")
+
+
+def _measure(load: Load, server: Server, subjects: list[Subject], options: Options) -> Measured:
+    readings: list[Usage] = []
+
+    def read() -> None:
+        readings.append(server.usage())
+
+    result = load.repeatedly(
+        subjects,
+        options.window,
+        seconds=options.seconds,
+        warm_up=options.warm_up,
+        pace=options.pace,
+        begins=read,
+        ends=read,
+    )
+    return Measured(result, readings[1] - readings[0])
+
+
+def _publishers(load: Load, options: Options) -> list[Publisher]:
+    publishers = [Publisher(number, load.via) for number in range(options.users)]
+    _prepare(load, [*publishers], options)
+    return publishers
+
+
+def _watchers(load: Load, options: Options, count: int) -> Iterator[Watcher]:
+    """Watchers of every user, `count` of each, in rounds; they are other users of the domain."""
+    for round_number in range(count):
+        for number in range(options.users):
+            yield load.new_watcher(user((number + round_number + 1) % options.users), user(number))
+
+
+def _publish(watchers: int) -> Callable[[Load, Server, Options], Measured]:
+    def run(load: Load, server: Server, options: Options) -> Measured:
+        publishers = _publishers(load, options)
+        if watchers:
+            subscribed = list(_watchers(load, options, watchers))
+            _prepare(load, [*subscribed], options)
+            for number, watcher in enumerate(subscribed):
+                publishers[number % options.users].watchers.append(watcher)
+        return _measure(load, server, [*publishers], options)
+
+    return run
+
+
+def _subscribe(load: Load, server: Server, options: Options) -> Measured:
+    _publishers(load, options)
+    rounds = itertools.count()
+
+    def source() -> Iterator[Watcher]:
+        for _ in rounds:
+            yield from _watchers(load, options, 1)
+
+    watchers = source()
+    readings: list[Usage] = []
+    result = load.streaming(
+        lambda: next(watchers),
+        options.window,
+        seconds=options.seconds,
+        warm_up=options.warm_up,
+        pace=options.pace,
+        begins=lambda: readings.append(server.usage()),
+        ends=lambda: readings.append(server.usage()),
+    )
+    return Measured(result, readings[1] - readings[0])
+
+
+def _refresh(load: Load, server: Server, options: Options) -> Measured:
+    _publishers(load, options)
+    watchers = list(_watchers(load, options, 1))
+    _prepare(load, [*watchers], options)
+    return _measure(load, server, [*watchers], options)
+
+
+def _register(load: Load, server: Server, options: Options) -> Measured:
+    registrants: list[Subject] = [Registrant(number, load.via) for number in range(options.users)]
+    _prepare(load, registrants, options)
+    return _measure(load, server, registrants, options)
+
+
+def _memory(load: Load, server: Server, options: Options) -> Measured:
+    _publishers(load, options)
+    each = max(1, MEMORY_SUBSCRIPTIONS // options.users)
+    watchers = list(_watchers(load, options, each))
+    _prepare(load, [watchers[0]], options)
+    time.sleep(options.settle)
+    before = server.memory()
+    result = load.once(watchers[1:], options.window)
+    time.sleep(options.settle)
+    grown = server.memory() - before
+    return Measured(result, memory=round(grown * MEMORY_SUBSCRIPTIONS / max(1, result.operations)))
+
+
+SCENARIOS = (
+    Scenario("publish", "PUBLISH, no watcher", _publish(0)),
+    Scenario("publish-1", "PUBLISH, 1 watcher each", _publish(1)),
+    Scenario("publish-10", "PUBLISH, 10 watchers each", _publish(10)),
+    Scenario("subscribe", "SUBSCRIBE with first NOTIFY", _subscribe),
+    Scenario("refresh", "refresh SUBSCRIBE with NOTIFY", _refresh),
+    Scenario("register", "REGISTER, known binding", _register),
+    Scenario("memory", "memory of 10,000 subscriptions", _memory),
+)
+"Every scenario, in the order of the table."

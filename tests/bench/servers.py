@@ -1,0 +1,285 @@
+"""The servers under test: each is started afresh on loopback with an empty database, and stopped by its process id."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Protocol
+from urllib.parse import urlsplit
+
+from tests.bench import usage
+from tests.bench.databases import KAMAILIO_SCHEMA, Cluster, kamailio_tables
+from tests.bench.messages import DOMAIN, head
+from tests.bench.usage import Usage
+
+ROOT = Path(__file__).resolve().parents[2]
+"The repository."
+
+START_PATIENCE = 30.0
+"Seconds that a server may take until it answers OPTIONS."
+
+STOP_PATIENCE = 15.0
+"Seconds that a server may take to stop in order before it is killed."
+
+CHILDREN = 8
+"Kamailio's worker processes for its UDP socket: its own default, and its best figure or near it on two cores."
+
+SHARED_MEMORY = 512
+"MB of Kamailio's shared memory: room for every transaction and subscription of a run."
+
+
+class Server(Protocol):
+    """One server under test."""
+
+    name: str
+    address: tuple[str, int]
+
+    def start(self) -> None:
+        """Start with an empty database; returns when it answers."""
+
+    def stop(self) -> None:
+        """Stop it and remove what it has written."""
+
+    def usage(self) -> Usage:
+        """CPU seconds so far."""
+
+    def memory(self) -> int:
+        """Bytes in use (PSS)."""
+
+    @property
+    def pid(self) -> int:
+        """The process that does the work (the first of them)."""
+
+
+class Failed(Exception):
+    """A server did not start; the message carries what it wrote last."""
+
+
+class _Process:
+    """What both servers share: one process tree, a directory and a log of its own."""
+
+    name = ""
+
+    def __init__(self, cluster: Cluster | None) -> None:
+        self._cluster = cluster
+        self._database_pid = cluster.pid() if cluster is not None else None
+        self._directory: Path | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log: IO[bytes] | None = None
+        self._database = ""
+        self.address = ("127.0.0.1", 0)
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def directory(self) -> Path:
+        assert self._directory is not None
+        return self._directory
+
+    def usage(self) -> Usage:
+        return Usage(usage.cpu(self.pid), usage.cpu(self._database_pid), usage.generator_cpu())
+
+    def memory(self) -> int:
+        return usage.memory(self.pid)
+
+    def stop(self) -> None:
+        process = self._process
+        if process is not None and process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(STOP_PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self._process = None
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+        if self._database and self._cluster is not None:
+            self._cluster.drop(self._database)
+            self._database = ""
+        if self._directory is not None:
+            shutil.rmtree(self._directory, ignore_errors=True)
+            self._directory = None
+
+    def _open(self) -> None:
+        self._directory = Path(tempfile.mkdtemp(prefix="bench-"))
+        self._log = (self._directory / "log").open("wb")
+        self.address = ("127.0.0.1", free_port())
+
+    def _run(self, command: list[str], environment: Mapping[str, str] | None = None) -> None:
+        self._process = subprocess.Popen(
+            command, stdout=self._log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=ROOT, env=environment
+        )
+        ends = time.monotonic() + START_PATIENCE
+        while not answers(self.address):
+            if self._process.poll() is not None or time.monotonic() > ends:
+                written = (self.directory / "log").read_text(errors="replace").splitlines()
+                self.stop()
+                raise Failed("\n".join([f"{self.name} did not start:", *written[-20:]]))
+
+
+class Ours(_Process):
+    """One edge of this project with an engine listener, on PostgreSQL (or SQLite without a cluster)."""
+
+    name = "ours"
+
+    def __init__(self, cluster: Cluster | None, users: int) -> None:
+        super().__init__(cluster)
+        self._users = users
+        self._sqlite_template: Path | None = None
+
+    def start(self) -> None:
+        """Start an edge whose database holds the users and nothing else."""
+        self._open()
+        if self._cluster is not None:
+            self._database = self._cluster.fresh("ours", self._build)
+        else:
+            self._copy_sqlite()
+        listen = {"CUPS_SIP_LISTEN": "udp:{}:{}:engine".format(*self.address)}
+        self._run([sys.executable, "manage.py", "run_sipedge"], self._environment(self._database, listen))
+
+    def _environment(self, database: str, more: Mapping[str, str]) -> dict[str, str]:
+        environment = {**os.environ, "CUPS_DATA_DIR": str(self.directory), "CUPS_DEMO": "0", "VALKEY_URL": "", **more}
+        environment.pop("DATABASE_URL", None)
+        if database:
+            environment["DATABASE_URL"] = database
+        return environment
+
+    def _build(self, database: str) -> None:
+        """Migrate, then provision the users of the load."""
+        policy = self.directory / "bench.yaml"
+        policy.write_text(
+            f"domains: [{DOMAIN}]\n"
+            f'users: [{{pattern: "user{{n}}", first: 0, count: {self._users}, domain: {DOMAIN}, password: bench}}]\n'
+            "trusted_peers: [{address: 127.0.0.1}]\n"
+        )
+        for command in (["migrate", "--verbosity", "0"], ["apply", str(policy)]):
+            subprocess.run(
+                [sys.executable, "manage.py", *command],
+                check=True,
+                cwd=ROOT,
+                env=self._environment(database, {}),
+                stdout=self._log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def _copy_sqlite(self) -> None:
+        if self._sqlite_template is None:
+            self._build("")
+            self._sqlite_template = Path(tempfile.mkdtemp(prefix="bench-template-"))
+            shutil.copytree(self.directory, self._sqlite_template, dirs_exist_ok=True)
+        else:
+            shutil.copytree(self._sqlite_template, self.directory, dirs_exist_ok=True)
+
+    def close(self) -> None:
+        """Remove the template."""
+        if self._sqlite_template is not None:
+            shutil.rmtree(self._sqlite_template, ignore_errors=True)
+
+
+class Kamailio(_Process):
+    """Debian's Kamailio with its presence modules on PostgreSQL."""
+
+    def __init__(self, cluster: Cluster, *, durable: bool, children: int = CHILDREN) -> None:
+        super().__init__(cluster)
+        self.name = "kamailio" if durable else "kamailio-write-back"
+        self._durable = durable
+        self._children = children
+
+    @staticmethod
+    def problem() -> str | None:
+        """Why it cannot be used here; None when it can."""
+        if program() is None:
+            return "kamailio is not installed"
+        if modules() is None:
+            return "kamailio's presence or PostgreSQL modules are not installed"
+        if not (KAMAILIO_SCHEMA / "presence-create.sql").exists():
+            return f"{KAMAILIO_SCHEMA} has no table definitions"
+        return None
+
+    def start(self) -> None:
+        """Start it with empty tables."""
+        assert self._cluster is not None
+        self._open()
+        self._database = self._cluster.fresh("kamailio", kamailio_tables)
+        parts = urlsplit(self._database)
+        login = (parts.username or "postgres") + (f":{parts.password}" if parts.password else "")
+        values = {
+            "CHILDREN": str(self._children),
+            "PORT": str(self.address[1]),
+            "DOMAIN": DOMAIN,
+            "MODULES": str(modules()),
+            "DATABASE": f"postgres://{login}@{parts.hostname}:{parts.port or 5432}{parts.path}",
+            "LOCATION_MODE": "1" if self._durable else "2",
+            "SUBSCRIPTION_MODE": "3" if self._durable else "2",
+            "PUBLISH_CACHE": "0" if self._durable else "1",
+        }
+        text = (Path(__file__).parent / "kamailio" / "kamailio.cfg").read_text()
+        for name, value in values.items():
+            text = text.replace(f"@{name}@", value)
+        config = self.directory / "kamailio.cfg"
+        config.write_text(text)
+        self._run(
+            [
+                str(program()),
+                "-DD",
+                "-E",
+                *("-f", str(config)),
+                *("-Y", str(self.directory)),
+                *("-P", str(self.directory / "pid")),
+                *("-m", str(SHARED_MEMORY)),
+                *("-M", "16"),
+            ]
+        )
+
+
+def program() -> Path | None:
+    """Kamailio's executable."""
+    found = shutil.which("kamailio") or shutil.which("/usr/sbin/kamailio")
+    return Path(found) if found else None
+
+
+def modules() -> Path | None:
+    """The directory of Kamailio's modules, when it has all that are needed."""
+    for directory in (*Path("/usr/lib").glob("*/kamailio/modules"), Path("/usr/lib/kamailio/modules")):
+        if all((directory / f"{name}.so").exists() for name in ("presence", "presence_xml", "db_postgres")):
+            return directory
+    return None
+
+
+def free_port() -> int:
+    """A UDP port of loopback that nobody uses now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def answers(address: tuple[str, int], patience: float = 0.2) -> bool:
+    """Whether a server answers OPTIONS; waits `patience` seconds for it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        probe.connect(address)
+        probe.settimeout(patience)
+        via = "{}:{}".format(*probe.getsockname())
+        number = time.monotonic_ns()
+        request = head("OPTIONS", f"sip:{DOMAIN}", via) + (
+            f"probe{number}\r\nMax-Forwards: 70\r\nFrom: <sip:user0@{DOMAIN}>;tag=probe\r\nTo: <sip:{DOMAIN}>\r\n"
+            f"Call-ID: probe{number}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+        ).encode()
+        try:
+            probe.send(request)
+            return probe.recv(65535).startswith(b"SIP/2.0")
+        except OSError:
+            time.sleep(patience)
+            return False
