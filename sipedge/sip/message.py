@@ -123,7 +123,7 @@ class Message:
         cached = self._cache.get(name)
         if cached is None:
             cached = self._cache[name] = NameAddr.parse(self._required(name))
-        return cached  # type: ignore[no-any-return]
+        return cached
 
     @property
     def via(self) -> Via:
@@ -134,7 +134,7 @@ class Message:
             if not first:
                 raise SipError(400, "Bad Via")
             cached = self._cache["Via"] = Via.parse(first[0])
-        return cached  # type: ignore[no-any-return]
+        return cached
 
     @property
     def vias(self) -> list[Via]:
@@ -162,7 +162,7 @@ class Message:
         cached = self._cache.get("CSeq")
         if cached is None:
             cached = self._cache["CSeq"] = CSeq.parse(self._required("CSeq"))
-        return cached  # type: ignore[no-any-return]
+        return cached
 
     @property
     def contacts(self) -> "tuple[NameAddr, ...] | str":

@@ -1,0 +1,329 @@
+"""The front of the SIP core: bytes and the time in; events, bytes to send and the next deadline out.
+
+    stack.receive(data, flow, now)   a message has arrived
+    stack.timeout(now)               next_deadline() has passed
+    stack.events                     what the user of the stack has to know, oldest first
+    stack.transmissions              what has to be sent, oldest first
+
+Repetitions of a request are answered here, from the transaction (RFC 3261 17.2); the rules see each request once.
+No I/O and no clock: tests join two stacks in memory and move the time by hand.
+"""
+
+from collections import Counter, deque
+from itertools import count
+from typing import Any, NamedTuple
+
+from sipedge.sip import transaction as t
+from sipedge.sip.errors import MalformedMessage, SipError
+from sipedge.sip.flow import Flow
+from sipedge.sip.framing import is_keepalive
+from sipedge.sip.headers import Via
+from sipedge.sip.message import Request, Response, parse
+from sipedge.sip.timers import T1, T2, T4, Timers
+from sipedge.sip.transaction import ClientTransaction, ServerTransaction, Transaction
+
+MAX_TRANSACTIONS = 200_000
+"Transactions held at once, about 1 kB each: 32 s (Timer J) of 6,000 requests a second over UDP."
+
+GIVE_UP = 64 * T1
+"Seconds: Timers B, F, H, J, L, M, and D over UDP (RFC 3261 table 4, RFC 6026 8.4)."
+
+COOKIE = "z9hG4bK"
+"Starts every branch that is unique (RFC 3261 8.1.1.7)."
+
+
+class RequestReceived(NamedTuple):
+    """A new request; answer it by `Stack.respond` or `Stack.respond_statelessly`."""
+
+    request: Request
+    transaction: ServerTransaction
+    flow: Flow
+
+
+class AckReceived(NamedTuple):
+    """An ACK for a 2xx: it belongs to the dialog, not to a transaction."""
+
+    request: Request
+    flow: Flow
+
+
+class ResponseReceived(NamedTuple):
+    """An answer to a request of ours."""
+
+    response: Response
+    transaction: ClientTransaction
+
+
+class TransactionFailed(NamedTuple):
+    """There will be no answer: 408 when nobody answered in time, 503 when the flow broke."""
+
+    transaction: Transaction
+    status: int
+
+
+Event = RequestReceived | AckReceived | ResponseReceived | TransactionFailed
+
+
+class Stack:
+    """Transactions of one edge over all of its flows."""
+
+    def __init__(self, token: str) -> None:
+        self.events: deque[Event] = deque()
+        self.transmissions: deque[tuple[bytes, Flow]] = deque()
+        self.counters: Counter[str] = Counter()
+        "received, malformed, repetitions, strays, overload, timeouts."
+        self._servers: dict[tuple[str, ...], ServerTransaction] = {}
+        self._clients: dict[tuple[str, ...], ClientTransaction] = {}
+        self._timers: Timers[Transaction] = Timers()
+        self._by_flow: dict[Flow, dict[tuple[str, ...], ClientTransaction]] = {}
+        "Requests of ours that wait for an answer, by connection."
+        self._prefix = f"{COOKIE}{token}."
+        self._numbers = count(1)
+
+    def __len__(self) -> int:
+        return len(self._servers) + len(self._clients)
+
+    def branch(self) -> str:
+        """A branch that was never used before; `token` keeps edges and restarts apart."""
+        return f"{self._prefix}{next(self._numbers):x}"
+
+    # Incoming
+
+    def receive(self, data: bytes, flow: Flow, now: float) -> None:
+        """A datagram, or one message from a stream, has arrived."""
+        if is_keepalive(data):
+            return
+        self.counters["received"] += 1
+        try:
+            message = parse(data)
+        except MalformedMessage as error:
+            self.refuse(error, flow)
+            return
+        if isinstance(message, Response):
+            self._response(message, now)
+        elif message.method == "ACK":
+            self._ack(message, flow, now)
+        else:
+            self._request(message, flow, now)
+
+    def refuse(self, error: MalformedMessage, flow: Flow) -> None:
+        """Answer bytes that are not acceptable, where they can be answered (RFC 3261 8.2, 16.3)."""
+        self.counters["malformed"] += 1
+        request = error.request
+        if request is not None and request.method != "ACK":
+            back = _stamp_via(request, flow)
+            self.transmissions.append((request.respond(error.status, error.reason).encode(), back))
+
+    def _request(self, request: Request, flow: Flow, now: float) -> None:
+        key = _server_key(request, request.method)
+        known = self._servers.get(key)
+        if known is not None:
+            self.counters["repetitions"] += 1
+            if known.fire(t.RETRANSMIT) == t.REPEAT and known.sent:
+                self.transmissions.append((known.sent, known.flow))
+            return
+        back = _stamp_via(request, flow)
+        if len(self) >= MAX_TRANSACTIONS:
+            self.counters["overload"] += 1
+            busy = request.respond(503, headers=[("Retry-After", "10")])
+            self.transmissions.append((busy.encode(), back))
+            return
+        server = ServerTransaction(request, key, back)
+        self._servers[key] = server
+        self.events.append(RequestReceived(request, server, flow))
+
+    def _ack(self, request: Request, flow: Flow, now: float) -> None:
+        server = self._servers.get(_server_key(request, "INVITE"))
+        action = server.fire(t.ACK) if server is not None else t.PASS
+        if action == t.PASS:
+            self.events.append(AckReceived(request, flow))
+        elif server is not None and server.state == t.CONFIRMED:
+            self._start(server, t.TIMER_I, 0.0 if server.flow.reliable else T4, now)
+
+    def _response(self, response: Response, now: float) -> None:
+        client = self._clients.get((response.via.branch or "", response.cseq.method))
+        if client is None:
+            self.counters["strays"] += 1
+            return
+        status = response.status
+        event = t.PROVISIONAL if status < 200 else t.SUCCESS if status < 300 else t.FAILURE
+        before = client.state
+        action = client.fire(event)
+        if action == t.PASS_END:
+            self._forget(client)
+            self.events.append(ResponseReceived(response, client))
+        elif action == t.PASS:
+            if client.state == t.ACCEPTED != before:
+                self._start(client, t.TIMER_M, GIVE_UP, now)
+            self.events.append(ResponseReceived(response, client))
+        elif action == t.PASS_ACK:
+            self._acknowledge(client, response)
+            self._start(client, t.TIMER_D, 0.0 if client.flow.reliable else GIVE_UP, now)
+            self.events.append(ResponseReceived(response, client))
+        elif action == t.ACKNOWLEDGE:
+            self._acknowledge(client, response)
+
+    def _acknowledge(self, client: ClientTransaction, response: Response) -> None:
+        """ACK of a final answer other than 2xx (RFC 3261 17.1.1.3)."""
+        request = client.request
+        if request is None:
+            return
+        via = request.get_all("Via")[:1]
+        headers = [("Via", value) for value in via]
+        headers += [(name, value) for name, value in request.headers if name in ("Route", "From", "Call-ID")]
+        headers.append(("To", response.get("To") or request.get("To") or ""))
+        headers.append(("CSeq", f"{request.cseq.number} ACK"))
+        headers.append(("Max-Forwards", "70"))
+        ack = Request.build("ACK", request.target, headers)
+        self.transmissions.append((ack.encode(), client.flow))
+
+    # Outgoing
+
+    def respond(self, server: ServerTransaction, response: Response, now: float) -> None:
+        """Answer a request; after a final answer only its bytes are kept."""
+        status = response.status
+        event = t.SEND_PROVISIONAL if status < 200 else t.SEND_SUCCESS if status < 300 else t.SEND_FAILURE
+        if server.fire(event) != t.TRANSMIT:
+            return
+        server.sent = response.encode()
+        self.transmissions.append((server.sent, server.flow))
+        if status < 200:
+            return
+        server.request = None
+        reliable = server.flow.reliable
+        if server.table is t.NON_INVITE_SERVER:
+            self._start(server, t.TIMER_J, 0.0 if reliable else GIVE_UP, now)
+        elif server.state == t.ACCEPTED:
+            self._start(server, t.TIMER_L, GIVE_UP, now)
+        else:
+            if not reliable:
+                server.pause = T1
+                self._timers.set(T1, server, t.TIMER_G, now)
+            self._timers.set(GIVE_UP, server, t.TIMER_H, now)
+
+    def respond_statelessly(self, request: Request, response: Response, flow: Flow) -> None:
+        """Answer and forget: the same request with something more is a new one (challenges, D-45)."""
+        server = self._servers.pop(_server_key(request, request.method), None)
+        if server is not None:
+            server.state = t.TERMINATED
+        self.transmissions.append((response.encode(), server.flow if server is not None else flow))
+
+    def request(
+        self, request: Request, flow: Flow, now: float, *, sent_by: str, context: Any = None
+    ) -> ClientTransaction:
+        """Send a request of ours; a Via with a new branch is put on top."""
+        branch = self.branch()
+        request.headers.insert(0, ("Via", f"SIP/2.0/{flow.transport} {sent_by};branch={branch};rport"))
+        whole = Request(request.method, request.target, request.headers, request.body)
+        client = self.begin(
+            whole.encode(), method=whole.method, branch=branch, flow=flow, now=now, context=context
+        )
+        if whole.method == "INVITE":
+            client.request = whole
+        return client
+
+    def begin(
+        self, data: bytes, *, method: str, branch: str, flow: Flow, now: float, context: Any = None
+    ) -> ClientTransaction:
+        """Send a request whose bytes are ready; its Via carries `branch`."""
+        client = ClientTransaction(method, branch, flow, context)
+        client.sent = data
+        self._clients[client.key] = client
+        self.transmissions.append((data, flow))
+        invite = method == "INVITE"
+        if flow.reliable:
+            self._by_flow.setdefault(flow, {})[client.key] = client
+        else:
+            client.pause = T1
+            self._timers.set(T1, client, t.TIMER_A if invite else t.TIMER_E, now)
+        self._timers.set(GIVE_UP, client, t.TIMER_B if invite else t.TIMER_F, now)
+        return client
+
+    def flow_failed(self, flow: Flow) -> None:
+        """A connection is gone: nobody will answer what was asked over it."""
+        for client in list(self._by_flow.pop(flow, {}).values()):
+            action = client.fire(t.TRANSPORT_ERROR)
+            self._forget(client)
+            if action == t.FAIL:
+                self.events.append(TransactionFailed(client, 503))
+
+    # Time
+
+    def next_deadline(self) -> float | None:
+        """When `timeout` is to be called next; None when nothing waits."""
+        return self._timers.next_deadline()
+
+    def timeout(self, now: float) -> None:
+        """Fire the timers that have run out."""
+        for owner, name in self._timers.due(now):
+            if owner.state == t.TERMINATED:
+                continue
+            action = owner.fire(name)
+            if action == t.REPEAT_LATER:
+                self.transmissions.append((owner.sent, owner.flow))
+                slow = isinstance(owner, ClientTransaction) and owner.state == t.PROCEEDING
+                longest = GIVE_UP if name == t.TIMER_A else T2
+                owner.pause = T2 if slow else min(2 * owner.pause, longest)
+                self._timers.set(owner.pause, owner, name, now)
+            elif action == t.FAIL:
+                self.counters["timeouts"] += 1
+                self._forget(owner)
+                self.events.append(TransactionFailed(owner, 408))
+            elif action == t.FORGET:
+                self._forget(owner)
+
+    def _start(self, owner: Transaction, name: str, duration: float, now: float) -> None:
+        """Set a timer; one of zero fires at once."""
+        if duration:
+            self._timers.set(duration, owner, name, now)
+        elif owner.fire(name) == t.FORGET:
+            self._forget(owner)
+
+    def _forget(self, owner: Transaction) -> None:
+        owner.state = t.TERMINATED
+        if isinstance(owner, ServerTransaction):
+            self._servers.pop(owner.key, None)
+            owner.request = None
+            return
+        self._clients.pop(owner.key, None)
+        owner.sent = b""
+        if owner.flow.reliable:
+            mine = self._by_flow.get(owner.flow)
+            if mine is not None:
+                mine.pop(owner.key, None)
+                if not mine:
+                    del self._by_flow[owner.flow]
+
+
+def _server_key(request: Request, method: str) -> tuple[str, ...]:
+    """What makes two requests the same (RFC 3261 17.2.3; sent-by is part of it, D-48)."""
+    via = request.via
+    branch = via.branch
+    if branch is not None and branch.startswith(COOKIE):
+        return branch, via.sent_by, method
+    # RFC 2543 clients (V-19): the branch, if any, is not unique by itself.
+    try:
+        to_tag = request.to.tag if method != "INVITE" else ""
+        from_tag = request.from_.tag
+    except SipError:
+        to_tag = from_tag = ""
+    number = request.cseq.number
+    return (branch or "", via.sent_by, method, request.call_id, from_tag or "", to_tag or "", str(number), request.target)
+
+
+def _stamp_via(request: Request, flow: Flow) -> Flow:
+    """Note the source in the topmost Via; returns where the answer goes (RFC 3261 18.2, RFC 3581)."""
+    via = request.via
+    address, port = flow.remote[0], flow.remote[1]
+    wants_rport = via.rport is not None
+    host = via.host.strip("[]").lower()
+    if wants_rport or host != address:
+        params = [(name, value) for name, value in via.params if name.lower() not in ("received", "rport")]
+        params.append(("received", address))
+        if wants_rport:
+            params.append(("rport", str(port)))
+        request.replace_top_via(Via(via.transport, via.host, via.port, tuple(params)))
+    if flow.reliable or wants_rport:
+        return flow
+    answer_port = via.port or 5060
+    return flow if answer_port == port else flow._replace(remote=(address, answer_port))
