@@ -93,7 +93,7 @@ class Dispatcher:
     def received(self, event: RequestReceived) -> None:
         """Answer at once what needs no handler; run the handler otherwise."""
         edge, request, flow = self._edge, event.request, event.flow
-        listener = edge.listener_of(flow)
+        listener = edge.network.listener_of(flow)
         try:
             handler = self._handlers.get(request.method)
             _check_extensions(request)

@@ -38,6 +38,7 @@ from sipedge.registrar import Registrar
 from sipedge.resume import resume
 from sipedge.rows import BindingRow
 from sipedge.senders.notify import Notifier
+from sipedge.sip.errors import MalformedMessage
 from sipedge.sip.flow import Flow
 from sipedge.sip.stack import RequestReceived, ResponseReceived, ServerTransaction, Stack, TransactionFailed
 from sipedge.trust import Gatekeeper
@@ -88,7 +89,9 @@ class Edge:
         self.name = name
         self.loop = asyncio.get_running_loop()
         self.stack = Stack(token=secrets.token_hex(4))
-        self.network = Network(self.loop, received=self._received, drained=self._pump, lost=self._lost)
+        self.network = Network(
+            self.loop, received=self._received, drained=self._pump, broken=self._broken, lost=self._lost
+        )
         self.registrar = Registrar()
         self.subscriptions = Subscriptions()
         self.personas = Personas(self._load, lambda: self.policy)
@@ -147,8 +150,12 @@ class Edge:
     def _received(self, data: bytes, flow: Flow) -> None:
         self.stack.receive(data, flow, self.loop.time())
 
+    def _broken(self, error: MalformedMessage, flow: Flow) -> None:
+        self.stack.refuse(error, flow)
+        self.flush()
+
     def _lost(self, flow: Flow) -> None:
-        self.stack.flow_failed(flow, self.loop.time())
+        self.stack.flow_failed(flow)
         self._pump()
 
     def _pump(self) -> None:

@@ -139,6 +139,9 @@ class Notifier:
         if live.cseq >= live.row.cseq and not live.ended:
             self._reserve(live)
             return False
+        if live.flow is not None and not edge.network.alive(live.flow):
+            live.flow = live.tcp_flow = None
+            live.head = None
         if live.flow is None:
             edge.background(self._connect_again(live))
             return False

@@ -1,0 +1,202 @@
+"""The edge's sockets: listeners by role, and how a message of ours reaches its peer.
+
+Bytes only: what they mean is the stack's business. Listener options (authentication, advertised address) follow
+the policy while the addresses stay open.
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import structlog
+
+from provisioning.policy import Policy
+from sipedge.listeners import Listener, with_options
+from sipedge.resolve import address_of
+from sipedge.sip.dialog import Dialog
+from sipedge.sip.errors import MalformedMessage, SipError
+from sipedge.sip.flow import Address, Flow
+from sipedge.transport.tcp import ConnectionTable
+from sipedge.transport.udp import UdpEndpoint
+
+log = structlog.get_logger(__name__)
+
+PROBE_LIMIT = 1.0
+"Seconds to find out whether a UDP peer takes TCP as well; its NOTIFY waits for so long."
+
+PROBE_MEMORY = 300.0
+"Seconds for which a peer that takes no TCP is not asked again."
+
+MAX_PROBED = 10_000
+"Peers remembered to take no TCP; the oldest goes first."
+
+STALL_CHECK = 10.0
+"Seconds between two looks for connections that only hold memory."
+
+
+class CannotListen(Exception):
+    """An address cannot be opened; the message is for the operator."""
+
+
+class Network:
+    """Everything the edge sends and receives goes through here."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        received: Callable[[bytes, Flow], None],
+        drained: Callable[[], None],
+        broken: Callable[[MalformedMessage, Flow], None],
+        lost: Callable[[Flow], None],
+    ) -> None:
+        self._loop = loop
+        self._received = received
+        self._drained = drained
+        self.connections = ConnectionTable(loop, received=received, drained=drained, broken=broken, lost=lost)
+        self.listeners: list[Listener] = []
+        self._by_local: dict[tuple[str, Address], Listener] = {}
+        self._udp: dict[Address, UdpEndpoint] = {}
+        self._tcp: list[asyncio.Server] = []
+        self._no_tcp: OrderedDict[Address, float] = OrderedDict()
+        self._stalls: asyncio.TimerHandle | None = None
+
+    async def open(self, wanted: Sequence[Listener] | None, policy: Policy) -> None:
+        """Bind the addresses (None: those of the policy); raises CannotListen."""
+        for listener in wanted if wanted is not None else provisioned(policy):
+            try:
+                if listener.transport == "udp":
+                    endpoint = UdpEndpoint(
+                        self._loop, listener.host, listener.port, received=self._received, drained=self._drained
+                    )
+                    self._udp[endpoint.local] = endpoint
+                    local = endpoint.local
+                else:
+                    server = await self.connections.listen(listener.host, listener.port)
+                    self._tcp.append(server)
+                    local = server.sockets[0].getsockname()[:2]
+            except OSError as error:
+                raise CannotListen(
+                    f"{listener.transport} {listener.host}:{listener.port} cannot be opened: {error.strerror}"
+                ) from None
+            self.listeners.append(replace(listener, host=local[0], port=local[1]))
+        if not self.listeners:
+            raise CannotListen("no address to listen on: set CUPS_SIP_LISTEN or provision a listener")
+        self.take_options(policy)
+
+    def accept(self) -> None:
+        """Begin to receive."""
+        for endpoint in self._udp.values():
+            endpoint.start()
+        for server in self._tcp:
+            self._loop.create_task(server.start_serving())
+        self._look_for_stalls()
+
+    def refuse(self) -> None:
+        """Receive nothing new; answers still go out."""
+        for endpoint in self._udp.values():
+            endpoint.pause()
+        for server in self._tcp:
+            server.close()
+
+    async def close(self) -> None:
+        """Give up all addresses."""
+        if self._stalls is not None:
+            self._stalls.cancel()
+        self.connections.close()
+        await asyncio.sleep(0)
+        for endpoint in self._udp.values():
+            endpoint.close()
+
+    def take_options(self, policy: Policy) -> None:
+        """Options of Listener rows may have changed; the addresses stay."""
+        self.listeners = with_options(self.listeners, provisioned(policy))
+        self._by_local = {
+            (one.transport.upper(), (one.host, one.port)): _reachable(one) for one in self.listeners
+        }
+
+    def send(self, data: bytes, flow: Flow) -> None:
+        """Send a message; one for a flow that is gone is dropped."""
+        if flow.transport == "UDP":
+            endpoint = self._udp.get(flow.local)
+            if endpoint is not None:
+                endpoint.send(data, flow)
+        else:
+            self.connections.send(data, flow)
+
+    def alive(self, flow: Flow) -> bool:
+        """A datagram can always be sent; a connection has to be there still."""
+        return not flow.reliable or self.connections.get(flow) is not None
+
+    def listener_of(self, flow: Flow) -> Listener:
+        """The listener a flow belongs to; for a connection of our own, one of its transport or the first."""
+        listener = self._by_local.get((flow.transport, flow.local))
+        if listener is not None:
+            return listener
+        alike = [one for one in self._by_local.values() if one.transport.upper() == flow.transport]
+        return alike[0] if alike else next(iter(self._by_local.values()))
+
+    def flow_again(self, dialog: Dialog) -> Flow | None:
+        """The flow of a dialog after a restart or an error, if it still stands; see `reconnect`."""
+        flow = dialog.flow
+        if flow.reliable:
+            return flow if self.connections.get(flow) is not None else None
+        if flow.local in self._udp:
+            return flow
+        ours = next((local for local in self._udp if (":" in local[0]) == (":" in flow.remote[0])), None)
+        return flow._replace(local=ours) if ours is not None else None
+
+    async def reconnect(self, dialog: Dialog) -> Flow | None:
+        """Reach a peer whose connection is gone at its Contact; None when nobody answers there."""
+        try:
+            address = address_of(dialog.next_hop)
+        except SipError:
+            return None
+        return await self.connections.connect(address) if address is not None else None
+
+    def may_take_tcp(self, flow: Flow) -> bool:
+        """Worth asking whether this UDP peer takes TCP for a large request (RFC 3261 18.1.1)."""
+        known = self._no_tcp.get(flow.remote)
+        return known is None or known < self._loop.time()
+
+    async def connect_beside(self, flow: Flow) -> Flow | None:
+        """A TCP flow to the same peer; None when it takes none, which is remembered for a while."""
+        found = await self.connections.connect(flow.remote, limit=PROBE_LIMIT)
+        if found is None:
+            self._no_tcp[flow.remote] = self._loop.time() + PROBE_MEMORY
+            if len(self._no_tcp) > MAX_PROBED:
+                self._no_tcp.popitem(last=False)
+        return found
+
+    def space(self, flow: Flow) -> None:
+        """Write one message at a time to this peer (D-47)."""
+        connection = self.connections.get(flow)
+        if connection is not None:
+            connection.space()
+
+    def _look_for_stalls(self) -> None:
+        self.connections.close_stalled()
+        self._stalls = self._loop.call_later(STALL_CHECK, self._look_for_stalls)
+
+
+def provisioned(policy: Policy) -> list[Listener]:
+    """The listeners of the policy."""
+    return [
+        Listener(row.transport, row.host, row.port, row.role, row.authentication, row.advertised)
+        for row in policy.listeners
+    ]
+
+
+def _reachable(listener: Listener) -> Listener:
+    """A listener on all addresses is told to peers by the one that leads outside."""
+    if listener.advertised or listener.host not in ("0.0.0.0", "::"):
+        return listener
+    probe, family = ("192.0.2.1", socket.AF_INET) if listener.host == "0.0.0.0" else ("2001:db8::1", socket.AF_INET6)
+    host = "127.0.0.1" if family == socket.AF_INET else "::1"
+    with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as one:
+        one.connect((probe, 9))  # sends nothing: only the route is looked up
+        host = one.getsockname()[0]
+    return replace(listener, advertised=f"[{host}]:{listener.port}" if ":" in host else f"{host}:{listener.port}")
