@@ -11,11 +11,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 from tests.bench import report
 from tests.bench.databases import Cluster
-from tests.bench.load import Load
+from tests.bench.load import Load, Pressure
 from tests.bench.scenarios import SCENARIOS, Measured, Options, Scenario
 from tests.bench.servers import Failed, Kamailio, Ours, Server
 
@@ -23,21 +24,16 @@ from tests.bench.servers import Failed, Kamailio, Ours, Server
 def main(arguments: list[str] | None = None) -> int:
     """Measure what the arguments ask for; the exit status is 0 when every operation of every run succeeded."""
     chosen = _parser().parse_args(arguments)
-    names = chosen.scenarios or [scenario.name for scenario in SCENARIOS]
-    scenarios = [scenario for scenario in SCENARIOS if scenario.name in names]
-    options = Options(
-        users=chosen.users,
-        window=chosen.window,
-        seconds=chosen.seconds,
-        warm_up=chosen.warm_up,
-        pace=chosen.rate,
-        settle=chosen.settle,
-    )
+    scenarios = [scenario for scenario in SCENARIOS if not chosen.scenarios or scenario.name in chosen.scenarios]
+    if unknown := set(chosen.scenarios) - {scenario.name for scenario in SCENARIOS}:
+        sys.exit(f"no such scenario: {', '.join(sorted(unknown))}")
+    pressure = Pressure(chosen.window, chosen.seconds, chosen.warm_up, chosen.rate)
+    options = Options(pressure, users=chosen.users, settle=chosen.settle)
     with contextlib.ExitStack() as stack:
         cluster = stack.enter_context(_cluster(chosen.database, needed=_peers(chosen.peer)))
         servers = _servers(chosen, cluster, stack)
         promises = cluster.promises() if cluster is not None else ""
-        print(f"{os.cpu_count()} cores; {options.users} users, {options.window} operations in flight; {promises}")
+        print(f"{os.cpu_count()} cores; {options.users} users, {pressure.window} operations in flight; {promises}")
         print("times: p50/p99 to the 200, and until the last NOTIFY is there; cores: server + database + generator")
         runs: dict[tuple[str, str], list[Measured]] = {}
         for scenario in scenarios:
@@ -77,7 +73,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--profile", metavar="DIRECTORY", help="write a py-spy profile of our edge for each scenario")
     parser.add_argument("--json", metavar="FILE", help="write all figures to a file (- for standard output)")
-    parser.set_defaults(check=names)
     return parser
 
 
@@ -140,7 +135,7 @@ def _profiled(scenario: Scenario, server: Server, options: Options, directory: s
     Path(directory).mkdir(parents=True, exist_ok=True)
     out = Path(directory) / f"{scenario.name}.txt"
     py_spy = Path(sys.executable).parent / "py-spy"
-    duration = round(options.seconds + options.warm_up + 3)
+    duration = round((options.pressure.seconds or 0) + options.pressure.warm_up + 3)
     sampler = subprocess.Popen(
         [str(py_spy), "record", "-p", str(server.pid), "-d", str(duration), "-r", "200", "-f", "raw", "-o", str(out)],
         stdout=subprocess.DEVNULL,
@@ -153,7 +148,7 @@ def _profiled(scenario: Scenario, server: Server, options: Options, directory: s
 
 def _write_json(target: str, options: Options, promises: str, runs: dict[tuple[str, str], list[Measured]]) -> None:
     found = {
-        "options": {name: getattr(options, name) for name in options.__slots__},
+        "options": asdict(options),
         "database": promises,
         "results": [
             {"scenario": scenario, "server": server, **report.facts(measured)}

@@ -54,6 +54,28 @@ class Result:
         return self.operations / self.seconds if self.seconds else 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Pressure:
+    """How hard and for how long."""
+
+    window: int
+    "Operations in flight."
+    seconds: float | None = None
+    "Counted time; None: count everything, until there are no more subjects."
+    warm_up: float = 0.0
+    "Seconds of load before counting begins."
+    pace: float | None = None
+    "Operations per second; None: as many as the server completes."
+
+
+def _forget(subject: Subject) -> None:
+    """A subject that makes one operation only."""
+
+
+def _nothing() -> None:
+    """Nobody wants to know when counting begins or ends."""
+
+
 class Load:
     """Sends requests to one server and answers its NOTIFYs."""
 
@@ -86,57 +108,36 @@ class Load:
     def once(self, subjects: Iterable[Subject], window: int) -> Result:
         """One operation of each subject; the result counts all of them."""
         waiting = iter(subjects)
-        return self._run(lambda: next(waiting, None), _forget, window=window)
+        return self._run(lambda: next(waiting, None), _forget, Pressure(window))
 
-    def repeatedly(
+    def timed(
         self,
         subjects: Iterable[Subject],
-        window: int,
+        pressure: Pressure,
         *,
-        seconds: float,
-        warm_up: float,
-        pace: float | None = None,
-        begins: Callable[[], None] = lambda: None,
-        ends: Callable[[], None] = lambda: None,
+        again: bool,
+        begins: Callable[[], None] = _nothing,
+        ends: Callable[[], None] = _nothing,
     ) -> Result:
-        """Operations of the subjects in turn; counts `seconds` after `warm_up` seconds, at most `pace` per second."""
+        """Operations of the subjects in turn: each of them `again` and again, or only once.
+
+        `begins` and `ends` are called at both ends of what is counted.
+        """
+        if not again:
+            waiting = iter(subjects)
+            return self._run(lambda: next(waiting, None), _forget, pressure, begins, ends)
         idle = deque(subjects)
-
-        def take() -> Subject | None:
-            return idle.popleft() if idle else None
-
-        return self._run(
-            take, idle.append, window=window, seconds=seconds, warm_up=warm_up, pace=pace, begins=begins, ends=ends
-        )
-
-    def streaming(
-        self,
-        source: Callable[[], Subject | None],
-        window: int,
-        *,
-        seconds: float,
-        warm_up: float,
-        pace: float | None = None,
-        begins: Callable[[], None] = lambda: None,
-        ends: Callable[[], None] = lambda: None,
-    ) -> Result:
-        """Like `repeatedly`, with a new subject for every operation."""
-        return self._run(
-            source, _forget, window=window, seconds=seconds, warm_up=warm_up, pace=pace, begins=begins, ends=ends
-        )
+        return self._run(lambda: idle.popleft() if idle else None, idle.append, pressure, begins, ends)
 
     def _run(
         self,
         take: Callable[[], Subject | None],
         done: Callable[[Subject], None],
-        *,
-        window: int,
-        seconds: float | None = None,
-        warm_up: float = 0.0,
-        pace: float | None = None,
-        begins: Callable[[], None] = lambda: None,
-        ends: Callable[[], None] = lambda: None,
+        pressure: Pressure,
+        begins: Callable[[], None] = _nothing,
+        ends: Callable[[], None] = _nothing,
     ) -> Result:
+        seconds, pace = pressure.seconds, pressure.pace
         clock = time.perf_counter
         self._result = result = Result()
         self._done = done
@@ -157,7 +158,7 @@ class Load:
             while launching or self._live:
                 now = clock()
                 if seconds is not None and launching:
-                    if not self._counting and now >= start + warm_up:
+                    if not self._counting and now >= start + pressure.warm_up:
                         begins()
                         self._counting = True
                         counted_from = clock()
@@ -165,7 +166,7 @@ class Load:
                         self._counting = launching = False
                         result.seconds = now - counted_from
                         ends()
-                room = window - len(self._live) if launching else 0
+                room = pressure.window - len(self._live) if launching else 0
                 if pace is not None:
                     room = min(room, int((now - start) * pace) - paced)
                 while room > 0:
@@ -265,10 +266,6 @@ class Load:
                 subject.sent = now
                 self._result.retransmissions += 1
                 _send(self._caller, subject.wire)
-
-
-def _forget(subject: Subject) -> None:
-    """A subject that makes one operation only."""
 
 
 def _socket(server: tuple[str, int]) -> socket.socket:

@@ -56,7 +56,9 @@ def line(scenario: Scenario, server: str, found: Mapping[str, Any]) -> str:
     """One measurement on one line."""
     start = f"{scenario.title:30} {server:20}"
     if "bytes_per_10000" in found:
-        return f"{start} {found['bytes_per_10000'] / KILO / KILO:8.1f} MB  ({found['bytes_per_subscription']} bytes each)"
+        return (
+            f"{start} {found['bytes_per_10000'] / KILO / KILO:8.1f} MB  ({found['bytes_per_subscription']} bytes each)"
+        )
     text = (
         f"{start} {found['rate']:8.0f}/s  200: {_ms(found, 'answer')}  done: {_ms(found, 'complete')}"
         f"  cores: {found['server_cores']:.2f} + {found['database_cores']:.2f} + {found['generator_cores']:.2f}"

@@ -2,10 +2,10 @@
 
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tests.bench.load import Load, Result
+from tests.bench.load import Load, Pressure, Result
 from tests.bench.messages import user
 from tests.bench.servers import Server
 from tests.bench.subjects import Publisher, Registrant, Subject, Watcher
@@ -19,13 +19,8 @@ MEMORY_SUBSCRIPTIONS = 10_000
 class Options:
     """How hard and how long."""
 
+    pressure: Pressure
     users: int = 1000
-    window: int = 64
-    "Operations in flight."
-    seconds: float = 5.0
-    warm_up: float = 1.0
-    pace: float | None = None
-    "Operations per second; None: as many as the server completes."
     settle: float = 40.0
     "Seconds that the memory scenario waits before it looks: longer than transactions are remembered (Timer J, 32 s)."
 
@@ -54,33 +49,27 @@ class Preparation(Exception):
     """The server did not do what the scenario needs before it can begin."""
 
 
-def _prepare(load: Load, subjects: list[Subject], options: Options) -> None:
-    result = load.once(subjects, options.window)
+def _prepare(load: Load, subjects: Sequence[Subject], options: Options) -> None:
+    result = load.once(subjects, options.pressure.window)
     if result.failures:
         raise Preparation(f"{len(subjects)} x {subjects[0].method} to begin with: {dict(result.failures)}")
 
 
-def _measure(load: Load, server: Server, subjects: list[Subject], options: Options) -> Measured:
+def _measure(
+    load: Load, server: Server, subjects: Iterable[Subject], options: Options, *, again: bool = True
+) -> Measured:
     readings: list[Usage] = []
 
     def read() -> None:
         readings.append(server.usage())
 
-    result = load.repeatedly(
-        subjects,
-        options.window,
-        seconds=options.seconds,
-        warm_up=options.warm_up,
-        pace=options.pace,
-        begins=read,
-        ends=read,
-    )
+    result = load.timed(subjects, options.pressure, again=again, begins=read, ends=read)
     return Measured(result, readings[1] - readings[0])
 
 
 def _publishers(load: Load, options: Options) -> list[Publisher]:
     publishers = [Publisher(number, load.via) for number in range(options.users)]
-    _prepare(load, [*publishers], options)
+    _prepare(load, publishers, options)
     return publishers
 
 
@@ -96,45 +85,29 @@ def _publish(watchers: int) -> Callable[[Load, Server, Options], Measured]:
         publishers = _publishers(load, options)
         if watchers:
             subscribed = list(_watchers(load, options, watchers))
-            _prepare(load, [*subscribed], options)
+            _prepare(load, subscribed, options)
             for number, watcher in enumerate(subscribed):
                 publishers[number % options.users].watchers.append(watcher)
-        return _measure(load, server, [*publishers], options)
+        return _measure(load, server, publishers, options)
 
     return run
 
 
 def _subscribe(load: Load, server: Server, options: Options) -> Measured:
     _publishers(load, options)
-    rounds = itertools.count()
-
-    def source() -> Iterator[Watcher]:
-        for _ in rounds:
-            yield from _watchers(load, options, 1)
-
-    watchers = source()
-    readings: list[Usage] = []
-    result = load.streaming(
-        lambda: next(watchers),
-        options.window,
-        seconds=options.seconds,
-        warm_up=options.warm_up,
-        pace=options.pace,
-        begins=lambda: readings.append(server.usage()),
-        ends=lambda: readings.append(server.usage()),
-    )
-    return Measured(result, readings[1] - readings[0])
+    rounds = (_watchers(load, options, 1) for _ in itertools.count())
+    return _measure(load, server, itertools.chain.from_iterable(rounds), options, again=False)
 
 
 def _refresh(load: Load, server: Server, options: Options) -> Measured:
     _publishers(load, options)
     watchers = list(_watchers(load, options, 1))
-    _prepare(load, [*watchers], options)
-    return _measure(load, server, [*watchers], options)
+    _prepare(load, watchers, options)
+    return _measure(load, server, watchers, options)
 
 
 def _register(load: Load, server: Server, options: Options) -> Measured:
-    registrants: list[Subject] = [Registrant(number, load.via) for number in range(options.users)]
+    registrants = [Registrant(number, load.via) for number in range(options.users)]
     _prepare(load, registrants, options)
     return _measure(load, server, registrants, options)
 
@@ -146,7 +119,7 @@ def _memory(load: Load, server: Server, options: Options) -> Measured:
     _prepare(load, [watchers[0]], options)
     time.sleep(options.settle)
     before = server.memory()
-    result = load.once(watchers[1:], options.window)
+    result = load.once(watchers[1:], options.pressure.window)
     time.sleep(options.settle)
     grown = server.memory() - before
     return Measured(result, memory=round(grown * MEMORY_SUBSCRIPTIONS / max(1, result.operations)))

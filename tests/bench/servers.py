@@ -273,10 +273,13 @@ def answers(address: tuple[str, int], patience: float = 0.2) -> bool:
         probe.settimeout(patience)
         via = "{}:{}".format(*probe.getsockname())
         number = time.monotonic_ns()
-        request = head("OPTIONS", f"sip:{DOMAIN}", via) + (
-            f"probe{number}\r\nMax-Forwards: 70\r\nFrom: <sip:user0@{DOMAIN}>;tag=probe\r\nTo: <sip:{DOMAIN}>\r\n"
-            f"Call-ID: probe{number}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
-        ).encode()
+        request = (
+            head("OPTIONS", f"sip:{DOMAIN}", via)
+            + (
+                f"probe{number}\r\nMax-Forwards: 70\r\nFrom: <sip:user0@{DOMAIN}>;tag=probe\r\nTo: <sip:{DOMAIN}>\r\n"
+                f"Call-ID: probe{number}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+            ).encode()
+        )
         try:
             probe.send(request)
             return probe.recv(65535).startswith(b"SIP/2.0")

@@ -19,9 +19,7 @@ class Usage:
     generator: float
 
     def __sub__(self, before: "Usage") -> "Usage":
-        return Usage(
-            self.server - before.server, self.database - before.database, self.generator - before.generator
-        )
+        return Usage(self.server - before.server, self.database - before.database, self.generator - before.generator)
 
 
 def tree(pid: int) -> Iterator[int]:
