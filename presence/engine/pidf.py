@@ -177,6 +177,8 @@ class _Reader:
         if self.writer.name(root)[:2] != (PIDF, "presence"):
             raise MalformedDocument("not a presence document")
         entity = (root.get("entity") or "").strip()
+        if not entity:
+            raise MalformedDocument("no entity")
         if ":" not in entity:
             if not self.dialects:
                 raise MalformedDocument("entity is not a URI")
