@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from presence.rows import SubscriptionRow
-from sipedge.deadlines import Deadlines
+from presence.deadlines import Deadlines
 from sipedge.sip.dialog import Dialog
 from sipedge.sip.flow import Flow
 from sipedge.sip.stack import ClientTransaction
@@ -114,6 +114,10 @@ class Subscriptions:
     def watching(self, persona_id: int) -> list[LiveSubscription]:
         """Everyone here who watches this presentity."""
         return list(self._by_persona.get(persona_id, {}).values())
+
+    def watches(self, persona_id: int) -> bool:
+        """Somebody here watches this presentity."""
+        return persona_id in self._by_persona
 
     def watched(self) -> list[int]:
         """The presentities that somebody here watches."""

@@ -53,6 +53,10 @@ class Call:
         """The flow in words, for columns that a person may read: `UDP 127.0.0.1:5060`."""
         return f"{self.flow.transport} {self.flow.remote[0]}:{self.flow.remote[1]}"
 
+    def count_dialect(self, dialect: str) -> None:
+        """Somebody still needs a legacy dialect (section 12): counted by peer, and logged the first time."""
+        self.edge.count_dialect(dialect, self.flow.remote[0])
+
 
 Handler = Callable[[Call], Awaitable[Response]]
 Headers = list[tuple[str, str]]

@@ -16,9 +16,10 @@ import structlog
 from django.db import Error, connection
 
 from presence.engine.errors import DomainError
+from presence.models import EdgeLease
+from presence.rows import SUBSCRIPTION
 from presence.store import Outcome, Plan, Put
 from sipedge.dialogs import LiveSubscription
-from sipedge.models import EdgeLease
 
 if TYPE_CHECKING:
     from sipedge.worker import Edge
@@ -75,7 +76,7 @@ class Lease:
                 self._edge.subscriptions.written(live)
 
         try:
-            await self._edge.commit(Plan(row.persona_id, (Put("subscription", row, row.version),)), applied)
+            await self._edge.commit(Plan(row.persona_id, (Put(SUBSCRIPTION, row, row.version),)), applied)
         except DomainError:
             pass  # the database is away; it is written in a later round
 

@@ -12,12 +12,15 @@ from presence.engine.errors import BadExpires
 from presence.engine.expiry import ExpiryBounds, grant
 from presence.store import Plan, Put
 from provisioning.uri import SipUri
-from sipedge.rows import BindingRow
+from sipedge.rows import BINDING, BindingRow
 from sipedge.sip.errors import SipError
 from sipedge.sip.headers import NameAddr
 
 MAX_BINDINGS = 20
 "Contacts of one user: more devices than a person owns; a bound for forking and for memory."
+
+LOOKED_AT = 200
+"Users whose bindings are looked at in one go for what has run out: everybody's turn comes within minutes."
 
 MAX_CONTACT = 1024
 "Characters of one Contact URI, the width of its column; real ones stay below 300."
@@ -94,7 +97,7 @@ def plan_register(
                     expires_at=now + timedelta(seconds=granted),
                 )
             )
-    puts = tuple(Put("binding", row, row.version - 1 or None) for row in changed)
+    puts = tuple(Put(BINDING, row, row.version - 1 or None) for row in changed)
     for row in changed:
         if row.expires_at > now:
             live[row.id] = row
@@ -182,6 +185,16 @@ class Registrar:
     def of(self, persona_id: int, now: datetime) -> tuple[BindingRow, ...]:
         """The live bindings of a persona, best first."""
         return tuple(row for row in self._bindings.get(persona_id, ()) if row.expires_at > now)
+
+    def expire(self, now: datetime) -> None:
+        """Let go of bindings that have run out, a few users at a time."""
+        for _ in range(min(LOOKED_AT, len(self._bindings))):
+            persona_id, rows = next(iter(self._bindings.items()))
+            del self._bindings[persona_id]
+            self.set(persona_id, tuple(row for row in rows if row.expires_at > now))
+
+    def __contains__(self, persona_id: int) -> bool:
+        return persona_id in self._bindings
 
     def __len__(self) -> int:
         return sum(map(len, self._bindings.values()))

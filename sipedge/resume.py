@@ -13,10 +13,10 @@ import structlog
 from django.db.models import Q
 
 from presence import store
-from presence.models import Publication
+from presence.models import EdgeLease, Publication
 from presence.rows import SubscriptionRow
 from sipedge.dialogs import LiveSubscription
-from sipedge.models import Binding, EdgeLease
+from sipedge.models import Binding
 from sipedge.rows import BindingRow
 from sipedge.sip.dialog import Dialog
 

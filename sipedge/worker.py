@@ -7,6 +7,7 @@ between them, and stops them so that nothing acknowledged is lost. It holds no r
 
 import asyncio
 import secrets
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -78,6 +79,9 @@ LOOKED_AT = 500
 COMPOSING = frozenset({"sources", "capabilities", "rules", "settings"})
 "Parts of the policy that a composed document depends on."
 
+MAX_DIALECTS = 10_000
+"Pairs of dialect and peer that are counted."
+
 POLL_INTERVAL = 30.0
 "Seconds between two readings of the policy where there is no bus to announce changes."
 
@@ -94,7 +98,9 @@ class Edge:
         )
         self.registrar = Registrar()
         self.subscriptions = Subscriptions()
-        self.personas = Personas(self._load, lambda: self.policy)
+        self.personas = Personas(
+            self._load, lambda: self.policy, pinned=self.subscriptions.watches, clock=self.loop.time
+        )
         self.notifier = Notifier(self)
         self.dispatcher = Dispatcher(self, HANDLERS)
         self.policy: Policy
@@ -102,6 +108,8 @@ class Edge:
         self._committer: Committer
         self._readers = ThreadPoolExecutor(READERS, "reader")
         self._lease = Lease(self, self._readers)
+        self.dialects: Counter[tuple[str, str]] = Counter()
+        "Uses of legacy dialects, by dialect and peer."
         self._tasks: set[asyncio.Task[Any]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = float("inf")
@@ -220,6 +228,13 @@ class Edge:
         """What this watcher is to see now; None while the presentity is not in memory."""
         return self.personas.document(live.row.persona_id, Aor(live.row.uri), View(), self.now())
 
+    def count_dialect(self, dialect: str, peer: str) -> None:
+        """Count the use of a legacy dialect, so that an operator sees who still needs it."""
+        if len(self.dialects) < MAX_DIALECTS or (dialect, peer) in self.dialects:
+            self.dialects[dialect, peer] += 1
+            if self.dialects[dialect, peer] == 1:
+                log.info("legacy dialect", dialect=dialect, peer=peer)
+
     async def read(self, load: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a database query in a thread; waits out a short absence, then raises TryAgainLater."""
         patience_ends = self.loop.time() + PATIENCE
@@ -232,7 +247,7 @@ class Edge:
                 await asyncio.sleep(READ_RETRY)
 
     async def _load(self, persona_ids: list[int]) -> list[Loaded]:
-        return await self.read(store.load, persona_ids)
+        return await self.read(store.load, persona_ids, self.now())
 
     async def reload_bindings(self, *persona_ids: int) -> None:
         """Another process has changed these users' bindings."""
@@ -277,7 +292,7 @@ class Edge:
                 elif hint.kind == "policy":
                     await self._change_policy(hint.parts)
                 elif hint.kind == "state" and hint.origin != self.name:
-                    await self._reload([id for id in hint.personas if self.personas.holds(id) or id in self.registrar])
+                    await self._reload(list(hint.personas))
             except TryAgainLater:
                 log.warning("a hint came while the database was away; caught up with later")
                 self.background(self._catch_up())
@@ -291,8 +306,11 @@ class Edge:
             self.background(self._catch_up())
 
     async def _reload(self, persona_ids: list[int]) -> None:
+        held = [id for id in persona_ids if id in self.registrar]
+        if held:
+            await self.reload_bindings(*held)
+        persona_ids = [id for id in persona_ids if self.personas.holds(id)]
         if persona_ids:
-            await self.reload_bindings(*persona_ids)
             await self.personas.reload(persona_ids)
             for persona_id in persona_ids:
                 self.notifier.changed(persona_id)

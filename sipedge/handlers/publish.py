@@ -4,6 +4,7 @@ from presence import publications
 from presence.engine.errors import EntityTagMismatch
 from presence.store import Outcome
 from sipedge.dispatch import Call, presentity_of, require_presence_event
+from sipedge.listeners import ENGINE
 from sipedge.sip.message import Response
 
 
@@ -17,6 +18,7 @@ async def handle(call: Call) -> Response:
         persona=persona,
         publisher=call.caller.aor,
         publisher_persona=call.caller.persona,
+        trusted=call.listener.role == ENGINE,
         entity_tag=request.get("SIP-If-Match"),
         expires=request.expires,
         content_type=request.get("Content-Type"),
@@ -24,14 +26,16 @@ async def handle(call: Call) -> Response:
         user_agent=request.user_agent or "",
         door="sip",
         held=presentity.publications,
+        ever_published=presentity.ever_published,
         policy=edge.policy,
         now=edge.now(),
         new_id=edge.new_id,
+        count=call.count_dialect,
     )
 
     def applied(outcome: Outcome) -> None:
         if outcome is Outcome.COMMITTED:
-            edge.personas.apply(persona.id, result)
+            edge.personas.apply(result)
             edge.notifier.changed(persona.id)
 
     if result.plan is not None and await edge.commit(result.plan, applied) is not Outcome.COMMITTED:

@@ -13,7 +13,9 @@ import structlog
 
 from presence.engine import media
 from presence.engine.errors import TryAgainLater
+from presence.rows import SUBSCRIPTION
 from presence.store import Outcome, Plan, Put
+from presence.subscriptions import plan_end
 from sipedge.committer import RETRY_AFTER
 from sipedge.dialogs import CSEQ_BLOCK, LiveSubscription
 from sipedge.sip.flow import Flow
@@ -211,7 +213,7 @@ class Notifier:
                 live.reserving = False
                 self._edge.loop.call_later(RETRY_AFTER, self.first, live)
 
-        future = self._edge.commit(Plan(row.persona_id, (Put("subscription", row, live.row.version),)), applied)
+        future = self._edge.commit(Plan(row.persona_id, (Put(SUBSCRIPTION, row, live.row.version),)), applied)
         future.add_done_callback(refused)
 
     async def _load_first(self, live: LiveSubscription) -> None:
@@ -247,15 +249,8 @@ class Notifier:
 
     def _end_row(self, live: LiveSubscription, *, told: bool) -> None:
         """Write the end of a subscription, with the CSeq of its last NOTIFY; the row stays for the sweep."""
-        now = self._edge.now()
-        row = live.record()._replace(
-            version=live.row.version + 1,
-            state="terminated",
-            reason=live.reason,
-            cseq=max(live.row.cseq, live.cseq + 1),
-            updated_at=now,
-            expires_at=now,
-        )
+        ended = plan_end(row=live.record(), reason=live.reason, now=self._edge.now())
+        row = ended.row._replace(cseq=max(live.row.cseq, live.cseq + 1))
 
         def applied(outcome: Outcome) -> None:
             if outcome is Outcome.COMMITTED:
@@ -273,8 +268,7 @@ class Notifier:
             if not future.cancelled() and future.exception() is not None:
                 self._edge.loop.call_later(RETRY_AFTER, self._end_row_again, live, told)
 
-        plan = Plan(row.persona_id, (Put("subscription", row, live.row.version),))
-        self._edge.commit(plan, applied).add_done_callback(refused)
+        self._edge.commit(ended.with_row(row), applied).add_done_callback(refused)
 
     def _end_row_again(self, live: LiveSubscription, told: bool) -> None:
         self._end_row(live, told=told)

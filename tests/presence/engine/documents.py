@@ -134,4 +134,4 @@ def activities(root: etree._Element) -> list[str]:
 
 def canonical(body: bytes) -> str:
     """Equal for documents that differ in layout only."""
-    return etree.canonicalize(body, strip_text=True)
+    return etree.canonicalize(etree.fromstring(body), strip_text=True)

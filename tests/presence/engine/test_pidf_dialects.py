@@ -27,7 +27,9 @@ def test_the_misprints_of_the_guide_in_one_document():
     assert document.tuples[0].capabilities == Capabilities(audio=True, video=False, text=True)
     assert document.sources == (MANUAL,)
     assert [fragment.xml for fragment in document.activities] == [b"<ce:available/>"]
-    assert [fragment.xml for fragment in document.tuples[0].extensions][1] == b"<rpid:user-input>active</rpid:user-input>"
+    assert [fragment.xml for fragment in document.tuples[0].extensions][
+        1
+    ] == b"<rpid:user-input>active</rpid:user-input>"
     assert sorted(counted(data("misprints.xml"))) == [
         "boolean",
         "cisco-rpid-namespace",
@@ -44,7 +46,17 @@ def test_the_misprints_of_the_guide_in_one_document():
 def test_nothing_of_a_dialect_is_emitted():
     """V-05 to V-09, V-12, section 12.1: the composed document has the right names only."""
     body = rendered(made(body=data("misprints.xml"))).body
-    for wrong in (b"sercvaps", b":person", b"rpidf", b"status:rpid", b"pdf:source", b"> true", b">>", b"xmlns:r=", b'=" '):
+    for wrong in (
+        b"sercvaps",
+        b":person",
+        b"rpidf",
+        b"status:rpid",
+        b"pdf:source",
+        b"> true",
+        b">>",
+        b"xmlns:r=",
+        b'=" ',
+    ):
         assert wrong not in body.replace(b"dm:person", b"")
     assert b"<so:source>Manually   set by\n      persona</so:source>" in body  # inner white space as published
 
@@ -91,7 +103,9 @@ def test_the_legacy_pidf_namespace(namespace):
 
 def test_a_tuple_in_the_cisco_namespace():
     """Section 12.1: urn:cisco:params:xml:ns:pidf on tuple."""
-    body = presence('<c:tuple xmlns:c="urn:cisco:params:xml:ns:pidf" id="a"><status><basic>open</basic></status></c:tuple>')
+    body = presence(
+        '<c:tuple xmlns:c="urn:cisco:params:xml:ns:pidf" id="a"><status><basic>open</basic></status></c:tuple>'
+    )
     assert [one.basic for one in parse(body).tuples] == ["open"]
     assert parse(body, dialects=False).tuples == ()
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from sipedge.deadlines import Deadlines
+from presence.deadlines import Deadlines
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

@@ -1,0 +1,21 @@
+"""The Celery application and what beat runs, as one table."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cups_site.settings")
+
+app = Celery("cups")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+SWEEP = 15.0
+"Seconds between two sweeps: what has run out is left out of every answer at once; the sweep only tidies and tells."
+
+app.conf.beat_schedule = {
+    "sweep expired publications and subscriptions": {"task": "presence.tasks.sweep_expired", "schedule": SWEEP},
+    "sweep expired bindings": {"task": "sipedge.tasks.sweep_bindings", "schedule": 2 * SWEEP},
+}
+for entry in app.conf.beat_schedule.values():
+    entry["options"] = {"expires": entry["schedule"]}  # a worker that was away runs each task once, not in a row

@@ -1,0 +1,80 @@
+"""Soft state: it lives until `expires_at` unless it is refreshed (RFC 3903, RFC 6665).
+
+Rows are written by `presence.store` only. Ids are random and made by whoever creates the row, `version` counts its
+changes; together they are the entity tag. What was removed stays as a tombstone for a while: empty, and expired at
+the moment of its removal.
+"""
+
+from django.db import models
+
+from provisioning.models import Persona
+
+
+class Publication(models.Model):
+    """One component of state: the document that one client published (R-AOR-05)."""
+
+    id = models.BigIntegerField(primary_key=True)
+    version = models.BigIntegerField()
+    persona = models.ForeignKey(Persona, on_delete=models.CASCADE, related_name="publications")
+    publisher = models.TextField()
+    user_agent = models.TextField()
+    content_type = models.TextField()
+    door = models.CharField(max_length=16)
+    body = models.BinaryField()
+    created_at = models.DateTimeField()
+    changed_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        ordering = ["-updated_at"]
+
+    def __str__(self) -> str:
+        return f"{self.id:x}-{self.version}"
+
+
+class Subscription(models.Model):
+    """One watcher's subscription to one presentity, with its dialog."""
+
+    id = models.BigIntegerField(primary_key=True)
+    version = models.BigIntegerField()
+    persona = models.ForeignKey(Persona, on_delete=models.CASCADE, related_name="subscriptions")
+    uri = models.TextField("asked for")
+    watcher = models.TextField()
+    event_id = models.TextField()
+    accept = models.TextField()
+    eventlist = models.BooleanField()
+    user_agent = models.TextField()
+    state = models.CharField(max_length=16)
+    reason = models.CharField(max_length=16)
+    edge = models.CharField(max_length=64, db_index=True)
+    dialog = models.TextField()
+    cseq = models.BigIntegerField("end of the CSeq block")
+    sent_digest = models.CharField(max_length=16)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        ordering = ["-updated_at"]
+
+    def __str__(self) -> str:
+        return f"{self.watcher} watches {self.uri}"
+
+
+class EdgeLease(models.Model):
+    """An edge process says that it lives, and up to when its watchers and rows agree."""
+
+    edge = models.CharField(max_length=64, primary_key=True)
+    host = models.CharField(max_length=255)
+    started_at = models.DateTimeField()
+    renewed_at = models.DateTimeField()
+    settled_at = models.DateTimeField()
+    clean = models.BooleanField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["edge"]
+
+    def __str__(self) -> str:
+        return str(self.edge)

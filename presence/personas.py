@@ -1,0 +1,321 @@
+"""The working set: components of the presentities that this process serves, and their documents (DESIGN section 4).
+
+A copy of the database that can be thrown away at any time. A document is composed once for each change and
+rendered once for each view and address; whoever watches shares its bytes.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import datetime
+
+from presence.deadlines import Deadlines
+from presence.engine import pidf
+from presence.engine.composition import Component, Composed, Rendered, component, compose, render
+from presence.engine.errors import DomainError, UnknownPresentity
+from presence.engine.filtering import View
+from presence.engine.types import Document
+from presence.publications import PublishPlan
+from presence.rows import PublicationRow
+from presence.store import Loaded
+from provisioning.policy import Policy
+from provisioning.uri import Aor
+
+MAX_HELD = 50_000
+"Presentities in memory that nobody watches, some 10 kB each with a document; the least recently used go."
+
+YOUNG = 120.0
+"Seconds for which a presentity stays in memory after its last use: a plan for it may still be on its way."
+
+Load = Callable[[list[int]], Awaitable[list[Loaded]]]
+
+
+class Presentity:
+    """One user's components in memory."""
+
+    __slots__ = (
+        "_components", "_composed", "_documents", "_read", "ever_published", "persona_id", "publications", "used_at",
+    )  # fmt: skip
+
+    def __init__(self, persona_id: int, ever_published: bool) -> None:
+        self.persona_id = persona_id
+        self.ever_published = ever_published
+        self.publications: dict[int, PublicationRow] = {}
+        self.used_at = 0.0
+        self._read: dict[int, Document] = {}
+        "Documents as read, by publication, until their component is made."
+        self._components: dict[int, Component] = {}
+        self._composed: Composed | None = None
+        self._documents: dict[tuple[str, View], Rendered] = {}
+
+    def put(self, row: PublicationRow, document: Document | None) -> None:
+        """Take in a publication as it now is; its component is made when it is needed."""
+        old = self.publications.get(row.id)
+        if old is not None and old.version >= row.version:
+            return
+        known = self._components.pop(row.id, None)
+        self._read.pop(row.id, None)
+        self.stale()
+        if not row.body:
+            self.publications.pop(row.id, None)
+            return
+        self.publications[row.id] = row
+        if document is None and known is not None and old is not None and old.body == row.body:
+            document = known.document
+        if document is not None:
+            self._read[row.id] = document
+
+    def discard(self, publication_id: int) -> None:
+        """A publication has run out."""
+        self.publications.pop(publication_id, None)
+        self._components.pop(publication_id, None)
+        self._read.pop(publication_id, None)
+        self.stale()
+
+    def stale(self) -> None:
+        """The composition does not hold any more."""
+        self._composed = None
+        self._documents.clear()
+
+    def policy_changed(self) -> None:
+        """Priorities or capabilities may be different: prepare the components anew."""
+        self._components.clear()
+        self.stale()
+
+    def composed(self, policy: Policy, now: datetime) -> Composed:
+        """The state of the user, by the rules in force."""
+        if self._composed is None:
+            live = [self._component(row, policy) for row in self.publications.values() if row.expires_at > now]
+            self._composed = compose(
+                [one for one in live if one is not None], rules=policy.rules, ever_published=self.ever_published
+            )
+        return self._composed
+
+    def document(self, uri: Aor, view: View, policy: Policy, now: datetime) -> Rendered:
+        """The document of one view for those who asked for `uri`."""
+        rendered = self._documents.get((uri, view))
+        if rendered is None:
+            rendered = self._documents[uri, view] = render(self.composed(policy, now), entity=uri, view=view)
+        return rendered
+
+    def _component(self, row: PublicationRow, policy: Policy) -> Component | None:
+        made = self._components.get(row.id)
+        if made is None:
+            document = self._read.pop(row.id, None)
+            if document is None:
+                try:
+                    document = pidf.parse(row.body, dialects=True)
+                except DomainError:  # it was accepted once; what cannot be read any more is not shown
+                    return None
+            made = self._components[row.id] = component(
+                row.id,
+                document,
+                user_agent=row.user_agent,
+                updated_at=row.changed_at,
+                created_at=row.created_at,
+                expires_at=row.expires_at,
+                sources=policy.sources,
+                capabilities=policy.capabilities,
+            )
+        return made
+
+
+class Personas:
+    """All presentities in memory.
+
+    `load` reads presentities from the database, `policy` gives the policy in force, `pinned` says whether somebody
+    here watches a presentity, `clock` is the loop's time in seconds.
+    """
+
+    def __init__(
+        self,
+        load: Load,
+        policy: Callable[[], Policy],
+        *,
+        pinned: Callable[[int], bool],
+        clock: Callable[[], float],
+    ) -> None:
+        self._load = load
+        self._policy = policy
+        self._pinned = pinned
+        self._clock = clock
+        self._held: OrderedDict[int, Presentity] = OrderedDict()
+        self._wanted: dict[int, asyncio.Future[Presentity]] = {}
+        self._loading: dict[int, asyncio.Future[Presentity]] = {}
+        self._applied: dict[int, set[int]] = {}
+        "Publications written by this process while their presentity is being read again."
+        self._deadlines = Deadlines()
+        self._owner: dict[int, int] = {}
+        "Whose publication a deadline belongs to."
+
+    async def get(self, persona_id: int) -> Presentity:
+        """A presentity, loaded when it is not in memory; raises UnknownPresentity when it does not exist.
+
+        All that are asked for in one turn of the loop are loaded by one query.
+        """
+        held = self._held.get(persona_id)
+        if held is not None:
+            held.used_at = self._clock()
+            self._held.move_to_end(persona_id)
+            return held
+        waiting = self._loading.get(persona_id) or self._wanted.get(persona_id)
+        if waiting is None:
+            loop = asyncio.get_running_loop()
+            waiting = loop.create_future()
+            if not self._wanted:
+                loop.call_soon(lambda: loop.create_task(self._fetch()))
+            self._wanted[persona_id] = waiting
+        return await asyncio.shield(waiting)
+
+    def held(self, persona_id: int) -> Presentity | None:
+        """A presentity if it is in memory."""
+        return self._held.get(persona_id)
+
+    def holds(self, persona_id: int) -> bool:
+        """It is in memory."""
+        return persona_id in self._held
+
+    def held_ids(self) -> list[int]:
+        """All that are in memory."""
+        return list(self._held)
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def apply(self, planned: PublishPlan) -> None:
+        """A publication has been committed by this process."""
+        row = planned.row
+        if row is None:
+            return
+        if row.persona_id in self._applied:
+            self._applied[row.persona_id].add(row.id)
+        held = self._held.get(row.persona_id)
+        if held is not None:
+            held.ever_published = True
+            held.put(row, planned.document)
+            self._watch(row)
+
+    def document(self, persona_id: int, uri: Aor, view: View, now: datetime) -> Rendered | None:
+        """What watchers with this view see who asked for `uri`; None when the presentity is not in memory."""
+        held = self._held.get(persona_id)
+        return held.document(uri, view, self._policy(), now) if held is not None else None
+
+    async def reload(self, persona_ids: Iterable[int]) -> None:
+        """Another process has changed these; those in memory are read again, those that are gone are dropped."""
+        ids = [id for id in persona_ids if id in self._held and id not in self._applied]
+        for id in ids:
+            self._applied[id] = set()
+        try:
+            loaded = {one.persona_id: one for one in await self._load(ids)}
+            for id in ids:
+                held = self._held.get(id)
+                if held is None:
+                    continue
+                if id not in loaded:
+                    self._drop(id)
+                else:
+                    self._merge(held, loaded[id], self._applied[id])
+        finally:
+            for id in ids:
+                self._applied.pop(id, None)
+
+    def _merge(self, held: Presentity, loaded: Loaded, applied: set[int]) -> None:
+        """Take what was read, except where this process has written something newer meanwhile."""
+        rows = {row.id: row for row in loaded.publications}
+        for id in list(held.publications):
+            if id not in rows and id not in applied:
+                held.discard(id)
+                self._forget(id)
+        for id, row in rows.items():
+            if id not in applied or id in held.publications:  # else it was removed here meanwhile
+                held.put(row, None)
+                self._watch(held.publications[id])
+        held.ever_published = held.ever_published or loaded.ever_published
+        held.stale()
+
+    def expired(self, now: datetime) -> list[int]:
+        """Presentities of which a publication has run out since the last call."""
+        found: dict[int, None] = {}
+        for publication_id in self._deadlines.due(now):
+            persona_id = self._owner.pop(publication_id, None)
+            held = self._held.get(persona_id) if persona_id is not None else None
+            if held is not None and persona_id is not None:
+                held.discard(publication_id)
+                found[persona_id] = None
+        return list(found)
+
+    def policy_changed(self) -> None:
+        """Documents may be different under the new policy."""
+        for held in self._held.values():
+            held.policy_changed()
+
+    async def _fetch(self) -> None:
+        self._loading.update(self._wanted)
+        wanted, self._wanted = self._wanted, {}
+        try:
+            loaded = {one.persona_id: one for one in await self._load(list(wanted))}
+        except Exception as error:
+            for id, future in wanted.items():
+                del self._loading[id]
+                if not future.done():
+                    future.set_exception(error)
+                    future.exception()  # nobody may be waiting any more
+            return
+        for id, future in wanted.items():
+            del self._loading[id]
+            if id not in loaded:
+                if not future.done():
+                    future.set_exception(UnknownPresentity("the user has been deleted"))
+                    future.exception()
+                continue
+            held = Presentity(id, loaded[id].ever_published)
+            held.used_at = self._clock()
+            for row in loaded[id].publications:
+                held.put(row, None)
+                self._watch(row)
+            self._held[id] = held
+            if not future.done():
+                future.set_result(held)
+        self._evict()
+
+    def _watch(self, row: PublicationRow) -> None:
+        if row.body:
+            self._owner[row.id] = row.persona_id
+            self._deadlines.set(row.id, row.expires_at)
+        else:
+            self._forget(row.id)
+
+    def _forget(self, publication_id: int) -> None:
+        self._owner.pop(publication_id, None)
+        self._deadlines.discard(publication_id)
+
+    def _drop(self, persona_id: int) -> None:
+        held = self._held.pop(persona_id, None)
+        if held is not None:
+            for publication_id in held.publications:
+                self._forget(publication_id)
+
+    def _evict(self) -> None:
+        """Keep memory bounded: the least recently used presentities that nobody watches go."""
+        young = self._clock() - YOUNG
+        looked_at = len(self._held) - MAX_HELD
+        while looked_at > 0:
+            looked_at -= 1
+            persona_id, held = next(iter(self._held.items()))
+            if held.used_at > young:
+                return
+            if self._pinned(persona_id):
+                self._held.move_to_end(persona_id)
+            else:
+                self._drop(persona_id)
+
+
+def from_loaded(loaded: Sequence[Loaded]) -> list[Presentity]:
+    """Presentities outside of a working set, for one look: REST and the admin."""
+    presentities = []
+    for one in loaded:
+        presentity = Presentity(one.persona_id, one.ever_published)
+        for row in one.publications:
+            presentity.put(row, None)
+        presentities.append(presentity)
+    return presentities

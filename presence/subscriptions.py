@@ -1,0 +1,104 @@
+"""The rules for SUBSCRIBE (RFC 6665, section 5.1, D-04, D-10, D-12, D-13). Plans out, no I/O."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from presence.engine.errors import TryAgainLater
+from presence.engine.expiry import Bounds, grant
+from presence.rows import SUBSCRIPTION, SubscriptionRow
+from presence.store import Plan, Put
+from provisioning.policy import PersonaFacts
+from provisioning.uri import Aor
+
+MAX_WATCHERS = 20_000
+"Subscriptions to one presentity at one edge: a person known to a whole company; a flood is more."
+
+CROWDED = 60
+"Seconds until a watcher may try again when there are too many."
+
+ACTIVE = "active"
+TERMINATED = "terminated"
+
+
+@dataclass(frozen=True, slots=True)
+class SubscribePlan:
+    """What a SUBSCRIBE changes."""
+
+    plan: Plan | None
+    "None for a fetch, which leaves nothing behind (D-04)."
+    row: SubscriptionRow
+    granted: int
+    "Seconds; 0 ends the subscription."
+    expected: int | None = None
+
+    def with_row(self, row: SubscriptionRow) -> Plan:
+        """The plan with a row to which the caller has added what only it knows."""
+        return Plan(row.persona_id, (Put(SUBSCRIPTION, row, self.expected),))
+
+
+def plan_subscribe(
+    *,
+    id: int,
+    persona: PersonaFacts,
+    uri: Aor,
+    watcher: Aor,
+    event_id: str,
+    accept: str,
+    eventlist: bool,
+    user_agent: str,
+    expires: int | None,
+    dialog: str,
+    cseq: int,
+    edge: str,
+    watching: int,
+    bounds: Bounds,
+    now: datetime,
+) -> SubscribePlan:
+    """Plan a first SUBSCRIBE; raises IntervalTooBrief, or TryAgainLater when too many watch.
+
+    `watching`: how many watch this presentity already. What stands here stays in force in every refresh (D-10).
+    """
+    granted = grant(expires, bounds)
+    if watching >= MAX_WATCHERS:
+        raise TryAgainLater(CROWDED)
+    row = SubscriptionRow(
+        id=id,
+        version=1,
+        persona_id=persona.id,
+        uri=uri,
+        watcher=watcher,
+        event_id=event_id,
+        accept=accept,
+        eventlist=eventlist,
+        user_agent=user_agent,
+        state=ACTIVE,
+        reason="",
+        edge=edge,
+        dialog=dialog,
+        cseq=cseq,
+        sent_digest="",
+        created_at=now,
+        updated_at=now,
+        expires_at=now + timedelta(seconds=granted),
+    )
+    planned = SubscribePlan(None, row, granted)
+    return SubscribePlan(planned.with_row(row), row, granted) if granted else planned
+
+
+def plan_refresh(*, row: SubscriptionRow, expires: int | None, bounds: Bounds, now: datetime) -> SubscribePlan:
+    """Plan a SUBSCRIBE within the dialog: only the expiry changes (R-SUB-03), 0 ends; raises IntervalTooBrief."""
+    granted = grant(expires, bounds)
+    if not granted:
+        return plan_end(row=row, reason="timeout", now=now)
+    renewed = row._replace(
+        version=row.version + 1, updated_at=now, expires_at=now + timedelta(seconds=granted)
+    )
+    planned = SubscribePlan(None, renewed, granted, row.version)
+    return SubscribePlan(planned.with_row(renewed), renewed, granted, row.version)
+
+
+def plan_end(*, row: SubscriptionRow, reason: str, now: datetime) -> SubscribePlan:
+    """Plan the end of a subscription, with a reason of D-13."""
+    ended = row._replace(version=row.version + 1, state=TERMINATED, reason=reason, updated_at=now, expires_at=now)
+    planned = SubscribePlan(None, ended, 0, row.version)
+    return SubscribePlan(planned.with_row(ended), ended, 0, row.version)

@@ -1,0 +1,70 @@
+"""The closed sets of words that provisioning tables use; their values also stand in REST and in provisioning files."""
+
+from django.db.models import TextChoices
+
+
+class Method(TextChoices):
+    """What has expiry bounds of its own (REQUIREMENTS section 6, D-05)."""
+
+    SUBSCRIBE = "subscribe", "SUBSCRIBE"
+    PUBLISH = "publish", "PUBLISH"
+    REGISTER = "register", "REGISTER"
+    REST = "rest", "Publication by REST"
+    BACKEND = "backend", "Back-end subscription"
+
+
+class Condition(TextChoices):
+    """When a reachability rule applies (D-23); the presence engine knows each by this name."""
+
+    MANUAL_OVERRIDE = "manual_override", "a manual override states something"
+    NEVER_PUBLISHED = "never_published", "no live component, and there never was one"
+    BACKEND_MISSING = "backend_missing", "no live component, and a back-end subscription is not active"
+    NO_COMPONENT = "no_component", "no live component"
+    NONE_OPEN = "none_open", "no component is open"
+    BUSY_AND_OTHER_TEXT = "busy_and_other_text", "an open device is busy, another one offers text"
+    BUSY_ONLY = "busy_only", "an open device is busy"
+    OTHERWISE = "otherwise", "otherwise"
+
+
+class State(TextChoices):
+    """What a reachability rule results in (section 5.3, D-24)."""
+
+    AS_STATED = "as_stated", "The stated one"
+    AVAILABLE = "available", "Available"
+    BUSY = "busy", "Busy"
+    INTERRUPTIBLE = "interruptible", "Interruptible But Busy"
+    DND = "dnd", "Do Not Disturb"
+    AWAY = "away", "Away"
+    VACATION = "vacation", "On Vacation"
+    UNAVAILABLE = "unavailable", "Unavailable"
+    UNKNOWN = "unknown", "Unknown"
+
+
+class Transport(TextChoices):
+    """What a listener listens on."""
+
+    UDP = "udp", "UDP"
+    TCP = "tcp", "TCP"
+
+
+class Role(TextChoices):
+    """What a listener is for: clients by digest, or trusted peers (D-14, D-21)."""
+
+    PROXY = "proxy", "Proxy (clients, digest)"
+    ENGINE = "engine", "Engine (trusted peers only)"
+
+
+class PublishPolicy(TextChoices):
+    """Who may publish the state of a user (D-19)."""
+
+    SELF = "self", "The user only"
+    DELEGATES = "delegates", "The user and listed delegates"
+    TRUSTED_PEER = "trusted_peer", "Any trusted peer"
+
+
+class AccessKind(TextChoices):
+    """What an access list entry is compared with (D-22)."""
+
+    ADDRESS = "address", "IP address or network"
+    NAME = "name", "Host name"
+    DOMAIN = "domain", "Domain (all hosts in it)"

@@ -1,0 +1,92 @@
+"""What stands in the tables right after installation (D-05, D-20, D-22, D-23, DESIGN section 14)."""
+
+from provisioning.choices import Condition, Method, State
+
+EXPIRY = {
+    Method.SUBSCRIBE: (60, 3600, 10800),
+    Method.PUBLISH: (60, 3600, 7200),
+    Method.REGISTER: (60, 3600, 86400),
+    Method.REST: (10, 3600, 86400),
+    Method.BACKEND: (60, 3600, 86400),
+}
+"Seconds: minimum, default, maximum (D-05)."
+
+OVERRIDES = ("Manually set by persona", "Presence Web Service")
+"Sources that are manual overrides from the start (D-20)."
+
+OVERRIDE_PRIORITY = 100
+"Room below for devices and calendars."
+
+RULES = (
+    (Condition.MANUAL_OVERRIDE, State.AS_STATED),
+    (Condition.NEVER_PUBLISHED, State.UNKNOWN),
+    (Condition.BACKEND_MISSING, State.UNKNOWN),
+    (Condition.NO_COMPONENT, State.UNAVAILABLE),
+    (Condition.NONE_OPEN, State.UNAVAILABLE),
+    (Condition.BUSY_AND_OTHER_TEXT, State.INTERRUPTIBLE),
+    (Condition.BUSY_ONLY, State.BUSY),
+    (Condition.OTHERWISE, State.AVAILABLE),
+)
+"In order (D-23)."
+
+CLIENTS = (
+    # type, audio, video, text, one message per read
+    ("baresip", True, True, True, False),
+    ("Cisco-CCM", True, False, False, False),
+    ("CSCO", False, False, True, False),
+    ("eyeBeam", True, True, True, False),
+    ("Linphonec", True, True, True, False),
+    ("Purple", False, False, True, True),
+    ("Twinkle", True, False, True, False),
+)
+
+LISTENERS = (("udp", 5060, "proxy"), ("tcp", 5060, "proxy"), ("udp", 5070, "engine"), ("tcp", 5070, "engine"))
+
+
+def install(using: str = "default") -> None:
+    """Fill tables that are empty; what an operator has changed or removed stays so."""
+    from provisioning import models
+
+    if models.EngineSettings.objects.using(using).exists():
+        return
+    models.EngineSettings().save(using=using)
+    _create(
+        models.ExpirySetting,
+        [
+            {"method": method, "minimum": low, "default": usual, "maximum": high}
+            for method, (low, usual, high) in EXPIRY.items()
+        ],
+        using,
+    )
+    _create(
+        models.SourcePriority,
+        [{"value": value, "priority": OVERRIDE_PRIORITY, "manual_override": True} for value in OVERRIDES],
+        using,
+    )
+    _create(
+        models.ReachabilityRule,
+        [
+            {"position": 10 * number, "condition": condition, "state": state}
+            for number, (condition, state) in enumerate(RULES, 1)
+        ],
+        using,
+    )
+    _create(
+        models.UserAgentCapability,
+        [
+            {"client_type": kind, "audio": audio, "video": video, "text": text, "one_message_per_read": single}
+            for kind, audio, video, text, single in CLIENTS
+        ],
+        using,
+    )
+    _create(
+        models.Listener,
+        [{"transport": t, "host": "127.0.0.1", "port": port, "role": role} for t, port, role in LISTENERS],
+        using,
+    )
+
+
+def _create(model: type, rows: list[dict[str, object]], using: str) -> None:
+    manager = model.objects.using(using)  # type: ignore[attr-defined]
+    if not manager.exists():
+        manager.bulk_create([model(**row) for row in rows])

@@ -1,0 +1,138 @@
+"""Domains, the users in them, and the addresses that lead to a user (R-AOR-01 to R-AOR-04, D-01, D-50)."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+from django.db.models import QuerySet
+
+from provisioning.choices import PublishPolicy
+from provisioning.digests import NONE, digests
+from provisioning.fields import AorField, DomainNameField
+from provisioning.uri import Aor, BadUri
+
+
+class Domain(models.Model):
+    """A domain that this platform serves; its name is also the realm of its users' digest secrets."""
+
+    name = DomainNameField(unique=True)
+    description = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return str(self.name)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save; a new name takes the users' addresses along and voids their passwords (D-50)."""
+        before = Domain.objects.filter(pk=self.pk).values_list("name", flat=True).first() if self.pk else None
+        self.name = self._meta.get_field("name").get_prep_value(self.name)
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            if before is not None and before != self.name:
+                self._rename(before)
+
+    def _rename(self, before: str) -> None:
+        for alias in Alias.objects.filter(uri__endswith=f"@{before}").select_related("persona"):
+            alias.uri = Aor(f"sip:{alias.uri.user}@{self.name}")
+            alias.save(update_fields=["uri"])
+        for persona in self.personas.all():
+            persona.clear_password()
+            persona.save()
+
+
+class Persona(models.Model):
+    """A user as a whole, over all devices; the human behind it is not provisioned (R-AOR-04)."""
+
+    domain = models.ForeignKey(Domain, on_delete=models.CASCADE, related_name="personas")
+    user = models.CharField("user part", max_length=64, help_text="What stands before the @ in the address.")
+    aor = AorField("address of record", unique=True, editable=False)
+    name = models.CharField("display name", max_length=200, blank=True)
+    enabled = models.BooleanField(
+        default=True, help_text="A disabled user cannot register, and is unknown to those who ask for it."
+    )
+    publish_policy = models.CharField(
+        max_length=16,
+        choices=PublishPolicy.choices,
+        default=PublishPolicy.SELF,
+        help_text="Who may publish this user's state.",
+    )
+    delegates = models.ManyToManyField(
+        "self", symmetrical=False, blank=True, related_name="delegate_of", help_text="Used by the policy “delegates”."
+    )
+    ever_published = models.BooleanField(default=False, editable=False)
+    md5 = models.CharField(max_length=32, blank=True, editable=False)
+    sha256 = models.CharField(max_length=64, blank=True, editable=False)
+    md5_full = models.CharField(max_length=32, blank=True, editable=False)
+    sha256_full = models.CharField(max_length=64, blank=True, editable=False)
+
+    class Meta:
+        ordering = ["aor"]
+        verbose_name = "user"
+        constraints = [models.UniqueConstraint(fields=["domain", "user"], name="one_user_of_a_name_in_a_domain")]
+
+    def __str__(self) -> str:
+        return str(self.aor)
+
+    def clean(self) -> None:
+        """The user part has to make an address, and nobody else may own that address."""
+        try:
+            aor = self.computed_aor()
+        except BadUri as error:
+            raise ValidationError({"user": f"This makes no SIP address: {error}"}) from None
+        taken = Alias.objects.filter(uri=aor).exclude(persona_id=self.pk)
+        if taken.exists():
+            raise ValidationError({"user": f"{aor} is already an alias of {taken[0].persona}."})
+
+    def computed_aor(self) -> Aor:
+        """The address of record that domain and user part make; raises BadUri."""
+        return Aor.parse(f"{self.user}@{self.domain.name}")
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save, and keep the address of record among the aliases (D-01)."""
+        before = self.aor if self.pk else None
+        self.aor = self.computed_aor()
+        self.user = self.aor.user
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            if before and before != self.aor:
+                Alias.objects.filter(persona=self, uri=before).delete()
+            Alias.objects.get_or_create(uri=self.aor, defaults={"persona": self})
+
+    def set_password(self, password: str) -> None:
+        """Keep the digest secrets of a password; the password itself is not kept (D-50)."""
+        secrets = digests(self.user, self.domain.name, password)
+        self.md5, self.sha256, self.md5_full, self.sha256_full = secrets
+
+    def clear_password(self) -> None:
+        """Nobody can log in as this user until a new password is set."""
+        self.md5, self.sha256, self.md5_full, self.sha256_full = NONE
+
+    @property
+    def has_password(self) -> bool:
+        """A password was set."""
+        return bool(self.md5)
+
+    def other_aliases(self) -> QuerySet["Alias"]:
+        """The aliases beside the address of record."""
+        return self.aliases.exclude(uri=self.aor)
+
+
+class Alias(models.Model):
+    """An address that leads to a user; Request-URIs are looked up here (R-SUB-06, R-PUB-02)."""
+
+    uri = AorField("URI", unique=True)
+    persona = models.ForeignKey(Persona, on_delete=models.CASCADE, related_name="aliases", verbose_name="user")
+
+    class Meta:
+        ordering = ["uri"]
+        verbose_name_plural = "aliases"
+
+    def __str__(self) -> str:
+        return str(self.uri)
+
+    @property
+    def is_aor(self) -> bool:
+        """The user's own address of record; it cannot be removed."""
+        return self.uri == self.persona.aor

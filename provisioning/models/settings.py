@@ -1,0 +1,48 @@
+"""The switches of the engine and the proxy: one row."""
+
+import secrets
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models
+
+
+def nonce_key() -> bytes:
+    """A new key for digest nonces."""
+    return secrets.token_bytes(32)
+
+
+class EngineSettings(models.Model):
+    """Operator settings that concern everybody; edited live."""
+
+    allow_by_default = models.BooleanField(
+        "watchers are allowed by default",
+        default=True,
+        help_text="For users without an access list: everyone who passed authentication may subscribe (D-15).",
+    )
+    legacy_dialects = models.BooleanField(
+        "accept legacy dialects", default=True, help_text="Misspelt namespaces and media types of older clients."
+    )
+    legacy_digest = models.BooleanField(
+        "legacy digest", default=True, help_text="Digest without qop, as libpurple and Pidgin send it (D-45)."
+    )
+    digest_sha256 = models.BooleanField("digest with SHA-256", default=True)
+    digest_md5 = models.BooleanField("digest with MD5", default=True, help_text="Most clients know only this one.")
+    nonce_key = models.BinaryField(default=nonce_key, editable=False)
+
+    class Meta:
+        verbose_name = "settings"
+        verbose_name_plural = "settings"
+
+    def __str__(self) -> str:
+        return "Settings"
+
+    def clean(self) -> None:
+        """Somebody has to be able to log in."""
+        if not (self.digest_sha256 or self.digest_md5):
+            raise ValidationError("One digest algorithm has to be on.")
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """There is one row only."""
+        self.pk = 1
+        super().save(*args, **kwargs)

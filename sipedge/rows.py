@@ -1,0 +1,28 @@
+"""Bindings as plain tuples, in the order of their columns."""
+
+from datetime import datetime
+from typing import Final, NamedTuple
+
+BINDING: Final = "binding"
+
+
+class BindingRow(NamedTuple):
+    """A registered contact; see `sipedge.models.Binding`."""
+
+    id: int
+    version: int
+    persona_id: int
+    contact: str
+    "The URI exactly as it was registered (D-46)."
+    q: float
+    call_id: str
+    cseq: int
+    user_agent: str
+    instance: str
+    flow: str
+    "For people: over what it was registered."
+    path: str
+    edge: str
+    created_at: datetime
+    updated_at: datetime
+    expires_at: datetime
