@@ -14,6 +14,7 @@ from presence.engine.types import CapabilityRow, Document, SourceFacts
 DATA = Path(__file__).parents[2] / "data" / "pidf"
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 XTEN3 = "sip:xten3@compb.cisco.com"
+UNFILTERED = View()
 MANUAL = "Manually set by persona"
 SOURCES = {
     MANUAL: SourceFacts(100, True),
@@ -45,7 +46,8 @@ def data(name: str) -> bytes:
 def presence(*children: str, attributes: str = "", entity: str = "sip:xten3@compB.cisco.com") -> bytes:
     """A document around `children`, with every namespace of ours declared."""
     declared = " ".join(f'xmlns:{prefix}="{name}"' for prefix, name in NAMESPACES.items() if prefix != "p")
-    return f'<presence xmlns="{NAMESPACES["p"]}" {declared} entity="{entity}" {attributes}>{"".join(children)}</presence>'.encode()
+    start = f'<presence xmlns="{NAMESPACES["p"]}" {declared} entity="{entity}" {attributes}>'
+    return f"{start}{''.join(children)}</presence>".encode()
 
 
 def device(
@@ -108,11 +110,11 @@ def composed(*components: Component, ever_published: bool = True, backend_missin
     return compose(components, rules=INSTALLED, ever_published=ever_published, backend_missing=backend_missing)
 
 
-def rendered(*components: Component, entity: str = XTEN3, view: View = View()) -> Rendered:
+def rendered(*components: Component, entity: str = XTEN3, view: View = UNFILTERED) -> Rendered:
     return render(composed(*components), entity=entity, view=view)
 
 
-def tree(*components: Component, entity: str = XTEN3, view: View = View()) -> etree._Element:
+def tree(*components: Component, entity: str = XTEN3, view: View = UNFILTERED) -> etree._Element:
     """The rendered document as elements."""
     return etree.fromstring(rendered(*components, entity=entity, view=view).body)
 

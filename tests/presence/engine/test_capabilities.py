@@ -28,7 +28,7 @@ from tests.presence.engine.documents import TABLE
     ],
 )
 def test_type_and_version(user_agent, expected):
-    """D-17, R-SUB-16: the type is the first token; the version follows a slash, the word release, or the type itself."""
+    """D-17, R-SUB-16: the type is the first token; the version follows a slash, release, or the type itself."""
     assert client_type(user_agent) == expected
 
 

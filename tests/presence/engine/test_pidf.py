@@ -84,7 +84,8 @@ def test_a_person_needs_no_id_and_several_are_one():
     """Section 12.3, V-18, D-26: ids of persons carry no meaning; of what two persons say, the first counts."""
     two = presence(
         "<dm:person><rpid:activities><rpid:meal/></rpid:activities><dm:note>one</dm:note></dm:person>",
-        "<dm:person id='p3'><rpid:activities><rpid:tv/></rpid:activities><dm:note>two</dm:note><rpid:mood/></dm:person>",
+        "<dm:person id='p3'><rpid:activities><rpid:tv/></rpid:activities><dm:note>two</dm:note><rpid:mood/>"
+        "</dm:person>",
     )
     document = parse(two)
     assert names(document.activities) == ["meal", "tv"]

@@ -57,8 +57,8 @@ def test_damaged_documents_are_read_or_refused(path, damages):
 
 
 TOKENS = st.sampled_from(
-    "<presence |</presence>|<tuple |</tuple>|<status>|</status>|<basic>open</basic>|<dm:person |</dm:person>|<r:activities>"
-    "|</r:activities>|<activity>busy</activity>|<servcaps>|</servcaps>|<audio>|</audio>|true|>|/>|id='a' |x:id='b' "
+    "<presence |</presence>|<tuple |</tuple>|<status>|</status>|<basic>open</basic>|<dm:person |</dm:person>"
+    "|<r:activities>|</r:activities>|<activity>busy</activity>|<servcaps>|</servcaps>|<audio>|</audio>|true|>|/>|id='a' |x:id='b' "
     "|xmlns='urn:ietf:params:xml:ns:pidf' |xmlns=' urn:ietf:params:xml:ns:pidf:rpid' |xmlns:x='urn:x' |xmlns:dm='' "
     "|entity='sip:a@b' |<note>|</note>|&amp;|&#0;|<![CDATA[|]]>|<!--|-->|<?pi ?>|<!DOCTYPE a>| |\x00|é".split("|")
 )
@@ -167,7 +167,7 @@ def test_rendering_and_reading_is_a_round_trip(body):
         assert [(named.id, named.device.digest) for named in state.tuples] == [
             (other.id, other.digest) for other in two.devices
         ]
-    assert again.extensions == document.extensions or len(again.extensions) == len(document.extensions)
+    assert {fragment.name for fragment in again.extensions} == {fragment.name for fragment in document.extensions}
     twice = render(compose((two,), rules=INSTALLED, ever_published=True), entity="sip:a@b", view=View())
     thrice = pidf.parse(twice.body, dialects=False)
     if state.tuples:
