@@ -6,8 +6,8 @@ that it touched are read again.
 
 import ipaddress
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from types import MappingProxyType
+from dataclasses import dataclass, field, replace
+
 from typing import Any, Final, NamedTuple
 
 from provisioning.choices import AccessKind
@@ -120,12 +120,12 @@ class Settings(NamedTuple):
 class Policy:
     """One moment's provisioning."""
 
-    domains: Mapping[str, DomainFacts] = MappingProxyType({})
-    aliases: Mapping[Aor, int] = MappingProxyType({})
-    personas: Mapping[int, PersonaFacts] = MappingProxyType({})
-    accounts: Mapping[tuple[str, str], Account] = MappingProxyType({})
-    expiry: Mapping[str, Bounds] = MappingProxyType({})
-    sources: Mapping[str, SourceFacts] = MappingProxyType({})
+    domains: Mapping[str, DomainFacts] = field(default_factory=dict)
+    aliases: Mapping[Aor, int] = field(default_factory=dict)
+    personas: Mapping[int, PersonaFacts] = field(default_factory=dict)
+    accounts: Mapping[tuple[str, str], Account] = field(default_factory=dict)
+    expiry: Mapping[str, Bounds] = field(default_factory=dict)
+    sources: Mapping[str, SourceFacts] = field(default_factory=dict)
     capabilities: tuple[CapabilityFacts, ...] = ()
     rules: tuple[RuleFacts, ...] = ()
     trusted_addresses: frozenset[str] = frozenset()

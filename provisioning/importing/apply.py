@@ -1,0 +1,309 @@
+"""Bring the tables to what a provisioning file says; nothing that the file does not name is touched.
+
+Applying is idempotent and happens in one transaction. Users by pattern are written in bulk: twenty thousand take a
+few seconds, most of it hashing. Edges hear once, after the commit.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from provisioning import bus, policy
+from provisioning.choices import AccessKind, Role, Transport
+from provisioning.digests import digests
+from provisioning.fields import domain_name
+from provisioning.importing.grammar import UNUSED, BadFile, Entry, section
+from provisioning.models import (
+    AccessListEntry,
+    Alias,
+    Domain,
+    ExpirySetting,
+    Listener,
+    Persona,
+    TrustedPeer,
+)
+from provisioning.uri import Aor, BadUri
+
+BATCH = 1000
+"Rows in one INSERT."
+
+MAX_PATTERN = 1_000_000
+"Users of one pattern; more is a slip of the finger."
+
+
+@dataclass
+class Report:
+    """What applying a file has done, or would do."""
+
+    created: Counter[str] = field(default_factory=Counter)
+    changed: Counter[str] = field(default_factory=Counter)
+    unchanged: Counter[str] = field(default_factory=Counter)
+    unused: list[str] = field(default_factory=list)
+    "Sections and keys whose feature does not exist yet."
+
+    def lines(self) -> Iterator[str]:
+        """The report for people."""
+        for kind in sorted({*self.created, *self.changed, *self.unchanged}):
+            yield (
+                f"{kind}: {self.created[kind]} created, {self.changed[kind]} changed, "
+                f"{self.unchanged[kind]} as they were"
+            )
+        for name in self.unused:
+            yield f"{name}: not used by this version"
+
+
+class _DryRun(Exception):
+    pass
+
+
+def apply(root: Entry, *, dry_run: bool = False) -> Report:
+    """Apply a file that `grammar.read` has read; raises BadFile, and then nothing has changed."""
+    report = Report()
+    try:
+        with transaction.atomic():
+            _Run(report).everything(root)
+            if dry_run:
+                raise _DryRun
+            bus.announce_policy(*policy.PARTS)
+    except _DryRun:
+        pass
+    return report
+
+
+class _Run:
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._domains = {domain.name: domain for domain in Domain.objects.all()}
+
+    def everything(self, root: Entry) -> None:
+        values = root.values
+        for name in values.get("domains", ()):
+            self._domain(str(name))
+        self._users(values.get("users", ()))
+        self._aliases(values.get("aliases", ()))
+        for entry in values.get("trusted_peers", ()):
+            self._trusted_peer(entry)
+        for entry in values.get("access_list", ()):
+            self._access(entry)
+        if values.get("settings") is not None:
+            self._settings(values["settings"])
+        self._report.unused += [name for name in values if name in UNUSED and values[name]]
+
+    def _domain(self, text: str) -> Domain:
+        try:
+            name = domain_name(text)
+        except ValidationError as error:
+            raise BadFile(f"section “domains”: {error.messages[0]}") from None
+        domain = self._domains.get(name)
+        if domain is None:
+            domain = self._domains[name] = Domain.objects.create(name=name)
+            self._report.created["domains"] += 1
+        else:
+            self._report.unchanged["domains"] += 1
+        return domain
+
+    def _users(self, entries: list[Entry]) -> None:
+        wanted: dict[Aor, tuple[str, str | None, str | None]] = {}
+        for entry in entries:
+            for aor, password, name in self._expand(entry):
+                wanted[aor] = (aor.user, password, name)
+        held = {
+            persona.aor: persona
+            for start in range(0, len(wanted), BATCH)
+            for persona in Persona.objects.filter(aor__in=list(wanted)[start : start + BATCH])
+        }
+        fresh: list[Persona] = []
+        changed: list[Persona] = []
+        for aor, (user, password, name) in wanted.items():
+            persona = held.get(aor)
+            if persona is None:
+                persona = Persona(domain=self._domains[aor.host], user=user, aor=aor, name=name or "")
+                fresh.append(persona)
+                if password is not None:
+                    persona.set_password(password)
+            elif self._update(persona, password, name):
+                changed.append(persona)
+        columns = ["name", "md5", "sha256", "md5_full", "sha256_full"]
+        taken = self._taken([persona.aor for persona in fresh])
+        if taken:
+            raise BadFile(f"section “users”: {taken[0].uri} is already an alias of {taken[0].persona.aor}")
+        Persona.objects.bulk_create(fresh, batch_size=BATCH)
+        Alias.objects.bulk_create([Alias(uri=one.aor, persona=one) for one in fresh], batch_size=BATCH)
+        Persona.objects.bulk_update(changed, columns, batch_size=BATCH)
+        self._count("users", len(fresh), len(changed), len(wanted))
+
+    def _taken(self, aors: list[Aor]) -> list[Alias]:
+        for start in range(0, len(aors), BATCH):
+            found = list(Alias.objects.filter(uri__in=aors[start : start + BATCH]).select_related("persona")[:1])
+            if found:
+                return found
+        return []
+
+    def _expand(self, entry: Entry) -> Iterator[tuple[Aor, str | None, str | None]]:
+        values = entry.values
+        password = None if values.get("password") is None else str(values["password"])
+        name = None if values.get("name") is None else str(values["name"])
+        if ("uri" in values) == ("pattern" in values):
+            raise BadFile(f"line {entry.line}: a user has either “uri” or “pattern”")
+        if "uri" in values:
+            aor = self._aor(values["uri"], entry)
+            self._known_domain(aor.host, entry)
+            yield aor, password, name
+            return
+        pattern, domain = str(values["pattern"]), values.get("domain")
+        if "{n}" not in pattern:
+            raise BadFile(f"line {entry.line}: a pattern contains {{n}}")
+        if not isinstance(domain, str):
+            raise BadFile(f"line {entry.line}: a pattern needs “domain”")
+        first = self._number(values.get("first", 0), entry, "first")
+        count = self._number(values.get("count"), entry, "count")
+        if count > MAX_PATTERN:
+            raise BadFile(f"line {entry.line}: at most {MAX_PATTERN} users by one pattern")
+        host = self._known_domain(domain, entry)
+        for number in range(first, first + count):
+            text = pattern.replace("{n}", str(number))
+            yield self._aor(f"{text}@{host}", entry), password, name and name.replace("{n}", str(number))
+
+    def _update(self, persona: Persona, password: str | None, name: str | None) -> bool:
+        """Change a user where the file says something else; True when something was changed."""
+        changed = False
+        if name is not None and name != persona.name:
+            persona.name, changed = name, True
+        if password is not None:
+            secrets = digests(persona.user, self._domains[persona.aor.host].name, password)
+            if secrets != (persona.md5, persona.sha256, persona.md5_full, persona.sha256_full):
+                persona.set_password(password)
+                changed = True
+        return changed
+
+    def _aliases(self, entries: list[Entry]) -> None:
+        for entry in entries:
+            uri = self._aor(entry.values.get("uri"), entry)
+            user = self._aor(entry.values.get("user"), entry)
+            self._known_domain(uri.host, entry)
+            persona = Persona.objects.filter(aliases__uri=user).first()
+            if persona is None:
+                raise BadFile(f"line {entry.line}: no user {user}")
+            alias = Alias.objects.filter(uri=uri).select_related("persona").first()
+            if alias is None:
+                Alias.objects.create(uri=uri, persona=persona)
+                self._report.created["aliases"] += 1
+            elif alias.persona_id == persona.pk:
+                self._report.unchanged["aliases"] += 1
+            elif alias.is_aor:
+                raise BadFile(f"line {entry.line}: {uri} is a user of its own")
+            else:
+                alias.persona = persona
+                alias.save()
+                self._report.changed["aliases"] += 1
+
+    def _trusted_peer(self, entry: Entry) -> None:
+        if "tls" in entry.values:
+            self._report.unused.append(f"line {entry.line}, trusted peer by TLS name")
+            return
+        self._row("trusted peers", TrustedPeer, entry, {"network": str(entry.values.get("address", ""))}, {})
+
+    def _access(self, entry: Entry) -> None:
+        kinds = [kind for kind in AccessKind if kind.value in entry.values]
+        if len(kinds) != 1:
+            raise BadFile(f"line {entry.line}: expected one of address, name, domain")
+        if kinds[0] != AccessKind.ADDRESS:
+            self._report.unused.append(f"line {entry.line}, access list by {kinds[0].value}")
+        asserts = bool(entry.values.get("asserts_identity", False))
+        key = {"kind": kinds[0], "value": str(entry.values[kinds[0].value])}
+        self._row("access list", AccessListEntry, entry, key, {"asserts_identity": asserts})
+
+    def _settings(self, entry: Any) -> None:
+        if not isinstance(entry, Entry):
+            raise BadFile("section “settings”: expected keys")
+        outer = section(Entry({"settings": entry}, entry.line), "settings", frozenset({"expiry", "authentication"}))
+        expiry = section(outer, "expiry", frozenset({"subscribe", "publish", "register", "backend"}))
+        for method in expiry.values:
+            bounds = section(expiry, method, frozenset({"min", "default", "max"}))
+            self._expiry(method, bounds)
+        listeners = outer.values.get("authentication")
+        if listeners is not None:
+            if not isinstance(listeners, Entry):
+                raise BadFile(f"line {entry.line}: “authentication” holds addresses")
+            for address, on in listeners.values.items():
+                self._authentication(address, on, listeners)
+
+    def _expiry(self, method: str, bounds: Entry) -> None:
+        row = ExpirySetting.objects.get(method=method)
+        before = (row.minimum, row.default, row.maximum)
+        for key, column in (("min", "minimum"), ("default", "default"), ("max", "maximum")):
+            if key in bounds.values:
+                setattr(row, column, self._number(bounds.values[key], bounds, key))
+        self._save("expiry bounds", row, bounds, before != (row.minimum, row.default, row.maximum))
+
+    def _authentication(self, address: str, on: Any, entry: Entry) -> None:
+        transport, _, rest = address.partition(":")
+        host, _, port = rest.rpartition(":")
+        if transport not in Transport.values or not port.isdecimal() or not isinstance(on, bool):
+            raise BadFile(f"line {entry.line}: expected \"udp:host:port\": true or false")
+        key = {"transport": transport, "host": host.strip("[]"), "port": int(port)}
+        row = Listener.objects.filter(**key).first()
+        if row is None:
+            row = Listener(**key, role=Role.PROXY, authentication=on)
+            self._save("listeners", row, entry, True)
+        else:
+            changed, row.authentication = row.authentication != on, on
+            self._save("listeners", row, entry, changed)
+
+    def _row(self, kind: str, model: Any, entry: Entry, key: dict[str, Any], rest: dict[str, Any]) -> None:
+        """Create or change one row found by its key, in canonical form."""
+        row = model(**key, **rest)
+        try:
+            row.clean_fields()
+            row.clean()
+        except ValidationError as error:
+            raise BadFile(f"line {entry.line}: {error.messages[0]}") from None
+        found = model.objects.filter(**{name: getattr(row, name) for name in key}).first()
+        if found is None:
+            self._save(kind, row, entry, True)
+            return
+        changed = any(getattr(found, name) != value for name, value in rest.items())
+        for name, value in rest.items():
+            setattr(found, name, value)
+        self._save(kind, found, entry, changed)
+
+    def _save(self, kind: str, row: Any, entry: Entry, changed: bool) -> None:
+        if not changed:
+            self._report.unchanged[kind] += 1
+            return
+        created = row.pk is None
+        try:
+            row.full_clean()
+        except ValidationError as error:
+            raise BadFile(f"line {entry.line}: {error.messages[0]}") from None
+        row.save()
+        (self._report.created if created else self._report.changed)[kind] += 1
+
+    def _known_domain(self, text: str, entry: Entry) -> str:
+        try:
+            name = domain_name(text)
+        except ValidationError as error:
+            raise BadFile(f"line {entry.line}: {error.messages[0]}") from None
+        if name not in self._domains:
+            raise BadFile(f"line {entry.line}: the domain {name} is not one of ours; name it under “domains”")
+        return name
+
+    def _aor(self, value: Any, entry: Entry) -> Aor:
+        try:
+            return Aor.parse(str(value or ""))
+        except BadUri as error:
+            raise BadFile(f"line {entry.line}: {error}") from None
+
+    def _number(self, value: Any, entry: Entry, key: str) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise BadFile(f"line {entry.line}: “{key}” is a number")
+        return value
+
+    def _count(self, kind: str, created: int, changed: int, wanted: int) -> None:
+        self._report.created[kind] += created
+        self._report.changed[kind] += changed
+        self._report.unchanged[kind] += wanted - created - changed

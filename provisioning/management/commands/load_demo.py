@@ -1,0 +1,27 @@
+"""`manage.py load_demo`: a small cast to try the product with, on an empty database."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from provisioning.importing import apply as importing
+from provisioning.importing.apply import apply
+from provisioning.importing.grammar import read
+from provisioning.models import Domain
+
+FILE = Path(importing.__file__).with_name("demo.yaml")
+
+
+class Command(BaseCommand):
+    """Loads the demonstration's domains and users unless there is a domain already."""
+
+    help = "Load the demonstration's users into an empty database."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Load and print who can log in."""
+        root = read(FILE.read_text(encoding="utf-8"))
+        if not Domain.objects.exists():
+            apply(root)
+        for entry in root.values["users"]:
+            self.stdout.write(f"{entry.values['uri']} {entry.values['password']}")
