@@ -156,7 +156,7 @@ def _device(one: PresenceTuple, default: Capabilities, origin: str) -> Device:
 def _tuple_xml(one: PresenceTuple, capabilities: Capabilities) -> tuple[bytes, int, bytes]:
     """(XML after the id, prefix bits, digest) in the order of the PIDF schema (section 12.3)."""
     parts: list[bytes] = []
-    prefixes: int = Prefix.SC
+    prefixes = int(Prefix.SC)
     digests = bytearray(f"{one.basic == 'open'}{capabilities}\x01{one.contact}\x01{one.priority}".encode())
 
     def attributes(carried: tuple[Attribute, ...]) -> None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from presence.engine.components import STATED_BY, Component, Device, component
 from presence.engine.filtering import View
-from presence.engine.fragments import attributes_digest, attributes_xml, digest, empty, escape_value
+from presence.engine.fragments import attributes_digest, attributes_xml, digest, escape_value, leaf
 from presence.engine.namespaces import DATA_MODEL, PIDF, PREFIXES, RPID, split
 from presence.engine.reachability import Facts, Reachability, RuleLike, evaluate
 from presence.engine.types import Attribute, Fragment, Prefix
@@ -41,6 +41,7 @@ _ACTIVITY_OF = {
     Reachability.INTERRUPTIBLE: next(name for name, state in STATED_BY.items() if state is Reachability.BUSY),
     Reachability.UNKNOWN: f"{{{RPID}}}unknown",
 }
+_PERSON_IDS = frozenset(PERSON_IDS.values())
 _UNKNOWN_ACTIVITY = _ACTIVITY_OF[Reachability.UNKNOWN]
 _OTHER = f"{{{RPID}}}other"
 _NOTE = f"{{{DATA_MODEL}}}note"
@@ -196,7 +197,10 @@ def _facts(
 
 def _named(winners: Sequence[tuple[Device, Component]]) -> tuple[ComposedTuple, ...]:
     """Give every tuple an id of its own (D-27): the oldest component keeps its ids, so that they stay what they are."""
-    taken = set(PERSON_IDS.values())
+    taken = set(_PERSON_IDS)
+    wished = {device.id for device, _ in winners if device.id_valid and device.id not in taken}
+    if len(wished) == len(winners):
+        return tuple(ComposedTuple(device.id, device, one) for device, one in winners)
     ids: dict[int, str] = {}
     order = sorted(range(len(winners)), key=lambda i: (winners[i][1].created_at, str(winners[i][1].id), i))
     for index in order:
@@ -286,7 +290,7 @@ def _children(speaking: Sequence[Component], ids: set[str]) -> tuple[list[Fragme
     """Notes and unknown children of `<presence>`, each once."""
     notes: dict[bytes, Fragment] = {}
     others: dict[bytes, Fragment] = {}
-    taken = ids | set(PERSON_IDS.values())
+    taken = ids | _PERSON_IDS
     for one in speaking:
         for fragment in one.document.notes:
             notes.setdefault(fragment.digest, fragment)
@@ -312,7 +316,7 @@ def _unclashed(one: Component, fragment: Fragment, taken: set[str]) -> Fragment:
 def _person(state: Reachability, speaking: Sequence[Component], digests: list[bytes]) -> tuple[bytes, int]:
     """The person element: its state first, then what the devices report (R-NTF-14, R-NTF-15, D-23)."""
     attributes, prefixes = _attributes(speaking, "person_attributes", digests)
-    own = empty(*split(_ACTIVITY_OF[state]))
+    own = leaf(*split(_ACTIVITY_OF[state]))
     activities: dict[str | bytes, Fragment] = {own.name: own}
     children: dict[str, list[Fragment]] = {}
     for one in speaking:
@@ -341,4 +345,4 @@ def _person(state: Reachability, speaking: Sequence[Component], digests: list[by
             b"</dm:person>",
         )
     )
-    return xml, prefixes | Prefix.DM | Prefix.RPID
+    return xml, prefixes | int(Prefix.DM | Prefix.RPID)

@@ -30,6 +30,12 @@ RESERVED = frozenset({"xml", "xmlns", *(prefix for prefix, _ in PREFIXES.values(
 DIGEST_SIZE = 8
 "Bytes: 16 hexadecimal digits; enough to tell two successive states of one presentity apart."
 
+LEAF_TEXT = 64
+"Characters of an element's name and text up to which its fragment is shared between documents; bounds the cache."
+
+_NO_LEAVES = frozenset({"note", "timestamp"})
+"Their text is kept to the letter, or never the same twice."
+
 TIMESTAMPS = frozenset({(PIDF, "timestamp"), (DATA_MODEL, "timestamp")})
 "Say when something was written, not what the state is: left out of digests, so a mere refresh is not a change."
 
@@ -56,11 +62,25 @@ def digest(*parts: bytes) -> bytes:
     return blake2b(b"".join(parts), digest_size=DIGEST_SIZE).digest()
 
 
-@lru_cache(maxsize=512)
-def empty(namespace: str, local: str) -> Fragment:
-    """The empty element of that name; it stands for most activities."""
-    writer = FragmentWriter(dialects=False)
-    return writer.fragment(etree.Element(f"{{{namespace}}}{local}" if namespace else local))
+@lru_cache(maxsize=4096)
+def leaf(namespace: str, local: str, text: str = "") -> Fragment:
+    """An element of a namespace of ours with nothing but `text` in it: most activities, user-input, source."""
+    prefix, bit = PREFIXES[namespace]
+    qname = f"{prefix}:{local}"
+    canon = _canon(Name(namespace, local), "", " ".join(text.split()), ())
+    return Fragment(
+        name=f"{{{namespace}}}{local}",
+        xml=(f"<{qname}>{escape(text)}</{qname}>" if text else f"<{qname}/>").encode(),
+        prefixes=bit,
+        digest=blake2b(canon.encode(), digest_size=DIGEST_SIZE).digest(),
+    )
+
+
+def _canon(name: Name, attributes: str, text: str, children: Iterable[str]) -> str:
+    """The content of an element in a form that equal content shares; control characters keep the parts apart."""
+    if name[:2] in TIMESTAMPS:
+        return ""
+    return f"\x01{name.namespace}\x02{name.local}{attributes}\x03{text}{''.join(children)}\x04"
 
 
 def attribute_name(tag: str, dialects: bool) -> Name | None:
@@ -165,6 +185,10 @@ class FragmentWriter:
     def fragment(self, element: etree._Element, name: Name | None = None) -> Fragment:
         """The element and all that is in it, under another name if one is given."""
         name = name or self.name(element)
+        if len(element) == 0 and name.namespace in PREFIXES and name.local not in _NO_LEAVES and not element.keys():
+            text = (element.text or "").strip()
+            if len(text) + len(name.local) <= LEAF_TEXT:
+                return leaf(name.namespace, name.local, text)
         out: list[str] = []
         scope = _Scope({}, PIDF)
         canon = self._write(element, name, out, scope)
@@ -177,15 +201,16 @@ class FragmentWriter:
 
     def attributes(self, element: etree._Element, known: frozenset[str] = frozenset()) -> tuple[Attribute, ...]:
         """The attributes to carry, without the `known` ones (local names in no namespace)."""
+        tags = [tag for tag in map(str, element.keys()) if tag not in known]
+        if not tags:
+            return ()
         found: dict[tuple[str, str], Attribute] = {}
-        for tag, value in element.attrib.items():
-            tag = str(tag)
-            if tag in known:
-                continue
+        for tag in tags:
             name = attribute_name(tag, self.dialects)
             if name is not None:
                 wish = _prefix_of(element, tag)
-                found.setdefault(name[:2], Attribute(name.namespace, name.local, str(value), wish))
+                value = str(element.get(tag) or "")
+                found.setdefault(name[:2], Attribute(name.namespace, name.local, value, wish))
         return tuple(found.values())
 
     def _write(self, element: etree._Element, name: Name, out: list[str], scope: _Scope) -> str:
@@ -194,7 +219,7 @@ class FragmentWriter:
         declarations: list[str] = []
         known = name.namespace in KNOWN
         qname = scope.element(name, element.prefix, declarations)
-        pairs, canon_attributes = self._attributes(element, name, scope, declarations) if element.attrib else ("", "")
+        pairs, canon_attributes = self._attributes(element, name, scope, declarations) if element.keys() else ("", "")
         out.append(f"<{qname}{''.join(declarations)}{pairs}")
         text = element.text or ""
         children: list[str] = []
@@ -207,7 +232,10 @@ class FragmentWriter:
             out.append(">")
             text = self._mixed(text, out)
             for child in element:
-                children.append(self._write(child, self.name(child), out, scope))
+                # Without a namespace a name only means something of ours inside something of ours.
+                foreign = not known and not str(child.tag).startswith("{")
+                child_name = Name("", str(child.tag)) if foreign else self.name(child)
+                children.append(self._write(child, child_name, out, scope))
                 tail = self._mixed(child.tail or "", out)
                 if tail:
                     children.append(f"\x05{tail}")
@@ -215,9 +243,7 @@ class FragmentWriter:
             if known:
                 children.sort()
         scope.declared, scope.default = outer
-        if name[:2] in TIMESTAMPS:
-            return ""
-        return f"\x01{name.namespace}\x02{name.local}{canon_attributes}\x03{text}{''.join(children)}\x04"
+        return _canon(name, canon_attributes, text, children)
 
     @staticmethod
     def _mixed(text: str, out: list[str]) -> str:

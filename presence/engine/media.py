@@ -15,6 +15,9 @@ SENT = (PIDF, CPIM_PIDF)
 MISPRINTS = {"application/pdf+xml": PIDF, "application/cpim-pdf+xml": CPIM_PIDF}
 "The guide's misprints (V-02, V-04), read as what they mean while legacy dialects are accepted."
 
+CACHED_ACCEPT = 256
+"Characters of an Accept value up to which the choice is remembered; clients send few different ones, all short."
+
 DIALECT = "media-type"
 "Name under which the use of a misprinted media type is counted."
 
@@ -30,7 +33,8 @@ def choose(accept: str | None, *, dialects: bool = True, count: Count | None = N
     """
     if accept is None:
         return PIDF
-    chosen, misprinted = _choose(accept, dialects)
+    remembered = len(accept) <= CACHED_ACCEPT
+    chosen, misprinted = _remembered(accept, dialects) if remembered else _choose(accept, dialects)
     if misprinted and count is not None:
         count(DIALECT)
     if chosen is None:
@@ -55,9 +59,8 @@ def _bare(value: str) -> str:
     return "".join(value.partition(";")[0].split()).lower()
 
 
-@lru_cache(maxsize=1024)
 def _choose(accept: str, dialects: bool) -> tuple[str | None, bool]:
-    """(type to send or None, whether a misprint was in the list); few distinct Accept values occur."""
+    """(type to send or None, whether a misprint was in the list)."""
     ranges: dict[str, bool] = {}
     misprinted = False
     for item in accept.split(","):
@@ -74,6 +77,9 @@ def _choose(accept: str, dialects: bool) -> tuple[str | None, bool]:
                     return name, misprinted
                 break
     return None, misprinted
+
+
+_remembered = lru_cache(maxsize=1024)(_choose)
 
 
 def _refused(item: str) -> bool:

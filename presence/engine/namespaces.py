@@ -20,14 +20,14 @@ CISCO_PIDF = "urn:cisco:params:xml:ns:pidf"
 XML = "http://www.w3.org/XML/1998/namespace"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 
-PREFIXES: dict[str, tuple[str, Prefix]] = {
-    DATA_MODEL: ("dm", Prefix.DM),
-    RPID: ("rpid", Prefix.RPID),
-    CISCO_RPID: ("ce", Prefix.CE),
-    SERVCAPS: ("sc", Prefix.SC),
-    SOURCE: ("so", Prefix.SO),
+PREFIXES: dict[str, tuple[str, int]] = {
+    DATA_MODEL: ("dm", int(Prefix.DM)),
+    RPID: ("rpid", int(Prefix.RPID)),
+    CISCO_RPID: ("ce", int(Prefix.CE)),
+    SERVCAPS: ("sc", int(Prefix.SC)),
+    SOURCE: ("so", int(Prefix.SO)),
 }
-"The prefixes on output (D-41); PIDF has none. In the order of their declaration."
+"The prefixes on output (D-41) and their bits; PIDF has none. In the order of their declaration."
 
 KNOWN = frozenset({PIDF, *PREFIXES})
 "Namespaces whose elements mean the same in any order."
@@ -91,9 +91,16 @@ def split(tag: str) -> tuple[str, str]:
     return (namespace[1:], local) if brace else ("", tag)
 
 
-@lru_cache(maxsize=4096)
+CACHED_NAME = 256
+"Characters of a name up to which its translation is remembered; bounds the memory that hostile names can take."
+
+
 def canonical(tag: str, dialects: bool) -> Name:
     """The canonical name of an element or attribute that lxml calls `tag`."""
+    return _remembered(tag, dialects) if len(tag) <= CACHED_NAME else _canonical(tag, dialects)
+
+
+def _canonical(tag: str, dialects: bool) -> Name:
     namespace, local = split(tag)
     if not dialects:
         return Name(namespace, local)
@@ -113,7 +120,9 @@ def canonical(tag: str, dialects: bool) -> Name:
     return Name(namespace, local, dialect)
 
 
-@lru_cache(maxsize=4096)
+_remembered = lru_cache(maxsize=4096)(_canonical)
+
+
 def activity(tag: str, dialects: bool) -> Name:
     """The canonical name of a child of `<activities>`: known activities are found in neighbouring namespaces too."""
     name = canonical(tag, dialects)
@@ -125,7 +134,6 @@ def activity(tag: str, dialects: bool) -> Name:
     return name
 
 
-@lru_cache(maxsize=4096)
 def capability(tag: str, dialects: bool) -> Name:
     """The canonical name of a child of the servcaps group."""
     name = canonical(tag, dialects)

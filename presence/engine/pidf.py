@@ -12,11 +12,10 @@ from datetime import datetime
 from lxml import etree
 
 from presence.engine.errors import DocumentTooLarge, MalformedDocument
-from presence.engine.fragments import FragmentWriter, empty
+from presence.engine.fragments import FragmentWriter, leaf
 from presence.engine.namespaces import (
     DATA_MODEL,
     PIDF,
-    PREFIXES,
     RPID,
     SERVCAPS,
     SOURCE,
@@ -40,6 +39,9 @@ MAX_ELEMENTS = 4096
 MAX_ATTRIBUTES = 1024
 "Attributes of one document, for the same reason."
 
+_SURELY_FEW = 4 * min(MAX_ELEMENTS, MAX_ATTRIBUTES)
+"Bytes in which neither limit can be reached: `<a/>` and ` a=''` have four or more."
+
 MAX_TUPLES = 64
 "Tuples of one document; each is a device or service of one person."
 
@@ -61,7 +63,7 @@ _ATTRIBUTES = etree.XPath("count(//@*)")
 _NAMESPACE_ERRORS = frozenset({etree.ErrorTypes.NS_ERR_UNDEFINED_NAMESPACE, etree.ErrorTypes.WAR_NS_URI})
 "A prefix without a declaration; a namespace name that is no URI, as one with white space around it is not."
 
-_DECLARATION = re.compile(rb"""(\sxmlns(?::[\w.-]+)?\s*=\s*)(?:"\s*([^"<]*?)\s*"|'\s*([^'<]*?)\s*')""")
+_DECLARATION = re.compile(rb"""(\sxmlns(?::[\w.-]+)?\s*=\s*)("[^"<]*"|'[^'<]*')""")
 _ROOT_NAME = re.compile(rb"<(?![?!])[^\s/>]+")
 _Q_VALUE = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-](0\d|1[0-3]):\d\d)?", re.ASCII)
@@ -84,7 +86,9 @@ def parse(body: bytes, *, dialects: bool, count: Count | None = None) -> Documen
     root = _tree(body, writer)
     if _TOO_DEEP(root):
         raise MalformedDocument(f"more than {MAX_DEPTH} levels of elements")
-    if _number(_ELEMENTS(root)) > MAX_ELEMENTS or _number(_ATTRIBUTES(root)) > MAX_ATTRIBUTES:
+    if len(body) > _SURELY_FEW and (
+        _number(_ELEMENTS(root)) > MAX_ELEMENTS or _number(_ATTRIBUTES(root)) > MAX_ATTRIBUTES
+    ):
         raise MalformedDocument("too many elements or attributes")
     document = _Reader(writer).document(root)
     if count is not None:
@@ -125,7 +129,8 @@ def _second_parse(body: bytes, writer: FragmentWriter) -> etree._Element:
         missing = [
             (prefix, namespace)
             for prefix, namespace in UNDECLARED.items()
-            if f"xmlns:{prefix}=".encode() not in head.replace(b" ", b"") and f"{prefix}:".encode() in trimmed
+            if f"xmlns:{prefix}=".encode() not in head.replace(b" ", b"")
+            and re.search(rf"[<\s/]{prefix}:".encode(), trimmed)
         ]
         if missing:
             writer.note("undeclared-prefix")
@@ -138,9 +143,8 @@ def _second_parse(body: bytes, writer: FragmentWriter) -> etree._Element:
 
 
 def _trimmed(match: re.Match[bytes]) -> bytes:
-    if match[2] is not None:
-        return match[1] + b'"' + match[2] + b'"'
-    return match[1] + b"'" + match[3] + b"'"
+    quote = match[2][:1]
+    return match[1] + quote + match[2][1:-1].strip() + quote
 
 
 def boolean(text: str, *, dialects: bool) -> bool | None:
@@ -313,12 +317,9 @@ class _Reader:
                 old = old_activity(child.text or "")
                 self.writer.note("old-activity")
                 if old is not None:
-                    found.append(empty(old.namespace, old.local))
+                    found.append(leaf(old.namespace, old.local))
                 elif child.text and child.text.strip():
                     found.append(self.writer.fragment(child, Name(RPID, "other")))
-            elif len(child) == 0 and not child.attrib and not (child.text and child.text.strip()):
-                shared = name.namespace in PREFIXES
-                found.append(empty(name.namespace, name.local) if shared else self.writer.fragment(child, name))
             else:
                 found.append(self.writer.fragment(child, name))
 

@@ -5,12 +5,12 @@ is joining bytes. Policy rows come as anything with the right attributes; the pr
 """
 
 from dataclasses import dataclass
-from enum import IntFlag
+from enum import IntEnum
 from typing import NamedTuple, Protocol
 
 
-class Prefix(IntFlag):
-    """The namespaces that `<presence>` declares when they are used (D-41), in the order of their declaration."""
+class Prefix(IntEnum):
+    """The namespaces that `<presence>` declares when they are used (D-41), as bits, in the order of declaration."""
 
     DM = 1
     RPID = 2

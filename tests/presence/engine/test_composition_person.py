@@ -129,7 +129,7 @@ def test_fragments_stand_on_their_own():
     """D-28, D-41: a carried prefix cannot take ours, a default namespace cannot leak, xsi:type keeps its meaning."""
     odd = (
         '<rpid:thing xmlns:rpid="urn:example:mine" xmlns:sc="urn:example:other" sc:a="1"><sc:b/></rpid:thing>'
-        '<bare xmlns=""><inner/><note xmlns="urn:ietf:params:xml:ns:pidf">n</note></bare>'
+        '<bare xmlns=""><person/><note xmlns="urn:ietf:params:xml:ns:pidf">n</note></bare>'
         '<x:t xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:w="urn:example:types" xsi:type="w:Kind"/>'
         '<x:m xmlns:pp="urn:ietf:params:xml:ns:pidf" pp:mustUnderstand="1"/>'
     )
@@ -137,7 +137,7 @@ def test_fragments_stand_on_their_own():
     thing, bare, typed, must = find(root, "//p:tuple/*")[2:6]
     assert thing.tag == "{urn:example:mine}thing" and thing.attrib == {"{urn:example:other}a": "1"}
     assert thing[0].tag == "{urn:example:other}b"
-    assert [child.tag for child in bare.iter()] == ["bare", "inner", "{urn:ietf:params:xml:ns:pidf}note"]
+    assert [child.tag for child in bare.iter()] == ["bare", "person", "{urn:ietf:params:xml:ns:pidf}note"]
     (kind,) = typed.attrib.values()
     assert typed.nsmap[kind.partition(":")[0]] == "urn:example:types"
     assert must.attrib == {"{urn:ietf:params:xml:ns:pidf}mustUnderstand": "1"}

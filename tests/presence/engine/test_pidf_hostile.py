@@ -99,6 +99,21 @@ def test_broken_xml_of_many_kinds(body):
         parse(body)
 
 
+@pytest.mark.parametrize("filler", [b" ", b" xmlns=", b' xmlns=" ', b"<r:a ", b" r:", b"\n<"])
+def test_the_second_parse_takes_its_time_once(filler):
+    """D-39: nothing in a document of the largest size makes the search for undeclared prefixes crawl."""
+    head = b'<presence xmlns=" urn:ietf:params:xml:ns:pidf" entity="sip:a@b"><r:a/> xmlns:q="'
+    with pytest.raises(MalformedDocument):
+        parse(head + filler * ((pidf.MAX_DOCUMENT - len(head)) // len(filler)))
+
+
+def test_long_names_are_carried():
+    """D-39, R-EXT-01: they are read like any other, and not remembered."""
+    name = "n" * 5000
+    extension = f'<q:{name} xmlns:q="urn:{name}"/>'
+    assert parse(presence(extension, f"<rpid:{name}/>")).extensions[0].xml == extension.encode()
+
+
 def test_two_dialects_of_one_attribute_do_not_collide():
     """D-39: two namespaces that mean the same must not end as a doubled attribute."""
     doubled = (

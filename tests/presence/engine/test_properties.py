@@ -57,10 +57,14 @@ def test_damaged_documents_are_read_or_refused(path, damages):
 
 
 TOKENS = st.sampled_from(
-    "<presence |</presence>|<tuple |</tuple>|<status>|</status>|<basic>open</basic>|<dm:person |</dm:person>"
-    "|<r:activities>|</r:activities>|<activity>busy</activity>|<servcaps>|</servcaps>|<audio>|</audio>|true|>|/>|id='a' |x:id='b' "
-    "|xmlns='urn:ietf:params:xml:ns:pidf' |xmlns=' urn:ietf:params:xml:ns:pidf:rpid' |xmlns:x='urn:x' |xmlns:dm='' "
-    "|entity='sip:a@b' |<note>|</note>|&amp;|&#0;|<![CDATA[|]]>|<!--|-->|<?pi ?>|<!DOCTYPE a>| |\x00|é".split("|")
+    [
+        *("<presence ", "</presence>", "<tuple ", "</tuple>", "<status>", "</status>", "<basic>open</basic>"),
+        *("<dm:person ", "</dm:person>", "<r:activities>", "</r:activities>", "<activity>busy</activity>"),
+        *("<servcaps>", "</servcaps>", "<audio>", "</audio>", "true", ">", "/>", "id='a' ", "x:id='b' ", "<note>"),
+        *("xmlns='urn:ietf:params:xml:ns:pidf' ", "xmlns=' urn:ietf:params:xml:ns:pidf:rpid' ", "xmlns:x='urn:x' "),
+        *("xmlns:dm='' ", "entity='sip:a@b' ", "</note>", "&amp;", "&#0;", "<![CDATA[", "]]>", "<!--", "-->"),
+        *("<?pi ?>", "<!DOCTYPE a>", " ", "\x00", "é"),
+    ]
 )
 
 
