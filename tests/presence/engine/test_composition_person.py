@@ -35,7 +35,10 @@ from tests.presence.engine.documents import (
     ],
 )
 def test_each_state_and_its_xml(state, id, child):
-    """R-STA-01 to R-STA-07, R-NTF-14, R-NTF-16, D-24, D-26, D-41: id, child, namespace, prefix."""
+    """Id, child, namespace, prefix.
+
+    R-STA-01, R-STA-02, R-STA-03, R-STA-04, R-STA-05, R-STA-06, R-STA-07, R-NTF-14, R-NTF-16, D-24, D-26, D-41.
+    """
     state_of = compose((), rules=(ReachabilityRule("otherwise", state),), ever_published=True)
     body = render(state_of, entity=XTEN3, view=View()).body
     expected = b'<dm:person id="%s"><rpid:activities>%s</rpid:activities></dm:person>' % (id.encode(), child)

@@ -157,7 +157,10 @@ def test_a_tuple_that_speaks_for_itself_keeps_it(basic):
 
 
 def test_a_tuple_carries_its_parts():
-    """R-NTF-09 to R-NTF-13, R-NTF-17, R-PUB-15, R-PUB-17, R-PUB-19, R-PUB-20, R-PUB-21: in the order of the schema."""
+    """In the order of the schema.
+
+    R-NTF-09, R-NTF-10, R-NTF-11, R-NTF-12, R-NTF-13, R-NTF-17, R-PUB-15, R-PUB-17, R-PUB-19, R-PUB-20, R-PUB-21.
+    """
     root = tree(made(device(caps="at", extra="<rpid:user-input>active</rpid:user-input>")))
     (found,) = find(root, "//p:tuple")
     assert [child.tag.rpartition("}")[2] for child in found] == ["status", "servcaps", "user-input", "contact"]
@@ -183,7 +186,7 @@ def test_a_tuple_carries_its_parts():
     ],
 )
 def test_where_the_class_of_service_comes_from(caps, user_agent, expected):
-    """R-PUB-30 to R-PUB-32, R-FRN-13, R-FRN-14, section 7.3: body, table, text."""
+    """R-PUB-30, R-PUB-31, R-PUB-32, R-FRN-13, R-FRN-14, section 7.3: body, table, text."""
     root = tree(made(device(caps=caps), user_agent=user_agent))
     assert texts(root, "//sc:servcaps/*") == expected
 

@@ -32,7 +32,10 @@ PIDF, CPIM = "application/pidf+xml", "application/cpim-pidf+xml"
     ],
 )
 def test_the_type_that_is_sent(accept, chosen):
-    """R-SUB-26 to R-SUB-29, R-NTF-04, D-07, D-33, V-02, V-04: ours by our preference, unknown ones passed over."""
+    """Ours by our preference, unknown ones passed over.
+
+    R-SUB-26, R-SUB-27, R-SUB-28, R-SUB-29, R-NTF-04, D-07, D-33, V-02, V-04.
+    """
     assert choose(accept) == chosen
 
 

@@ -13,7 +13,10 @@ def names(fragments):
 
 @pytest.mark.parametrize("dialects", [True, False])
 def test_the_guides_publication(dialects):
-    """EX-4, R-PUB-08 to R-PUB-10, R-PUB-20: tuple, source, classes of service, user-input and person are read."""
+    """Tuple, source, classes of service, user-input and person are read.
+
+    EX-4, R-PUB-08, R-PUB-09, R-PUB-10, R-PUB-20.
+    """
     document = parse(data("ex4.xml"), dialects)
     (only,) = document.tuples
     assert (only.id, only.basic, only.contact, only.priority) == ("t0", "open", "sip:xten3@57.1.1.15", "1")

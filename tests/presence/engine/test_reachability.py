@@ -45,7 +45,7 @@ def expected(kinds: tuple[str, ...], ever: bool, missing: bool) -> Reachability:
 
 @pytest.mark.parametrize("mix", MIXTURES, ids="+".join)
 def test_every_mixture_of_components(mix):
-    """D-23, R-PUB-22 to R-PUB-24, R-CMP-02: every mixture of up to three components, with every history."""
+    """D-23, R-PUB-22, R-PUB-23, R-PUB-24, R-CMP-02: every mixture of up to three components, with every history."""
     parts = [
         made(*(child.replace("57.1.1.15", f"57.1.1.{number}") for child in KINDS[kind]), id=number, age=number)
         for number, kind in enumerate(mix)
