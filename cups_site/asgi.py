@@ -4,9 +4,9 @@ import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cups_site.settings")
 
-from channels.routing import ProtocolTypeRouter  # noqa: E402
-from django.core.asgi import get_asgi_application  # noqa: E402
+from channels.routing import ProtocolTypeRouter
+from django.core.asgi import get_asgi_application
 
-import cups_site.celery  # noqa: E402, F401  (shared tasks find their broker)
+import cups_site.celery  # noqa: F401  (shared tasks find their broker)
 
 application = ProtocolTypeRouter({"http": get_asgi_application()})

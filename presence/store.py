@@ -82,7 +82,7 @@ class _Table:
     """Statements for one table, made once."""
 
     def __init__(self, model: type[models.Model], row_type: type) -> None:
-        self.fields = [field for field in model._meta.concrete_fields]
+        self.fields = list(model._meta.concrete_fields)
         columns = [str(field.column) for field in self.fields]
         assert tuple(field.attname for field in self.fields) == row_type._fields, model  # type: ignore[attr-defined]
         self.name = model._meta.db_table
@@ -92,9 +92,7 @@ class _Table:
         marks = ", ".join("?" for _ in columns)
         self.sqlite_upsert = f'INSERT INTO "{self.name}" ({names}) VALUES ({marks}) {conflict}'
         arrays = ", ".join(f"%b::{_ARRAY_TYPES[field.get_internal_type()]}[]" for field in self.fields)
-        self.postgresql_upsert = (
-            f'INSERT INTO "{self.name}" ({names}) SELECT * FROM unnest({arrays}) {conflict}'
-        )
+        self.postgresql_upsert = f'INSERT INTO "{self.name}" ({names}) SELECT * FROM unnest({arrays}) {conflict}'
         self.sqlite_versions = (
             f'SELECT "id", "version", "updated_at" FROM "{self.name}" WHERE "id" IN (SELECT value FROM json_each(?))'
         )
@@ -318,9 +316,7 @@ def load(persona_ids: Sequence[int], now: datetime) -> list[Loaded]:
         for row in rows.values_list(*PublicationRow._fields):
             publication = PublicationRow(*row)
             if publication.persona_id in found:
-                found[publication.persona_id].publications.append(
-                    publication._replace(body=bytes(publication.body))
-                )
+                found[publication.persona_id].publications.append(publication._replace(body=bytes(publication.body)))
         loaded += found.values()
     return loaded
 

@@ -90,9 +90,7 @@ def plan_refresh(*, row: SubscriptionRow, expires: int | None, bounds: Bounds, n
     granted = grant(expires, bounds)
     if not granted:
         return plan_end(row=row, reason="timeout", now=now)
-    renewed = row._replace(
-        version=row.version + 1, updated_at=now, expires_at=now + timedelta(seconds=granted)
-    )
+    renewed = row._replace(version=row.version + 1, updated_at=now, expires_at=now + timedelta(seconds=granted))
     planned = SubscribePlan(None, renewed, granted, row.version)
     return SubscribePlan(planned.with_row(renewed), renewed, granted, row.version)
 

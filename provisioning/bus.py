@@ -107,9 +107,7 @@ _pool: dict[str, Any] = {}
 def _client() -> Any:
     url = settings.VALKEY_URL
     if url not in _pool:
-        _pool[url] = redis.Redis.from_url(
-            url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE, retry=None
-        )
+        _pool[url] = redis.Redis.from_url(url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE, retry=None)
     return _pool[url]
 
 

@@ -21,7 +21,5 @@ def deployment(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
             )
         )
     if settings.VALKEY_URL and not settings.VALKEY_URL.startswith(("redis://", "rediss://", "unix://")):
-        found.append(
-            Error("VALKEY_URL is not a redis:// URL.", hint="redis://host:6379/0", id="provisioning.E003")
-        )
+        found.append(Error("VALKEY_URL is not a redis:// URL.", hint="redis://host:6379/0", id="provisioning.E003"))
     return found

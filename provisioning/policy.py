@@ -7,7 +7,6 @@ that it touched are read again.
 import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-
 from typing import Any, Final, NamedTuple
 
 from provisioning.choices import AccessKind
@@ -132,7 +131,7 @@ class Policy:
     trusted_networks: tuple[Network, ...] = ()
     access_list: tuple[tuple[Network, AccessEntry], ...] = ()
     listeners: tuple[ListenerFacts, ...] = ()
-    settings: Settings = Settings()
+    settings: Settings = field(default_factory=Settings)
 
     def resolve(self, aor: Aor | None) -> PersonaFacts | None:
         """The user whom an address leads to; None for nobody of ours."""
@@ -306,5 +305,3 @@ _PART_OF: Final = {
     "Listener": LISTENERS,
     "EngineSettings": SETTINGS,
 }
-
-

@@ -17,7 +17,8 @@ MAX_URI = 2048
 _UNRESERVED = r"A-Za-z0-9\-_.!~*'()"
 _USER = re.compile(rf"(?:[{_UNRESERVED}&=+$,;?/]|%[0-9A-Fa-f]{{2}})+")
 _PASSWORD = re.compile(rf"(?:[{_UNRESERVED}&=+$,]|%[0-9A-Fa-f]{{2}})*")
-_HOST_NAME = re.compile(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_\-]*[A-Za-z0-9_])?\.)*[A-Za-z0-9_](?:[A-Za-z0-9_\-]*[A-Za-z0-9_])?\.?")
+_LABEL = r"[A-Za-z0-9_]++(?:-++[A-Za-z0-9_]++)*+"
+_HOST_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*+\.?")
 _PARAM = re.compile(rf"(?:[{_UNRESERVED}\[\]/:&+$]|%[0-9A-Fa-f]{{2}})+")
 _HEADERS = re.compile(rf"(?:[{_UNRESERVED}\[\]/?:+$=&]|%[0-9A-Fa-f]{{2}})*")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*")

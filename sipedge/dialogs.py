@@ -8,8 +8,8 @@ skips ahead, never back.
 from collections.abc import Iterator
 from datetime import datetime
 
-from presence.rows import SubscriptionRow
 from presence.deadlines import Deadlines
+from presence.rows import SubscriptionRow
 from sipedge.sip.dialog import Dialog
 from sipedge.sip.flow import Flow
 from sipedge.sip.stack import ClientTransaction

@@ -114,9 +114,7 @@ class Network:
     def take_options(self, policy: Policy) -> None:
         """Options of Listener rows may have changed; the addresses stay."""
         self.listeners = with_options(self.listeners, provisioned(policy))
-        self._by_local = {
-            (one.transport.upper(), (one.host, one.port)): _reachable(one) for one in self.listeners
-        }
+        self._by_local = {(one.transport.upper(), (one.host, one.port)): _reachable(one) for one in self.listeners}
 
     def send(self, data: bytes, flow: Flow) -> None:
         """Send a message; one for a flow that is gone is dropped."""

@@ -205,5 +205,3 @@ def contact_header(row: BindingRow, now: datetime) -> tuple[str, str]:
     left = max(0, round((row.expires_at - now).total_seconds()))
     instance = f';+sip.instance="{row.instance}"' if row.instance else ""
     return "Contact", f"<{row.contact}>;q={row.q:g};expires={left}{instance}"
-
-

@@ -96,9 +96,7 @@ class Gatekeeper:
             )
             if on
         ]
-        values = digest.challenge(
-            realm, algorithms, nonces=self.nonces, now=now, source=flow.remote[0], stale=stale
-        )
+        values = digest.challenge(realm, algorithms, nonces=self.nonces, now=now, source=flow.remote[0], stale=stale)
         if registering:
             raise Unauthenticated(401, "WWW-Authenticate", values)
         raise Unauthenticated(407, "Proxy-Authenticate", values)

@@ -356,4 +356,3 @@ def _query(load: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]
 def _bindings(persona_ids: Sequence[int], now: datetime) -> list[BindingRow]:
     rows = Binding.objects.filter(persona_id__in=persona_ids, expires_at__gt=now)
     return [BindingRow(*row) for row in rows.values_list(*BindingRow._fields)]
-

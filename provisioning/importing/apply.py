@@ -244,7 +244,7 @@ class _Run:
         transport, _, rest = address.partition(":")
         host, _, port = rest.rpartition(":")
         if transport not in Transport.values or not port.isdecimal() or not isinstance(on, bool):
-            raise BadFile(f"line {entry.line}: expected \"udp:host:port\": true or false")
+            raise BadFile(f'line {entry.line}: expected "udp:host:port": true or false')
         key = {"transport": transport, "host": host.strip("[]"), "port": int(port)}
         row = Listener.objects.filter(**key).first()
         if row is None:

@@ -101,9 +101,7 @@ def read(text: str) -> Entry:
 def _check_keys(entry: Entry, known: frozenset[str]) -> None:
     for key in entry.values:
         if key not in known:
-            raise BadFile(
-                f"line {entry.line}: “{key}” is not known here; expected one of {', '.join(sorted(known))}"
-            )
+            raise BadFile(f"line {entry.line}: “{key}” is not known here; expected one of {', '.join(sorted(known))}")
 
 
 def section(entry: Entry, name: str, known: frozenset[str]) -> Entry:

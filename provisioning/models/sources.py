@@ -7,9 +7,7 @@ from django.db import models
 class SourcePriority(models.Model):
     """A value of `<source>` that counts, and how much (R-AOR-08, D-20, D-25)."""
 
-    value = models.CharField(
-        max_length=200, unique=True, help_text="Compared exactly, after white space is collapsed."
-    )
+    value = models.CharField(max_length=200, unique=True, help_text="Compared exactly, after white space is collapsed.")
     priority = models.IntegerField(default=0, help_text="The larger number wins.")
     manual_override = models.BooleanField(
         default=False, help_text="What such a source states overrules everything that devices report."

@@ -40,6 +40,4 @@ async def handle(call: Call) -> Response:
 
     if result.plan is not None and await edge.commit(result.plan, applied) is not Outcome.COMMITTED:
         raise EntityTagMismatch(request.get("SIP-If-Match") or "")
-    return request.respond(
-        200, headers=[("SIP-ETag", result.entity_tag), ("Expires", str(result.granted))]
-    )
+    return request.respond(200, headers=[("SIP-ETag", result.entity_tag), ("Expires", str(result.granted))])

@@ -5,6 +5,7 @@ from presence.store import Outcome
 from provisioning.uri import Aor
 from sipedge import registrar
 from sipedge.dispatch import Call
+from sipedge.rows import BindingRow
 from sipedge.sip.message import STAR, Response
 
 MAX_RACES = 5
@@ -40,9 +41,9 @@ async def handle(call: Call) -> Response:
         )
         if result.plan is not None:
 
-            def applied(outcome: Outcome) -> None:
+            def applied(outcome: Outcome, bindings: tuple[BindingRow, ...] = result.bindings) -> None:
                 if outcome is Outcome.COMMITTED:
-                    edge.registrar.set(persona.id, result.bindings)
+                    edge.registrar.set(persona.id, bindings)
 
             outcome = await edge.commit(result.plan, applied)
             if outcome is Outcome.CONFLICT:
@@ -51,5 +52,3 @@ async def handle(call: Call) -> Response:
         contacts = [registrar.contact_header(row, now) for row in result.bindings]
         return request.respond(200, headers=[*contacts, ("Date", f"{now:%a, %d %b %Y %H:%M:%S GMT}")])
     raise TryAgainLater(1)
-
-

@@ -108,7 +108,11 @@ class Notifier:
     def _schedule(self) -> None:
         if not self._scheduled:
             self._scheduled = True
-            self._edge.loop.call_soon(self._drain)
+            self._edge.loop.call_soon(self._after_answers)
+
+    def _after_answers(self) -> None:
+        """One turn later: the 200 that announces a NOTIFY leaves first."""
+        self._edge.loop.call_soon(self._drain)
 
     def _drain(self) -> None:
         self._scheduled = False

@@ -186,9 +186,7 @@ def check(
     secret = {SHA256: sha256, MD5: md5}.get(algorithm)
     known = algorithm in (SHA256, MD5)
     expected = _response(credentials, method, secret or "0" * 32, algorithm if known else MD5)
-    right = hmac.compare_digest(
-        expected.encode(), credentials.response.lower().encode("utf-8", "surrogateescape")
-    )
+    right = hmac.compare_digest(expected.encode(), credentials.response.lower().encode("utf-8", "surrogateescape"))
     if not right or secret is None or not known or not _same_target(credentials.uri, target):
         return Verdict.BAD
     if credentials.qop is None and not legacy:

@@ -146,7 +146,7 @@ class Via:
 
     @property
     def rport(self) -> str | None:
-        """"" when the client asks for it, a number when a server filled it in, None when absent (RFC 3581)."""
+        """ "" when the client asks for it, a number when a server filled it in, None when absent (RFC 3581)."""
         return find_param(self.params, "rport")
 
 

@@ -287,7 +287,7 @@ class Request(Message):
         return Response(status, reason or REASONS.get(status, "Unknown"), copied, body)
 
     def _tagged(self, value: str, tag: str | None) -> str:
-        if ";tag=" in value or ";" in value and _has_tag(value):
+        if ";tag=" in value or (";" in value and _has_tag(value)):
             return value
         if tag is None:
             first = self._first

@@ -215,9 +215,7 @@ class Stack:
         branch = self.branch()
         request.headers.insert(0, ("Via", f"SIP/2.0/{flow.transport} {sent_by};branch={branch};rport"))
         whole = Request(request.method, request.target, request.headers, request.body)
-        client = self.begin(
-            whole.encode(), method=whole.method, branch=branch, flow=flow, now=now, context=context
-        )
+        client = self.begin(whole.encode(), method=whole.method, branch=branch, flow=flow, now=now, context=context)
         if whole.method == "INVITE":
             client.request = whole
         return client
@@ -308,7 +306,16 @@ def _server_key(request: Request, method: str) -> tuple[str, ...]:
     except SipError:
         to_tag = from_tag = ""
     number = request.cseq.number
-    return (branch or "", via.sent_by, method, request.call_id, from_tag or "", to_tag or "", str(number), request.target)
+    return (
+        branch or "",
+        via.sent_by,
+        method,
+        request.call_id,
+        from_tag or "",
+        to_tag or "",
+        str(number),
+        request.target,
+    )
 
 
 def _stamp_via(request: Request, flow: Flow) -> Flow:

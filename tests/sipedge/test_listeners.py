@@ -18,7 +18,7 @@ def test_addresses_are_read_with_their_roles() -> None:
     ["sctp:127.0.0.1:5060:proxy", "udp:127.0.0.1:5060:king", "udp:127.0.0.1:proxy", "udp:127.0.0.1:70000:proxy", "udp"],
 )
 def test_anything_else_is_refused_with_the_reason(text: str) -> None:
-    with pytest.raises(BadListener, match="is one of|expected transport"):
+    with pytest.raises(BadListener, match=r"is one of|expected transport"):
         parse(text)
 
 

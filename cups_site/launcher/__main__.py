@@ -1,0 +1,153 @@
+"""`./run start`: set up, start all processes, say where they are, stop them in order."""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from cups_site.launcher import deployment, valkey
+from cups_site.launcher.deployment import Problem, manage
+from cups_site.launcher.supervisor import Child, Failed, Supervisor
+
+
+def main() -> int:
+    """Run until a signal; 0 after an ordered stop."""
+    try:
+        return asyncio.run(_run())
+    except Problem as problem:
+        print(f"./run start: {problem}", file=sys.stderr)
+        return 1
+
+
+async def _run() -> int:
+    data = deployment.data_dir()
+    host, port = deployment.web_address()
+    count = deployment.edges()
+    _check_free(host, port)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopping.set)
+    supervisor = Supervisor()
+    started = asyncio.create_task(_start(supervisor, data, host, port, count))
+    stop = asyncio.create_task(stopping.wait())
+    status = 0
+    try:
+        await asyncio.wait({started, stop}, return_when=asyncio.FIRST_COMPLETED)
+        if started.done():
+            started.result()
+            await stop
+        else:
+            started.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Failed, Problem):
+                await started
+    except Failed as failure:
+        print(f"./run start: {failure}", file=sys.stderr)
+        status = 1
+    finally:
+        print("stopping", flush=True)
+        await supervisor.stop()
+    return status
+
+
+async def _start(supervisor: Supervisor, data: Path, host: str, port: int, count: int) -> None:
+    given = os.environ.get("VALKEY_URL") or os.environ.get("REDIS_URL")
+    path = deployment.valkey_socket(data)
+    environment = deployment.environment(data, given or valkey.url(path))
+    if not given:
+        path.unlink(missing_ok=True)
+        await supervisor.start(
+            Child("valkey", valkey.words(data, path), environment, ready_when=lambda: _answers_at(path))
+        )
+    await _manage(environment, "migrate", "--verbosity", "0")
+    accounts = []
+    if environment.get("CUPS_DEMO", "1") != "0":
+        accounts = (await _manage(environment, "load_demo")).splitlines()
+    password = _admin_password(data)
+    environment_with_password = {**environment, "CUPS_ADMIN_PASSWORD": password}
+    created = (await _manage(environment_with_password, "first_admin")).strip()
+    web = [sys.executable, "-m", "uvicorn", "cups_site.asgi:application", "--host", host, "--port", str(port)]
+    web += ["--log-level", "warning", "--no-access-log", "--lifespan", "off"]
+    await supervisor.start(Child("web", web, environment, ready_when=lambda: _answers(host, port)))
+    for number in range(1, count + 1):
+        name = f"edge-{number}"
+        words = manage("run_sipedge")
+        await supervisor.start(Child(name, words, {**environment, "CUPS_EDGE_NAME": name}, ready_line="edge ready"))
+    celery = [sys.executable, "-m", "celery", "-A", "cups_site.celery", "worker", "--pool", "threads", "-c", "2", "-B"]
+    celery += ["--schedule", str(data / "beat"), "--loglevel", "warning", "--without-gossip", "--without-mingle"]
+    await supervisor.start(Child("worker", celery, environment, ready_when=_at_once))
+    shown = f"[{host}]" if ":" in host else host
+    print()
+    print(f"admin   http://{shown}:{port}/admin/   {created}")
+    print(f"REST    http://{shown}:{port}/api/v1/docs/")
+    for line in accounts:
+        aor, _, secret = line.partition(" ")
+        print(f"user    sip:{aor}   password {secret}")
+    print(f"try     ./run manage try_it --web http://{shown}:{port}")
+    print("ready", flush=True)
+
+
+async def _manage(environment: dict[str, str], *words: str) -> str:
+    process = await asyncio.create_subprocess_exec(
+        *manage(*words), env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    try:
+        output, errors = await process.communicate()
+    except asyncio.CancelledError:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        raise
+    if process.returncode:
+        last = errors.decode(errors="replace").strip().splitlines()[-1:] or ["no reason given"]
+        raise Failed(f"manage.py {words[0]} failed: {last[0]}")
+    return output.decode()
+
+
+def _admin_password(data: Path) -> str:
+    """CUPS_ADMIN_PASSWORD, else one made up now; it is used only when there is no administrator yet."""
+    return os.environ.get("CUPS_ADMIN_PASSWORD") or secrets.token_urlsafe(9)
+
+
+def _check_free(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise Problem(
+                f"the address {host}:{port} cannot be used for the web ({error.strerror}); set CUPS_WEB_LISTEN"
+            ) from None
+
+
+async def _answers(host: str, port: int) -> bool:
+    try:
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n")
+        line = await asyncio.wait_for(reader.readline(), 5)
+        writer.close()
+    except (OSError, TimeoutError):
+        return False
+    return b" 200 " in line
+
+
+async def _answers_at(path: Path) -> bool:
+    try:
+        _, writer = await asyncio.open_unix_connection(str(path))
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+async def _at_once() -> bool:
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,10 @@
+"""Fixtures for all tests."""
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _plain_static_files(settings: pytest.FixtureRequest) -> None:
+    """WhiteNoise looks through all static files for every client: seconds that tests do not need."""
+    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "whitenoise" not in name]  # type: ignore[attr-defined]
+    settings.AXES_ENABLED = False  # type: ignore[attr-defined]
