@@ -55,7 +55,7 @@ NAMESPACE_DIALECTS: dict[str, tuple[str, str]] = {
     "urn:ietf:params:xml:ns:cpim-pidf": (PIDF, "pidf-namespace"),
     "urn:ietf:params:xml:ns:cpim-pidf:": (PIDF, "pidf-namespace"),
     "urn:ietf:params:xml:ns:pidf:person": (DATA_MODEL, "data-model-namespace"),
-    **{name: (RPID, "rpid-namespace") for name in RPID_DIALECTS},
+    **dict.fromkeys(RPID_DIALECTS, (RPID, "rpid-namespace")),
     "urn:cisco:params:xml:ns:pidf:rpidf": (CISCO_RPID, "cisco-rpid-namespace"),
     "urn:cisco:params:xml:ns:pidf:rpidd": (CISCO_RPID, "cisco-rpid-namespace"),
     "urn:ietf:params:xml:ns:pidf:sercvaps": (SERVCAPS, "servcaps-namespace"),
