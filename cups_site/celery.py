@@ -3,6 +3,7 @@
 import os
 
 from celery import Celery
+from celery.signals import worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cups_site.settings")
 
@@ -19,3 +20,8 @@ app.conf.beat_schedule = {
 }
 for entry in app.conf.beat_schedule.values():
     entry["options"] = {"expires": entry["schedule"]}  # a worker that was away runs each task once, not in a row
+
+
+@worker_ready.connect
+def _say_so(**_: object) -> None:
+    print("worker ready", flush=True)

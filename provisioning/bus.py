@@ -71,7 +71,7 @@ def announce_state(personas: Iterable[int], origin: str = "") -> None:
 async def listen() -> AsyncIterator[Hint]:
     """Hints as they come, for ever; a Hint of kind CONNECTED after each (re)connection."""
     while True:
-        client = redis.asyncio.Redis.from_url(settings.VALKEY_URL, health_check_interval=10, socket_keepalive=True)
+        client = redis.asyncio.Redis.from_url(settings.VALKEY_URL, health_check_interval=10)
         try:
             async with client.pubsub() as channel:
                 await channel.subscribe(CHANNEL)

@@ -44,8 +44,8 @@ class Unauthenticated(Exception):
 class Gatekeeper:
     """Decides who may speak, listener by listener; holds the digest's replay memory."""
 
-    def __init__(self, nonce_key: bytes) -> None:
-        self.nonces = digest.Nonces(nonce_key)
+    def __init__(self, nonce_key: bytes, token: str) -> None:
+        self.nonces = digest.Nonces(nonce_key, token)
         self.counts = digest.NonceCounts()
 
     def identify(self, request: Request, flow: Flow, listener: Listener, policy: Policy, now: float) -> Caller:

@@ -92,7 +92,9 @@ class Edge:
     def __init__(self, name: str) -> None:
         self.name = name
         self.loop = asyncio.get_running_loop()
-        self.stack = Stack(token=secrets.token_hex(4))
+        self._token = secrets.token_hex(4)
+        "Tells this run from others in branches and nonces."
+        self.stack = Stack(self._token)
         self.network = Network(
             self.loop, received=self._received, drained=self._pump, broken=self._broken, lost=self._lost
         )
@@ -120,7 +122,7 @@ class Edge:
     async def start(self, listeners: Sequence[Listener] | None) -> None:
         """Load the policy, take up what a predecessor left, open the sockets (None: those of the policy)."""
         self.policy = await self.read(provisioned.load)
-        self.gatekeeper = Gatekeeper(self.policy.settings.nonce_key)
+        self.gatekeeper = Gatekeeper(self.policy.settings.nonce_key, self._token)
         pause = SQLITE_PAUSE if connection.vendor == "sqlite" else 0.0
         self._committer = Committer(store.commit, pause=pause)
         await self.network.open(listeners, self.policy)

@@ -14,6 +14,9 @@ from cups_site.launcher import deployment, valkey
 from cups_site.launcher.deployment import Problem, manage
 from cups_site.launcher.supervisor import Child, Failed, Supervisor
 
+WORKER_READY = "worker ready"
+"What the Celery worker prints when it takes tasks; see cups_site.celery."
+
 
 def main() -> int:
     """Run until a signal; 0 after an ordered stop."""
@@ -64,31 +67,38 @@ async def _start(supervisor: Supervisor, data: Path, host: str, port: int, count
         await supervisor.start(
             Child("valkey", valkey.words(data, path), environment, ready_when=lambda: _answers_at(path))
         )
-    await _manage(environment, "migrate", "--verbosity", "0")
-    accounts = []
-    if environment.get("CUPS_DEMO", "1") != "0":
-        accounts = (await _manage(environment, "load_demo")).splitlines()
-    password = _admin_password(data)
-    environment_with_password = {**environment, "CUPS_ADMIN_PASSWORD": password}
-    created = (await _manage(environment_with_password, "first_admin")).strip()
+    prepared = await _manage({**environment, "CUPS_ADMIN_PASSWORD": _admin_password()}, "prepare")
     web = [sys.executable, "-m", "uvicorn", "cups_site.asgi:application", "--host", host, "--port", str(port)]
     web += ["--log-level", "warning", "--no-access-log", "--lifespan", "off"]
-    await supervisor.start(Child("web", web, environment, ready_when=lambda: _answers(host, port)))
+    celery = [
+        sys.executable,
+        "-m",
+        "celery",
+        "-q",
+        "-A",
+        "cups_site.celery",
+        "worker",
+        "--pool",
+        "threads",
+        "-c",
+        "2",
+        "-B",
+    ]
+    celery += ["--schedule", str(data / "beat"), "--loglevel", "warning", "--without-gossip", "--without-mingle"]
+    quiet = {**environment, "PYTHONWARNINGS": "ignore::UserWarning"}  # celery about root, whitenoise about an iterator
+    children = [Child("web", web, quiet, ready_when=lambda: _answers(host, port))]
     for number in range(1, count + 1):
         name = f"edge-{number}"
         words = manage("run_sipedge")
-        await supervisor.start(Child(name, words, {**environment, "CUPS_EDGE_NAME": name}, ready_line="edge ready"))
-    celery = [sys.executable, "-m", "celery", "-A", "cups_site.celery", "worker", "--pool", "threads", "-c", "2", "-B"]
-    celery += ["--schedule", str(data / "beat"), "--loglevel", "warning", "--without-gossip", "--without-mingle"]
-    await supervisor.start(Child("worker", celery, environment, ready_when=_at_once))
+        children.append(Child(name, words, {**environment, "CUPS_EDGE_NAME": name}, ready_line="edge ready"))
+    children.append(Child("worker", celery, quiet, ready_line=WORKER_READY))
+    await asyncio.gather(*(supervisor.start(child) for child in children))
     shown = f"[{host}]" if ":" in host else host
     print()
-    print(f"admin   http://{shown}:{port}/admin/   {created}")
+    print(f"admin   http://{shown}:{port}/admin/")
     print(f"REST    http://{shown}:{port}/api/v1/docs/")
-    for line in accounts:
-        aor, _, secret = line.partition(" ")
-        print(f"user    sip:{aor}   password {secret}")
-    print(f"try     ./run manage try_it --web http://{shown}:{port}")
+    print(prepared, end="")
+    print("try     ./run manage try_it")
     print("ready", flush=True)
 
 
@@ -108,7 +118,7 @@ async def _manage(environment: dict[str, str], *words: str) -> str:
     return output.decode()
 
 
-def _admin_password(data: Path) -> str:
+def _admin_password() -> str:
     """CUPS_ADMIN_PASSWORD, else one made up now; it is used only when there is no administrator yet."""
     return os.environ.get("CUPS_ADMIN_PASSWORD") or secrets.token_urlsafe(9)
 
@@ -142,10 +152,6 @@ async def _answers_at(path: Path) -> bool:
     except OSError:
         return False
     writer.close()
-    return True
-
-
-async def _at_once() -> bool:
     return True
 
 

@@ -39,6 +39,7 @@ def words(data: Path, socket: Path) -> list[str]:
         "--appendonly", "no",
         "--save", "60", "1",
         "--loglevel", "warning",
+        "--logfile", str(data / "valkey.log"),
         "--daemonize", "no",
     ]  # fmt: skip
 

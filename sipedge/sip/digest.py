@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from hashlib import md5, sha256
+from itertools import count
 
 from provisioning.uri import BadUri, SipUri, parse_uri
 from sipedge.sip.errors import SipError
@@ -52,20 +53,24 @@ def ha1(user: str, realm: str, password: str, algorithm: str) -> str:
 class Nonces:
     """Makes nonces and tells whether and when it made one; the key is shared by all edges (D-50)."""
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, edge: str) -> None:
         self._key = key
+        self._edge = edge
+        "Keeps the nonces of several edges, and of one before and after a restart, apart."
+        self._numbers = count(1)
 
     def issue(self, *, realm: str, source: str, now: float) -> str:
-        """A nonce for this realm and source address; `now` in epoch seconds."""
-        stamp = f"{int(now):x}"
+        """A nonce for this realm and source address, given out only once; `now` in epoch seconds."""
+        stamp = f"{int(now):x}-{self._edge}{next(self._numbers):x}"
         return f"{stamp}.{self._mac(stamp, realm, source)}"
 
     def age(self, nonce: str, *, realm: str, source: str, now: float) -> float | None:
         """Seconds since the nonce was issued to this source; None when it is not ours."""
         stamp, _, mac = nonce.partition(".")
-        if len(stamp) > 12 or not hmac.compare_digest(mac.encode(), self._mac(stamp, realm, source).encode()):
+        expected = self._mac(stamp, realm, source)
+        if not hmac.compare_digest(mac.encode("utf-8", "surrogateescape"), expected.encode()):
             return None
-        age = now - int(stamp, 16)
+        age = now - int(stamp.partition("-")[0], 16)
         return age if age >= -AHEAD else None
 
     def _mac(self, stamp: str, realm: str, source: str) -> str:
@@ -185,7 +190,7 @@ def check(
     algorithm = credentials.algorithm.upper()
     secret = {SHA256: sha256, MD5: md5}.get(algorithm)
     known = algorithm in (SHA256, MD5)
-    expected = _response(credentials, method, secret or "0" * 32, algorithm if known else MD5)
+    expected = response(credentials, method, secret or "0" * 32)
     right = hmac.compare_digest(expected.encode(), credentials.response.lower().encode("utf-8", "surrogateescape"))
     if not right or secret is None or not known or not _same_target(credentials.uri, target):
         return Verdict.BAD
@@ -200,23 +205,24 @@ def check(
         return Verdict.STALE
     if credentials.qop is not None:
         try:
-            count = int(credentials.nc or "", 16)
+            number = int(credentials.nc or "", 16)
         except ValueError:
             return Verdict.BAD
-        if not 0 < count < 2**32:
+        if not 0 < number < 2**32:
             return Verdict.BAD
-        if not counts.take(credentials.nonce, count):
+        if not counts.take(credentials.nonce, number):
             return Verdict.STALE
     return Verdict.OK
 
 
-def _response(credentials: Credentials, method: str, secret: str, algorithm: str) -> str:
+def response(credentials: Credentials, method: str, secret: str) -> str:
+    """The response that a client with this secret (HA1, hex) gives (RFC 7616 3.4.1, without qop RFC 2069 2.4)."""
+    algorithm = SHA256 if credentials.algorithm.upper() == SHA256 else MD5
     ha2 = _hash(algorithm, f"{method}:{credentials.uri}")
     if credentials.qop is None:
         return _hash(algorithm, f"{secret}:{credentials.nonce}:{ha2}")
     return _hash(
-        algorithm,
-        f"{secret}:{credentials.nonce}:{credentials.nc}:{credentials.cnonce}:{credentials.qop}:{ha2}",
+        algorithm, f"{secret}:{credentials.nonce}:{credentials.nc}:{credentials.cnonce}:{credentials.qop}:{ha2}"
     )
 
 

@@ -6,14 +6,16 @@ a machine that is slow for a while is slow for all of them. Only ratios carry ov
 
 import argparse
 import contextlib
+import dataclasses
+import functools
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
+from tests import services
 from tests.bench import report
 from tests.bench.databases import Cluster
 from tests.bench.load import Load, Pressure
@@ -91,8 +93,6 @@ def _cluster(database: str, needed: bool) -> Iterator[Cluster | None]:
             yield None
             return
         if database in ("postgresql", "sqlite"):
-            from tests import services  # imported late: not needed for a server that is there already
-
             url = stack.enter_context(services.postgresql(durable=True))
         else:
             url = database
@@ -104,7 +104,8 @@ def _cluster(database: str, needed: bool) -> Iterator[Cluster | None]:
 def _servers(chosen: argparse.Namespace, cluster: Cluster | None, stack: contextlib.ExitStack) -> list[Server]:
     servers: list[Server] = []
     if chosen.peer != "kamailio-only":
-        ours = Ours(None if chosen.database == "sqlite" else cluster, chosen.users)
+        bus = stack.enter_context(services.valkey())
+        ours = Ours(None if chosen.database == "sqlite" else cluster, chosen.users, bus)
         stack.callback(ours.close)
         servers.append(ours)
     if cluster is not None and _peers(chosen.peer):
@@ -118,37 +119,29 @@ def _run(scenario: Scenario, server: Server, options: Options, profile: str | No
     except Failed as error:
         sys.exit(str(error))
     load = Load(server.address)
-    try:
-        with _profiled(scenario, server, options, profile):
-            return scenario.run(load, server, options)
-    finally:
-        load.close()
-        server.stop()
+    with contextlib.ExitStack() as stack:
+        stack.callback(server.stop)
+        stack.callback(load.close)
+        if profile is not None and server.name == report.OURS:
+            begins = functools.partial(_sample, server.pid, Path(profile) / f"{scenario.name}.txt", options, stack)
+            options = dataclasses.replace(options, begins=begins)
+        return scenario.run(load, server, options)
 
 
-@contextlib.contextmanager
-def _profiled(scenario: Scenario, server: Server, options: Options, directory: str | None) -> Iterator[None]:
-    """Sample our edge with py-spy while the scenario runs."""
-    if directory is None or server.name != report.OURS:
-        yield
-        return
-    Path(directory).mkdir(parents=True, exist_ok=True)
-    out = Path(directory) / f"{scenario.name}.txt"
-    py_spy = Path(sys.executable).parent / "py-spy"
-    duration = round((options.pressure.seconds or 0) + options.pressure.warm_up + 3)
-    sampler = subprocess.Popen(
-        [str(py_spy), "record", "-p", str(server.pid), "-d", str(duration), "-r", "200", "-f", "raw", "-o", str(out)],
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        yield
-    finally:
-        sampler.wait()
+def _sample(pid: int, out: Path, options: Options, stack: contextlib.ExitStack) -> None:
+    """Sample who holds the interpreter with py-spy while operations are counted; one line for each stack."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    py_spy = str(Path(sys.executable).parent / "py-spy")
+    seconds = max(1, round((options.pressure.seconds or 1) - 1))
+    words = [py_spy, "record", "--gil", "-p", str(pid), "-d", str(seconds), "-r", "250", "-f", "raw", "-o", str(out)]
+    sampler = subprocess.Popen(words, stdout=subprocess.DEVNULL)
+    stack.callback(sampler.wait)
 
 
 def _write_json(target: str, options: Options, promises: str, runs: dict[tuple[str, str], list[Measured]]) -> None:
     found = {
-        "options": asdict(options),
+        "users": options.users,
+        "pressure": dataclasses.asdict(options.pressure),
         "database": promises,
         "results": [
             {"scenario": scenario, "server": server, **report.facts(measured)}

@@ -72,7 +72,7 @@ def _forget(subject: Subject) -> None:
     """A subject that makes one operation only."""
 
 
-def _nothing() -> None:
+def nothing() -> None:
     """Nobody wants to know when counting begins or ends."""
 
 
@@ -116,8 +116,8 @@ class Load:
         pressure: Pressure,
         *,
         again: bool,
-        begins: Callable[[], None] = _nothing,
-        ends: Callable[[], None] = _nothing,
+        begins: Callable[[], None] = nothing,
+        ends: Callable[[], None] = nothing,
     ) -> Result:
         """Operations of the subjects in turn: each of them `again` and again, or only once.
 
@@ -134,8 +134,8 @@ class Load:
         take: Callable[[], Subject | None],
         done: Callable[[Subject], None],
         pressure: Pressure,
-        begins: Callable[[], None] = _nothing,
-        ends: Callable[[], None] = _nothing,
+        begins: Callable[[], None] = nothing,
+        ends: Callable[[], None] = nothing,
     ) -> Result:
         seconds, pace = pressure.seconds, pressure.pace
         clock = time.perf_counter

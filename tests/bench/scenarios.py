@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tests.bench.load import Load, Pressure, Result
+from tests.bench.load import Load, Pressure, Result, nothing
 from tests.bench.messages import user
 from tests.bench.servers import Server
 from tests.bench.subjects import Publisher, Registrant, Subject, Watcher
@@ -21,6 +21,8 @@ class Options:
 
     pressure: Pressure
     users: int = 1000
+    begins: Callable[[], None] = nothing
+    "Called when counting begins."
     settle: float = 40.0
     "Seconds that the memory scenario waits before it looks: longer than transactions are remembered (Timer J, 32 s)."
 
@@ -63,7 +65,11 @@ def _measure(
     def read() -> None:
         readings.append(server.usage())
 
-    result = load.timed(subjects, options.pressure, again=again, begins=read, ends=read)
+    def begin() -> None:
+        options.begins()
+        read()
+
+    result = load.timed(subjects, options.pressure, again=again, begins=begin, ends=read)
     return Measured(result, readings[1] - readings[0])
 
 

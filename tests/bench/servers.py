@@ -133,9 +133,11 @@ class Ours(_Process):
 
     name = "ours"
 
-    def __init__(self, cluster: Cluster | None, users: int) -> None:
+    def __init__(self, cluster: Cluster | None, users: int, bus: str) -> None:
+        """`bus`: the URL of a Valkey, as in an ordinary deployment; empty for none."""
         super().__init__(cluster)
         self._users = users
+        self._bus = bus
         self._sqlite_template: Path | None = None
 
     def start(self) -> None:
@@ -149,8 +151,10 @@ class Ours(_Process):
         self._run([sys.executable, "manage.py", "run_sipedge"], self._environment(self._database, listen))
 
     def _environment(self, database: str, more: Mapping[str, str]) -> dict[str, str]:
-        environment = {**os.environ, "CUPS_DATA_DIR": str(self.directory), "CUPS_DEMO": "0", "VALKEY_URL": "", **more}
+        own = {"CUPS_DATA_DIR": str(self.directory), "CUPS_DEMO": "0", "VALKEY_URL": self._bus}
+        environment = {**os.environ, **own, **more}
         environment.pop("DATABASE_URL", None)
+        environment.pop("REDIS_URL", None)
         if database:
             environment["DATABASE_URL"] = database
         return environment

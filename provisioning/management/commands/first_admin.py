@@ -16,10 +16,10 @@ class Command(BaseCommand):
         """Create, and print the log-in once."""
         users = get_user_model().objects
         if users.filter(is_superuser=True).exists():
-            self.stdout.write("log-in as before")
+            self.stdout.write("log-in  as before")
             return
         password = os.environ.get("CUPS_ADMIN_PASSWORD")
         if not password:
             raise CommandError("CUPS_ADMIN_PASSWORD is not set")
         users.create_superuser("admin", password=password)
-        self.stdout.write(f"log-in admin, password {password}")
+        self.stdout.write(f"log-in  admin   password {password}")

@@ -5,10 +5,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from provisioning.digests import digests
 from provisioning.importing import apply as importing
 from provisioning.importing.apply import apply
 from provisioning.importing.grammar import read
-from provisioning.models import Domain
+from provisioning.models import Domain, Persona
+from provisioning.uri import Aor
 
 FILE = Path(importing.__file__).with_name("demo.yaml")
 
@@ -24,4 +26,7 @@ class Command(BaseCommand):
         if not Domain.objects.exists():
             apply(root)
         for entry in root.values["users"]:
-            self.stdout.write(f"{entry.values['uri']} {entry.values['password']}")
+            aor, password = Aor.parse(entry.values["uri"]), entry.values["password"]
+            persona = Persona.objects.filter(aor=aor).first()
+            if persona is not None and persona.md5 == digests(aor.user, aor.host, password).md5:
+                self.stdout.write(f"user    {aor}   password {password}")
