@@ -1,7 +1,20 @@
-"""What this package adds to the REST API."""
+"""What provisioning adds to the REST API."""
 
 from rest_framework.routers import BaseRouter
+
+from provisioning.api import views
 
 
 def register(router: BaseRouter) -> None:
     """Add the resources of this package."""
+    router.register("domains", views.DomainViewSet)
+    router.register("users", views.PersonaViewSet)
+    router.register("aliases", views.AliasViewSet)
+    router.register("expiry", views.ExpirySettingViewSet)
+    router.register("sources", views.SourcePriorityViewSet)
+    router.register("capabilities", views.UserAgentCapabilityViewSet)
+    router.register("reachability-rules", views.ReachabilityRuleViewSet)
+    router.register("listeners", views.ListenerViewSet)
+    router.register("trusted-peers", views.TrustedPeerViewSet)
+    router.register("access-list", views.AccessListEntryViewSet)
+    router.register("settings", views.EngineSettingsViewSet)

@@ -1,0 +1,32 @@
+"""What all pages share: they announce what they save, in bulk too."""
+
+from typing import Any
+
+from django.db.models import Model, QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from provisioning.announce import announce
+
+
+class PolicyAdmin(ModelAdmin):
+    """Edges take over a change within a second."""
+
+    list_fullwidth = True
+    warn_unsaved_form = True
+
+    def save_related(self, request: HttpRequest, form: ModelForm, formsets: Any, change: bool) -> None:
+        """Announce once everything of the form is saved."""
+        super().save_related(request, form, formsets, change)
+        announce(self.model)
+
+    def delete_model(self, request: HttpRequest, obj: Model) -> None:
+        """Announce a deletion."""
+        super().delete_model(request, obj)
+        announce(self.model)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet) -> None:
+        """Announce a bulk deletion."""
+        super().delete_queryset(request, queryset)
+        announce(self.model)

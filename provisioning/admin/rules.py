@@ -1,0 +1,80 @@
+"""Pages for what the engine goes by: limits, sources, capabilities, reachability, switches."""
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+
+from provisioning.admin.base import PolicyAdmin
+from provisioning.models import (
+    EngineSettings,
+    ExpirySetting,
+    ReachabilityRule,
+    SourcePriority,
+    UserAgentCapability,
+)
+
+
+@admin.register(ExpirySetting)
+class ExpirySettingAdmin(PolicyAdmin):
+    """Expiry bounds: one row for each method, made at installation."""
+
+    list_display = ["method", "minimum", "default", "maximum"]
+    readonly_fields = ["method"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """The methods are given."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: ExpirySetting | None = None) -> bool:
+        """The methods are given."""
+        return False
+
+
+@admin.register(SourcePriority)
+class SourcePriorityAdmin(PolicyAdmin):
+    """Sources of state."""
+
+    list_display = ["value", "priority", "manual_override"]
+    list_filter = ["manual_override"]
+    search_fields = ["value"]
+
+
+@admin.register(UserAgentCapability)
+class UserAgentCapabilityAdmin(PolicyAdmin):
+    """What kinds of client can do."""
+
+    list_display = ["client_type", "client_version", "audio", "video", "text", "one_message_per_read"]
+    list_filter = ["audio", "video", "text"]
+    search_fields = ["client_type", "client_version"]
+
+
+@admin.register(ReachabilityRule)
+class ReachabilityRuleAdmin(PolicyAdmin):
+    """The rules, in order."""
+
+    list_display = ["position", "condition", "state"]
+    list_display_links = ["position", "condition"]
+    ordering = ["position"]
+
+
+@admin.register(EngineSettings)
+class EngineSettingsAdmin(PolicyAdmin):
+    """One row: the list leads straight to it."""
+
+    fieldsets = [
+        ("Watchers", {"fields": ["allow_by_default"]}),
+        ("Older clients", {"fields": ["legacy_dialects", "legacy_digest"]}),
+        ("Authentication", {"fields": ["digest_sha256", "digest_md5"]}),
+    ]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, object] | None = None) -> HttpResponse:
+        """The only row's form."""
+        return HttpResponseRedirect(reverse("admin:provisioning_enginesettings_change", args=[1]))
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """There is one row."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: EngineSettings | None = None) -> bool:
+        """There is one row."""
+        return False

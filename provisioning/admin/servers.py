@@ -1,0 +1,42 @@
+"""Pages for addresses: listeners, trusted peers, the proxy's access list."""
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from provisioning.admin.base import PolicyAdmin
+from provisioning.models import AccessListEntry, Listener, TrustedPeer
+
+
+@admin.register(Listener)
+class ListenerAdmin(PolicyAdmin):
+    """Where edges listen; a new address is opened when the edge starts again, options count at once."""
+
+    list_display = ["__str__", "transport", "host", "port", "role", "authentication", "advertised"]
+    list_filter = ["transport", "role"]
+    search_fields = ["host", "advertised"]
+
+
+@admin.register(TrustedPeer)
+class TrustedPeerAdmin(PolicyAdmin):
+    """Who may speak to an engine listener."""
+
+    list_display = ["network", "description", "automatic"]
+    list_filter = ["automatic"]
+    search_fields = ["network", "description"]
+
+    def has_change_permission(self, request: HttpRequest, obj: TrustedPeer | None = None) -> bool:
+        """Automatic entries follow from other provisioning (D-22)."""
+        return (obj is None or not obj.automatic) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: TrustedPeer | None = None) -> bool:
+        """Automatic entries follow from other provisioning (D-22)."""
+        return (obj is None or not obj.automatic) and super().has_delete_permission(request, obj)
+
+
+@admin.register(AccessListEntry)
+class AccessListEntryAdmin(PolicyAdmin):
+    """Who is not challenged by the proxy."""
+
+    list_display = ["value", "kind", "asserts_identity"]
+    list_filter = ["kind", "asserts_identity"]
+    search_fields = ["value"]

@@ -1,0 +1,166 @@
+"""Resources of /api/v1/ for everything that is provisioned."""
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Model, ProtectedError
+from rest_framework import mixins, serializers, viewsets
+
+from provisioning import models
+from provisioning.announce import announce
+from provisioning.api import serializers as s
+
+
+class PolicyViewSet(viewsets.ModelViewSet):
+    """List, filter, search, create, change and delete; edges hear of every change."""
+
+    def perform_create(self, serializer: serializers.BaseSerializer[Any]) -> None:
+        """Save and announce."""
+        with transaction.atomic():
+            super().perform_create(serializer)
+            announce(self.queryset.model)
+
+    def perform_update(self, serializer: serializers.BaseSerializer[Any]) -> None:
+        """Save and announce."""
+        with transaction.atomic():
+            super().perform_update(serializer)
+            announce(self.queryset.model)
+
+    def perform_destroy(self, instance: Model) -> None:
+        """Delete and announce."""
+        try:
+            with transaction.atomic():
+                super().perform_destroy(instance)
+                announce(self.queryset.model)
+        except ProtectedError as error:
+            raise serializers.ValidationError(str(error)) from None
+
+
+class DomainViewSet(PolicyViewSet):
+    """Domains that are served."""
+
+    queryset = models.Domain.objects.all()
+    serializer_class = s.DomainSerializer
+    filterset_fields = ["name"]
+    search_fields = ["name", "description"]
+
+
+class PersonaViewSet(PolicyViewSet):
+    """Users."""
+
+    queryset = models.Persona.objects.select_related("domain").prefetch_related("aliases", "delegates")
+    serializer_class = s.PersonaSerializer
+    filterset_fields = {"aor": ["exact"], "domain__name": ["exact"], "enabled": ["exact"], "user": ["exact"]}
+    search_fields = ["aor", "name", "aliases__uri"]
+    ordering_fields = ["aor", "name"]
+
+
+class AliasViewSet(PolicyViewSet):
+    """Addresses that lead to users."""
+
+    queryset = models.Alias.objects.select_related("persona")
+    serializer_class = s.AliasSerializer
+    filterset_fields = {"uri": ["exact"], "persona__aor": ["exact"]}
+    search_fields = ["uri", "persona__aor"]
+    ordering_fields = ["uri"]
+
+    def perform_update(self, serializer: serializers.BaseSerializer[Any]) -> None:
+        """An address of record follows from its user."""
+        if serializer.instance.is_aor:
+            raise serializers.ValidationError("The address of record follows from the user's domain and user part.")
+        super().perform_update(serializer)
+
+    def perform_destroy(self, instance: models.Alias) -> None:
+        """An address of record cannot be removed."""
+        if instance.is_aor:
+            raise serializers.ValidationError("The address of record cannot be removed.")
+        super().perform_destroy(instance)
+
+
+class SourcePriorityViewSet(PolicyViewSet):
+    """Sources of state."""
+
+    queryset = models.SourcePriority.objects.all()
+    serializer_class = s.SourcePrioritySerializer
+    filterset_fields = ["value", "manual_override"]
+    search_fields = ["value"]
+
+
+class UserAgentCapabilityViewSet(PolicyViewSet):
+    """What kinds of client can do."""
+
+    queryset = models.UserAgentCapability.objects.all()
+    serializer_class = s.UserAgentCapabilitySerializer
+    filterset_fields = ["client_type", "client_version"]
+    search_fields = ["client_type"]
+
+
+class ReachabilityRuleViewSet(PolicyViewSet):
+    """Reachability rules, in order."""
+
+    queryset = models.ReachabilityRule.objects.all()
+    serializer_class = s.ReachabilityRuleSerializer
+    filterset_fields = ["condition", "state"]
+
+
+class ListenerViewSet(PolicyViewSet):
+    """Addresses that edges listen on."""
+
+    queryset = models.Listener.objects.all()
+    serializer_class = s.ListenerSerializer
+    filterset_fields = ["transport", "host", "port", "role"]
+
+
+class TrustedPeerViewSet(PolicyViewSet):
+    """Trusted peers of the engine; automatic ones cannot be changed."""
+
+    queryset = models.TrustedPeer.objects.all()
+    serializer_class = s.TrustedPeerSerializer
+    filterset_fields = ["network", "automatic"]
+    search_fields = ["network", "description"]
+
+    def perform_update(self, serializer: serializers.BaseSerializer[Any]) -> None:
+        """D-22."""
+        _by_hand(serializer.instance)
+        super().perform_update(serializer)
+
+    def perform_destroy(self, instance: models.TrustedPeer) -> None:
+        """D-22."""
+        _by_hand(instance)
+        super().perform_destroy(instance)
+
+
+def _by_hand(peer: models.TrustedPeer) -> None:
+    if peer.automatic:
+        raise serializers.ValidationError("An automatic entry follows from other provisioning.")
+
+
+class AccessListEntryViewSet(PolicyViewSet):
+    """The proxy's access list."""
+
+    queryset = models.AccessListEntry.objects.all()
+    serializer_class = s.AccessListEntrySerializer
+    filterset_fields = ["kind", "value"]
+
+
+class _FixedRows(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.UpdateModelMixin, viewsets.GenericViewSet):
+    def perform_update(self, serializer: serializers.BaseSerializer[Any]) -> None:
+        """Save and announce."""
+        with transaction.atomic():
+            super().perform_update(serializer)
+            announce(self.queryset.model)
+
+
+class ExpirySettingViewSet(_FixedRows):
+    """Expiry bounds; the methods are given."""
+
+    queryset = models.ExpirySetting.objects.all()
+    serializer_class = s.ExpirySettingSerializer
+    filterset_fields = ["method"]
+
+
+class EngineSettingsViewSet(_FixedRows):
+    """The switches: one row."""
+
+    queryset = models.EngineSettings.objects.order_by("pk")
+    serializer_class = s.EngineSettingsSerializer
