@@ -78,3 +78,13 @@ class EdgeLease(models.Model):
 
     def __str__(self) -> str:
         return str(self.edge)
+
+
+class LiveState(Persona):
+    """The users again, for the pages that show their live state."""
+
+    class Meta:
+        proxy = True
+        ordering = ["aor"]
+        verbose_name = "live state"
+        verbose_name_plural = "live state"

@@ -179,6 +179,30 @@ def load() -> Policy:
     return refresh(Policy(), PARTS)
 
 
+def load_rules() -> Policy:
+    """Everything but the users, for one look at one of them: its cost does not grow with their number."""
+    return refresh(Policy(), set(PARTS) - {PEOPLE})
+
+
+def find(aor: Aor) -> PersonaFacts | None:
+    """The user whom an address leads to, asked of the database."""
+    from provisioning.models import Persona
+
+    return _facts(Persona.objects.filter(aliases__uri=aor))
+
+
+def find_by_id(persona_id: int) -> PersonaFacts | None:
+    """A user, asked of the database."""
+    from provisioning.models import Persona
+
+    return _facts(Persona.objects.filter(pk=persona_id))
+
+
+def _facts(rows: Any) -> PersonaFacts | None:
+    row = rows.order_by().values_list("id", "aor", "name", "enabled", "publish_policy").first()
+    return PersonaFacts(*row) if row is not None else None
+
+
 def refresh(policy: Policy, parts: Iterable[str]) -> Policy:
     """A policy with these parts read again; unknown parts mean everything."""
     wanted = set(parts)

@@ -1,7 +1,12 @@
-"""What this package adds to the REST API."""
+"""What the presence engine adds to the REST API."""
 
 from rest_framework.routers import BaseRouter
+
+from presence.api import views
 
 
 def register(router: BaseRouter) -> None:
     """Add the resources of this package."""
+    router.register("presence", views.PresenceViewSet, basename="presence")
+    router.register("publications", views.PublicationViewSet)
+    router.register("subscriptions", views.SubscriptionViewSet)

@@ -1,7 +1,10 @@
-"""What this package adds to the REST API."""
+"""What the SIP edge adds to the REST API."""
 
 from rest_framework.routers import BaseRouter
+
+from sipedge.api import views
 
 
 def register(router: BaseRouter) -> None:
     """Add the resources of this package."""
+    router.register("bindings", views.BindingViewSet)

@@ -1,0 +1,148 @@
+"""Read-only pages for live state: every user's composed state, and why; publications and subscriptions as rows."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from unfold.admin import ModelAdmin
+
+from presence import live
+from presence.engine.explain import explain
+from presence.models import EdgeLease, LiveState, Publication, Subscription
+from provisioning import policy
+from provisioning.policy import PersonaFacts
+
+PAGE_REFRESH = 3
+"Seconds between two looks of an open page."
+
+
+class ReadOnly(ModelAdmin):
+    """Soft state belongs to clients and edges; people look at it."""
+
+    list_fullwidth = True
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Never."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never."""
+        return False
+
+
+@admin.register(LiveState)
+class LiveStateAdmin(ReadOnly):
+    """Users with their composed state; a click shows how it came about."""
+
+    list_display = ["aor_link", "name", "state", "devices"]
+    list_display_links = None
+    search_fields = ["aor", "name", "aliases__uri"]
+    list_per_page = 25
+    ordering = ["aor"]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The policy is read once for a page."""
+        self._policy = policy.load_rules()
+        self._states: dict[int, live.Live] = {}
+        return super().changelist_view(request, extra_context)
+
+    def get_urls(self) -> list[Any]:
+        """With the page of one user."""
+        own = [
+            path("<int:persona_id>/live/", self.admin_site.admin_view(self.live_view), name="presence_livestate_detail")
+        ]
+        return own + super().get_urls()
+
+    @admin.display(description="Address of record", ordering="aor")
+    def aor_link(self, persona: LiveState) -> str:
+        """To the user's page."""
+        return format_html(
+            '<a href="{}">{}</a>', reverse("admin:presence_livestate_detail", args=[persona.pk]), persona.aor
+        )
+
+    @admin.display(description="State")
+    def state(self, persona: LiveState) -> str:
+        """In words, the eighth state under its own name (D-24)."""
+        found = self._live(persona)
+        return found.composed.state.label if found is not None else ""
+
+    @admin.display(description="Devices")
+    def devices(self, persona: LiveState) -> int:
+        """Tuples in the composed document."""
+        found = self._live(persona)
+        return len(found.composed.tuples) if found is not None else 0
+
+    def _live(self, persona: LiveState) -> live.Live | None:
+        if persona.pk not in self._states:
+            facts = PersonaFacts(persona.pk, persona.aor, persona.name, persona.enabled)
+            for one in live.states([facts], self._policy, timezone.now()):
+                self._states[persona.pk] = one
+        return self._states.get(persona.pk)
+
+    def live_view(self, request: HttpRequest, persona_id: int) -> HttpResponse:
+        """One user: state, components, subscriptions, bindings."""
+        current = policy.load_rules()
+        facts = policy.find_by_id(persona_id)
+        now = timezone.now()
+        states = live.states([facts], current, now) if facts is not None else []
+        if facts is None or not states:
+            raise Http404
+        one = states[0]
+        bindings = LiveState.objects.get(pk=persona_id).bindings.filter(expires_at__gt=now).order_by("-q")
+        context = {
+            **self.admin_site.each_context(request),
+            "title": facts.aor,
+            "opts": self.model._meta,
+            "live": one,
+            "components": [(component, live.classes(component)) for component in one.composed.components],
+            "steps": explain(one.composed),
+            "subscriptions": live.subscriptions(persona_id, now),
+            "bindings": bindings,
+            "document": one.document(current, now).decode(),
+            "refresh": PAGE_REFRESH,
+            "now": now,
+        }
+        return render(request, "admin/presence/live.html", context)
+
+
+@admin.register(Publication)
+class PublicationAdmin(ReadOnly):
+    """Published documents."""
+
+    list_display = ["persona", "publisher", "user_agent", "door", "changed_at", "expires_at"]
+    list_select_related = ["persona"]
+    search_fields = ["persona__aor", "publisher", "user_agent"]
+    list_filter = ["door"]
+    exclude = ["body"]
+    readonly_fields = ["document"]
+
+    @admin.display(description="Document")
+    def document(self, publication: Publication) -> str:
+        """As it was published."""
+        return format_html("<pre>{}</pre>", bytes(publication.body).decode("utf-8", "replace"))
+
+
+@admin.register(Subscription)
+class SubscriptionAdmin(ReadOnly):
+    """Watchers."""
+
+    list_display = ["watcher", "persona", "state", "user_agent", "edge", "expires_at"]
+    list_select_related = ["persona"]
+    search_fields = ["persona__aor", "watcher"]
+    list_filter = ["state", "edge"]
+
+
+@admin.register(EdgeLease)
+class EdgeLeaseAdmin(ReadOnly):
+    """Edge processes."""
+
+    list_display = ["edge", "host", "started_at", "renewed_at", "clean"]

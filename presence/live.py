@@ -1,0 +1,89 @@
+"""Live state for people and programs: what a user's watchers are told, read from the rows (D-24: with its own name).
+
+The same composition as at the edge, from the same rows and the same policy; only the bytes come from here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from presence import store
+from presence.engine.components import Component
+from presence.engine.composition import Composed
+from presence.engine.filtering import View
+from presence.models import Subscription
+from presence.personas import Presentity, from_loaded
+from provisioning.policy import PersonaFacts, Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """One user's state at a moment."""
+
+    persona: PersonaFacts
+    composed: Composed
+    presentity: Presentity
+
+    def document(self, policy: Policy, now: datetime) -> bytes:
+        """The presence document of an unfiltered watcher."""
+        return self.presentity.document(self.persona.aor, View(), policy, now).body
+
+
+def states(personas: Sequence[PersonaFacts], policy: Policy, now: datetime) -> list[Live]:
+    """The states of these users, in their order."""
+    loaded = {one.persona_id: one for one in store.load([persona.id for persona in personas], now)}
+    found = [(persona, loaded[persona.id]) for persona in personas if persona.id in loaded]
+    presentities = from_loaded([one for _, one in found])
+    return [
+        Live(persona, presentity.composed(policy, now), presentity)
+        for (persona, _), presentity in zip(found, presentities, strict=True)
+    ]
+
+
+def subscriptions(persona_id: int, now: datetime) -> list[Subscription]:
+    """Who watches this user."""
+    rows = Subscription.objects.filter(persona_id=persona_id, expires_at__gt=now).exclude(state="terminated")
+    return list(rows.order_by("watcher"))
+
+
+def classes(component: Component) -> str:
+    """The classes of service that the devices of a component offer, in words."""
+    offered = [
+        name
+        for name in ("audio", "video", "text")
+        if any(getattr(device.capabilities, name) for device in component.devices)
+    ]
+    return ", ".join(offered) or "none"
+
+
+def as_json(live: Live) -> dict[str, Any]:
+    """The state as JSON."""
+    composed = live.composed
+    return {
+        "aor": live.persona.aor,
+        "name": live.persona.name,
+        "state": composed.state.value,
+        "label": composed.state.label,
+        "rule": composed.rule.condition if composed.rule is not None else None,
+        "since": max((one.updated_at for one in composed.components), default=None),
+        "activities": list(
+            dict.fromkeys(
+                fragment.name.rpartition("}")[2] for one in composed.components for fragment in one.document.activities
+            )
+        ),
+        "devices": [
+            {
+                "id": one.id,
+                "open": one.device.open,
+                "audio": one.device.capabilities.audio,
+                "video": one.device.capabilities.video,
+                "text": one.device.capabilities.text,
+                "user_agent": one.component.user_agent,
+                "source": one.component.source,
+                "priority": one.component.priority,
+                "expires_at": one.component.expires_at,
+            }
+            for one in composed.tuples
+        ],
+    }
