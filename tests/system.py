@@ -1,0 +1,460 @@
+"""The product's own processes for tests: a deployment of its own database and ports, and SIP clients to talk to it."""
+
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from provisioning.uri import Aor
+from sipedge.sip import digest
+from sipedge.sip.errors import MalformedMessage
+from sipedge.sip.framing import StreamFramer
+from sipedge.sip.message import Request, Response, parse
+from tests.services import free_port
+
+ROOT = Path(__file__).resolve().parent.parent
+DOMAIN = "compb.cisco.com"
+PASSWORD = "secret"
+PATIENCE = 20.0
+"Seconds that a test waits for what should come at once."
+
+PROVISIONED = f"""
+domains: [{DOMAIN}, example.org]
+users:
+  - {{pattern: "u{{n}}", first: 0, count: 200, domain: {DOMAIN}, password: {PASSWORD}}}
+  - {{uri: "xten3@{DOMAIN}", password: {PASSWORD}}}
+  - {{uri: "xten4@{DOMAIN}", password: {PASSWORD}}}
+  - {{uri: "ippm4@{DOMAIN}", password: {PASSWORD}}}
+  - {{uri: "other@example.org", password: {PASSWORD}}}
+aliases: [{{uri: "xten.three@{DOMAIN}", user: "xten3@{DOMAIN}"}}]
+trusted_peers: [{{address: 127.0.0.1}}, {{address: "::1"}}]
+"""
+
+
+def wait_until(what: Callable[[], Any], about: str, patience: float = PATIENCE) -> Any:
+    """What the function gives as soon as it is true."""
+    limit = time.monotonic() + patience
+    while True:
+        found = what()
+        if found:
+            return found
+        if time.monotonic() > limit:
+            raise AssertionError(f"waited {patience:g} s in vain for: {about}")
+        time.sleep(0.01)
+
+
+class Deployment:
+    """A database, provisioned; edges (and the web) are started on it, killed, started again."""
+
+    def __init__(self, *, database: str | None = None, provisioned: str = PROVISIONED) -> None:
+        """`database`: a PostgreSQL URL of its own, else SQLite or a new database of DATABASE_URL's server."""
+        self._files = contextlib.ExitStack()
+        self.folder = Path(self._files.enter_context(tempfile.TemporaryDirectory(prefix="cups-system-")))
+        self.proxy = free_port()
+        self.engine = free_port()
+        self.proxy6 = free_port(host="::1")
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self.environment = {
+            **os.environ,
+            "CUPS_DATA_DIR": str(self.folder),
+            "CUPS_DEMO": "0",
+            "CUPS_ADMIN_PASSWORD": "secret-admin",
+            "PYTHONUNBUFFERED": "1",
+            "CUPS_SIP_LISTEN": ",".join(
+                [
+                    *(f"{transport}:127.0.0.1:{self.proxy}:proxy" for transport in ("udp", "tcp")),
+                    *(f"{transport}:127.0.0.1:{self.engine}:engine" for transport in ("udp", "tcp")),
+                    *(f"{transport}:[::1]:{self.proxy6}:proxy" for transport in ("udp", "tcp")),
+                ]
+            ),
+        }
+        self.environment.pop("CUPS_TEST_READY", None)
+        server = os.environ.get("DATABASE_URL")
+        if database is not None:
+            self.environment["DATABASE_URL"] = database
+        elif server:
+            self.environment["DATABASE_URL"] = _new_database(server)
+        self._prepare()
+        self.apply(provisioned)
+
+    def _prepare(self) -> None:
+        template = _templates.get("sqlite") if "DATABASE_URL" not in self.environment else None
+        if template is not None:
+            shutil.copy(template, self.folder / "cups.sqlite3")
+            return
+        self.manage("prepare")
+        if "DATABASE_URL" not in self.environment:
+            _templates["sqlite"] = _template_folder() / "cups.sqlite3"
+            shutil.copy(self.folder / "cups.sqlite3", _templates["sqlite"])
+
+    def manage(self, *words: str) -> str:
+        """Run a management command; its output."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *words], cwd=ROOT, env=self.environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def apply(self, text: str) -> str:
+        """Apply a provisioning file."""
+        path = self.folder / f"{secrets.token_hex(4)}.yaml"
+        path.write_text(text)
+        return self.manage("apply", str(path))
+
+    def start_edge(self, name: str = "edge-1") -> "subprocess.Popen[bytes]":
+        """Start an edge and wait until it is ready."""
+        return self._start([sys.executable, "manage.py", "run_sipedge"], {"CUPS_EDGE_NAME": name}, "edge ready")
+
+    def start_web(self) -> str:
+        """Start the web process; its address."""
+        port = free_port()
+        words = [
+            sys.executable,
+            "-m",
+            "uvicorn",
+            "cups_site.asgi:application",
+            "--port",
+            str(port),
+            "--lifespan",
+            "off",
+        ]
+        self._start(words, {}, "Uvicorn running")
+        return f"http://127.0.0.1:{port}"
+
+    def _start(self, words: list[str], more: dict[str, str], ready: str) -> "subprocess.Popen[bytes]":
+        log = self.folder / f"log-{len(self._processes)}"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                words, cwd=ROOT, env={**self.environment, **more}, stdout=output, stderr=subprocess.STDOUT
+            )
+        self._processes.append(process)
+
+        def started() -> bool:
+            assert process.poll() is None, log.read_text()
+            return ready in log.read_text()
+
+        wait_until(started, f"“{ready}”", 60)
+        return process
+
+    def logs(self) -> str:
+        """What all processes have said."""
+        return "".join(path.read_text() for path in sorted(self.folder.glob("log-*")))
+
+    def close(self) -> None:
+        """End what was started."""
+        for process in self._processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in self._processes:
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self._files.close()
+
+    def phone(self, user: str, **options: Any) -> "Phone":
+        """A client of this deployment's proxy."""
+        return Phone(user, ("127.0.0.1", self.proxy), **options)
+
+    def peer(self, user: str, **options: Any) -> "Phone":
+        """A trusted peer at the engine that asserts this user's identity."""
+        return Phone(user, ("127.0.0.1", self.engine), asserted=True, **options)
+
+
+_templates: dict[str, Path] = {}
+_template_stack = contextlib.ExitStack()
+
+
+def _template_folder() -> Path:
+    return Path(_template_stack.enter_context(tempfile.TemporaryDirectory(prefix="cups-template-")))
+
+
+def _new_database(server: str) -> str:
+    """A database of its own on the server of this URL."""
+    import psycopg
+
+    name = f"system_{secrets.token_hex(4)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[call-overload]
+    return f"{server.rpartition('/')[0]}/{name}"
+
+
+@contextlib.contextmanager
+def deployed(**options: Any) -> Iterator[Deployment]:
+    """A deployment for one test."""
+    deployment = Deployment(**options)
+    try:
+        yield deployment
+    finally:
+        deployment.close()
+
+
+def pidf(aor: str, basic: str = "open", activity: str = "", *, tuple_id: str = "t1", extra: str = "") -> bytes:
+    """A small presence document."""
+    person = f'<dm:person id="p1"><rpid:activities><rpid:{activity}/></rpid:activities></dm:person>' if activity else ""
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\r\n<presence xmlns="urn:ietf:params:xml:ns:pidf" '
+        'xmlns:dm="urn:ietf:params:xml:ns:pidf:data-model" xmlns:rpid="urn:ietf:params:xml:ns:pidf:rpid" '
+        f'entity="{aor}"><tuple id="{tuple_id}"><status><basic>{basic}</basic></status>{extra}</tuple>{person}'
+        "</presence>\r\n"
+    ).encode()
+
+
+class Phone:
+    """A SIP client: sends requests, logs in when challenged, answers NOTIFYs and keeps them."""
+
+    def __init__(
+        self,
+        user: str,
+        server: tuple[str, int],
+        *,
+        transport: str = "UDP",
+        password: str = PASSWORD,
+        asserted: bool = False,
+        algorithm: str = digest.SHA256,
+    ) -> None:
+        self.aor = Aor.parse(user if "@" in user else f"{user}@{DOMAIN}")
+        self.password = password
+        self.asserted = asserted
+        self.algorithm = algorithm
+        self.transport = transport
+        self.answer_with = 200
+        "Status of the answers to NOTIFYs; 0 for none."
+        self.notifies: list[Request] = []
+        self.responses: list[Response] = []
+        self._server = server
+        family = socket.AF_INET6 if ":" in server[0] else socket.AF_INET
+        self.socket = socket.socket(family, socket.SOCK_DGRAM if transport == "UDP" else socket.SOCK_STREAM)
+        self.socket.connect(server)
+        host, port = self.socket.getsockname()[:2]
+        self.address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self.contact = f"<sip:{self.aor.user}@{self.address};transport={transport.lower()}>"
+        self._cseq = 0
+        self._closed = False
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Hang up."""
+        self._closed = True
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+
+    def __enter__(self) -> "Phone":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def send(self, data: bytes) -> None:
+        """Raw bytes."""
+        self.socket.send(data)
+
+    def build(
+        self,
+        method: str,
+        target: str,
+        headers: list[tuple[str, str]] | None = None,
+        body: bytes = b"",
+        **changes: Any,
+    ) -> Request:
+        """A well-formed request; `changes` replace or (None) remove headers by name with _ for -."""
+        self._cseq += 1
+        base: dict[str, str | None] = {
+            "Via": f"SIP/2.0/{self.transport} {self.address};branch=z9hG4bK{secrets.token_hex(8)};rport",
+            "Max-Forwards": "70",
+            "From": f"<{self.aor}>;tag={secrets.token_hex(4)}",
+            "To": f"<{target if method != 'REGISTER' else self.aor}>",
+            "Call-ID": secrets.token_hex(8),
+            "CSeq": f"{self._cseq} {method}",
+            "Contact": self.contact,
+        }
+        if self.asserted:
+            base["P-Asserted-Identity"] = f"<{self.aor}>"
+        base.update({name.replace("_", "-"): value for name, value in changes.items()})
+        lines = [(name, value) for name, value in base.items() if value is not None]
+        return Request.build(method, target, [*lines, *(headers or [])], body)
+
+    def ask(
+        self,
+        method: str,
+        target: str,
+        headers: list[tuple[str, str]] | None = None,
+        body: bytes = b"",
+        *,
+        login: bool = True,
+        patience: float = PATIENCE,
+        **changes: Any,
+    ) -> Response:
+        """Send a request, log in when challenged; the final answer."""
+        request = self.build(method, target, headers, body, **changes)
+        response = self.exchange(request, patience)
+        if login and response.status in (401, 407):
+            again = self.build(method, target, headers, body, **changes)
+            for name in ("From", "Call-ID"):
+                again.headers = [(n, request.get(n) or v) if n == name else (n, v) for n, v in again.headers]
+            again.headers.append(self.credentials(response, method, target))
+            response = self.exchange(Request.build(method, target, again.headers, body), patience)
+        return response
+
+    def exchange(self, request: Request, patience: float = PATIENCE) -> Response:
+        """Send as it is; the final answer. Over UDP the request is repeated while there is none."""
+        key = (request.get("Call-ID"), request.get("CSeq"))
+        data = request.encode()
+        limit = time.monotonic() + patience
+        seen = len(self.responses)
+        while time.monotonic() < limit:
+            with contextlib.suppress(ConnectionRefusedError):
+                self.socket.send(data)
+            again = min(time.monotonic() + (1.0 if self.transport == "UDP" else patience), limit)
+            while time.monotonic() < again:
+                for response in self.responses[seen:]:
+                    if (response.get("Call-ID"), response.get("CSeq")) == key and response.status >= 200:
+                        return response
+                time.sleep(0.002)
+        raise AssertionError(f"no answer to {request!r}")
+
+    def credentials(self, challenge: Response, method: str, target: str, count: int = 1) -> tuple[str, str]:
+        """The header that answers a challenge."""
+        header = "WWW-Authenticate" if challenge.status == 401 else "Proxy-Authenticate"
+        offered = [_challenge(value) for value in challenge.get_all(header)]
+        values = next(one for one in offered if one["algorithm"] == self.algorithm)
+        name = self.aor.user
+        unanswered = digest.Credentials(
+            name, values["realm"], values["nonce"], target, "", self.algorithm, "auth", f"{count:08x}", "0a4f113b"
+        )
+        secret = digest.ha1(name, values["realm"], self.password, self.algorithm)
+        text = (
+            f'Digest username="{name}", realm="{values["realm"]}", nonce="{values["nonce"]}", uri="{target}", '
+            f'response="{digest.response(unanswered, method, secret)}", algorithm={self.algorithm}, qop=auth, '
+            f'nc={unanswered.nc}, cnonce="{unanswered.cnonce}"'
+        )
+        return ("Authorization" if challenge.status == 401 else "Proxy-Authorization"), text
+
+    def register(self, *contacts: str, expires: int | None = 3600, **changes: Any) -> Response:
+        """REGISTER these contacts (else the phone's own)."""
+        headers = [("Contact", contact) for contact in contacts]
+        if expires is not None:
+            headers.append(("Expires", str(expires)))
+        if contacts:
+            changes["Contact"] = None
+        return self.ask("REGISTER", f"sip:{self.aor.host}", headers, **changes)
+
+    def publish(
+        self,
+        body: bytes | None = None,
+        *,
+        tag: str | None = None,
+        expires: int | None = 3600,
+        to: str | None = None,
+        **changes: Any,
+    ) -> Response:
+        """PUBLISH the phone's state."""
+        headers = [("Event", "presence")]
+        if expires is not None:
+            headers.append(("Expires", str(expires)))
+        if tag is not None:
+            headers.append(("SIP-If-Match", tag))
+        if body:
+            headers.append(("Content-Type", "application/pidf+xml"))
+        return self.ask("PUBLISH", to or self.aor, headers, body or b"", **changes)
+
+    def subscribe(
+        self,
+        presentity: str,
+        *,
+        expires: int | None = 3600,
+        accept: str | None = "application/pidf+xml",
+        **changes: Any,
+    ) -> "Watch":
+        """SUBSCRIBE; the answer and what follows."""
+        headers = [("Event", "presence")]
+        if expires is not None:
+            headers.append(("Expires", str(expires)))
+        if accept is not None:
+            headers.append(("Accept", accept))
+        target = presentity if ":" in presentity else str(Aor.parse(f"{presentity}@{DOMAIN}"))
+        changes.setdefault("Call_ID", secrets.token_hex(8))
+        changes.setdefault("From", f"<{self.aor}>;tag={secrets.token_hex(4)}")
+        response = self.ask("SUBSCRIBE", target, headers, **changes)
+        return Watch(self, target, changes, response)
+
+    def _read(self) -> None:
+        framer = StreamFramer()
+        while not self._closed:
+            try:
+                data = self.socket.recv(65535)
+            except ConnectionRefusedError:
+                continue
+            except OSError:
+                return
+            if not data and self.transport == "TCP":
+                return
+            pieces = [data] if self.transport == "UDP" else [one for one in framer.feed(data) if isinstance(one, bytes)]
+            for piece in pieces:
+                with contextlib.suppress(MalformedMessage, OSError):
+                    self._take(parse(piece))
+
+    def _take(self, message: Request | Response) -> None:
+        if isinstance(message, Response):
+            self.responses.append(message)
+            return
+        if self.answer_with:
+            self.socket.send(message.respond(self.answer_with).encode())
+        if message.method == "NOTIFY":
+            known = any((n.call_id, n.cseq) == (message.call_id, message.cseq) for n in self.notifies)
+            if not known:  # a repetition of one that was answered
+                self.notifies.append(message)
+
+
+class Watch:
+    """A subscription of a phone: its answer, and the NOTIFYs in its dialog."""
+
+    def __init__(self, phone: Phone, target: str, identity: dict[str, Any], response: Response) -> None:
+        self.phone = phone
+        self.target = target
+        self.identity = identity
+        self.response = response
+
+    @property
+    def notifies(self) -> list[Request]:
+        """In the order of their arrival."""
+        return [one for one in self.phone.notifies if one.call_id == self.identity["Call_ID"]]
+
+    def heard(self, number: int) -> Request:
+        """The NOTIFY with this number, from 1."""
+        found: list[Request] = wait_until(
+            lambda: self.notifies if len(self.notifies) >= number else None, f"NOTIFY {number} of {self.target}"
+        )
+        return found[number - 1]
+
+    def sees(self, text: str) -> Request:
+        """The last NOTIFY, once it contains this text."""
+        notify: Request = wait_until(
+            lambda: self.notifies[-1] if self.notifies and text.encode() in self.notifies[-1].body else None,
+            f"{text} in what {self.phone.aor} sees of {self.target}",
+        )
+        return notify
+
+    def refresh(self, *, expires: int | None = 3600, **changes: Any) -> Response:
+        """SUBSCRIBE within the dialog."""
+        headers = [("Event", "presence")] + ([("Expires", str(expires))] if expires is not None else [])
+        to = self.response.get("To") or ""
+        return self.phone.ask("SUBSCRIBE", self.target, headers, **{**self.identity, "To": to, **changes})
+
+
+def _challenge(value: str) -> dict[str, str]:
+    parts = (part.partition("=") for part in value.removeprefix("Digest ").split(","))
+    return {name.strip(): text.strip().strip('"') for name, _, text in parts}
