@@ -100,6 +100,7 @@ class Dispatcher:
         listener = edge.network.listener_of(flow)
         try:
             handler = self._handlers.get(request.method)
+            _check_syntax(request)
             _check_extensions(request)
             caller = edge.gatekeeper.identify(request, flow, listener, edge.policy, edge.now().timestamp())
             if handler is None:
@@ -136,6 +137,13 @@ class Dispatcher:
         """Let the requests that are being handled end, for `patience` seconds at most."""
         if self._running:
             await asyncio.wait(self._running, timeout=patience)
+
+
+def _check_syntax(request: Request) -> None:
+    """400 for what is no SIP, before anybody is challenged; CANCEL is never challenged (RFC 3261 22.1)."""
+    if request.method == "CANCEL":
+        raise SipError(481)
+    _ = request.uri, request.from_, request.to, request.contacts, request.max_forwards
 
 
 def _check_extensions(request: Request) -> None:

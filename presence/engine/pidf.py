@@ -27,8 +27,8 @@ from presence.engine.namespaces import (
 )
 from presence.engine.types import Attribute, Capabilities, Document, Fragment, PresenceTuple
 
-MAX_DOCUMENT = 64 * 1024
-"Bytes; no SIP message that is read is larger, so only other doors can meet it."
+MAX_DOCUMENT = 32 * 1024
+"Bytes: what a watcher without TCP is told has to fit into one datagram, with room for other devices."
 
 MAX_DEPTH = 32
 "Levels of elements; documents of real clients have six or seven."

@@ -45,15 +45,22 @@ class StreamFramer:
         """Octets of a message that is not complete yet."""
         return len(self._buffer)
 
-    def feed(self, data: bytes) -> list[bytes | KeepAlive]:
+    def feed(self, data: bytes) -> list[bytes | KeepAlive | MalformedMessage]:
         """Take in bytes; the messages and keep-alives that are now complete.
 
-        Raises MalformedMessage when the stream cannot be followed any further; its `request`, where set, can be
-        answered before the connection is closed.
+        When the stream cannot be followed any further the last item is a MalformedMessage; its `request`, where
+        set, can be answered before the connection is closed.
         """
+        self._buffer += data
+        complete: list[bytes | KeepAlive | MalformedMessage] = []
+        try:
+            self._cut(complete)
+        except MalformedMessage as error:
+            complete.append(error)
+        return complete
+
+    def _cut(self, complete: list[bytes | KeepAlive | MalformedMessage]) -> None:
         buffer = self._buffer
-        buffer += data
-        complete: list[bytes | KeepAlive] = []
         while buffer:
             if not self._total:
                 if not self._find_head(complete):
@@ -65,9 +72,8 @@ class StreamFramer:
             complete.append(bytes(buffer[: self._total]))
             del buffer[: self._total]
             self._total = self._searched = 0
-        return complete
 
-    def _find_head(self, complete: list[bytes | KeepAlive]) -> bool:
+    def _find_head(self, complete: list[bytes | KeepAlive | MalformedMessage]) -> bool:
         """Look for the end of the headers; True when something was consumed or a head was found."""
         buffer = self._buffer
         if buffer[0] in b"\r\n\0":
@@ -101,7 +107,7 @@ class StreamFramer:
         self._total = total
         return True
 
-    def _lone_line(self, complete: list[bytes | KeepAlive]) -> bool:
+    def _lone_line(self, complete: list[bytes | KeepAlive | MalformedMessage]) -> bool:
         if len(self._buffer) == 3:  # CR LF CR: the last LF is on its way
             return False
         complete.append(KeepAlive.PONG)

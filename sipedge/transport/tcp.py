@@ -31,6 +31,9 @@ MAX_UNREAD = 1_048_576
 SPACING = 0.05
 "Seconds between two messages for clients that read one message at a time (D-47)."
 
+LINGER = 1.0
+"Seconds that a connection whose bytes cannot be followed stays open, so that earlier requests get their answers."
+
 CONNECT_LIMIT = 4.0
 "Seconds that a connection of our own may take to open."
 
@@ -69,17 +72,17 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Cut into messages and pass them on."""
         self.heard = now = self._table.loop.time()
-        try:
-            complete = self._framer.feed(data)
-        except MalformedMessage as error:
-            self._table.broken(error, self.flow)
-            self._transport.close()
-            return
+        complete = self._framer.feed(data)
         for item in complete:
-            if item is KeepAlive.PING:
-                self._transport.write(b"\r\n")
-            elif isinstance(item, bytes):
+            if isinstance(item, bytes):
                 self._table.received(item, self.flow)
+            elif item is KeepAlive.PING:
+                self._transport.write(b"\r\n")
+            elif isinstance(item, MalformedMessage):
+                self._table.broken(item, self.flow)
+                self._transport.pause_reading()
+                self._table.loop.call_later(LINGER, self._transport.close)
+                break
         if not self._framer.pending:
             self._started = None
         elif self._started is None or complete:
