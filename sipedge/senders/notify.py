@@ -135,6 +135,12 @@ class Notifier:
     def _notify(self, live: LiveSubscription) -> bool:
         """Send the newest document unless the watcher has it; True when something went out."""
         edge = self._edge
+        now = edge.now()
+        if live.ended and not live.forced:
+            return False  # its end is being written
+        if not live.ended and live.row.expires_at <= now:
+            self.end(live, "timeout")
+            return False
         rendered = edge.document(live)
         if rendered is None and not live.ended:
             edge.background(self._load_first(live))
@@ -151,7 +157,6 @@ class Notifier:
         if live.flow is None:
             edge.background(self._connect_again(live))
             return False
-        now = edge.now()
         if live.ended:
             state = f"terminated;reason={live.reason}"
         else:
