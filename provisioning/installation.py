@@ -30,14 +30,14 @@ RULES = (
 "In order (D-23)."
 
 CLIENTS = (
-    # type, audio, video, text, one message per read
-    ("baresip", True, True, True, False),
-    ("Cisco-CCM", True, False, False, False),
-    ("CSCO", False, False, True, False),
-    ("eyeBeam", True, True, True, False),
-    ("Linphonec", True, True, True, False),
-    ("Purple", False, False, True, True),
-    ("Twinkle", True, False, True, False),
+    # type, audio, video, text, one message per read, MD5 challenge only
+    ("baresip", True, True, True, False, True),
+    ("Cisco-CCM", True, False, False, False, False),
+    ("CSCO", False, False, True, False, False),
+    ("eyeBeam", True, True, True, False, False),
+    ("Linphonec", True, True, True, False, False),
+    ("Purple", False, False, True, True, False),
+    ("Twinkle", True, False, True, False, False),
 )
 
 LISTENERS = (("udp", 5060, "proxy"), ("tcp", 5060, "proxy"), ("udp", 5070, "engine"), ("tcp", 5070, "engine"))
@@ -74,8 +74,15 @@ def install(using: str = "default") -> None:
     _create(
         models.UserAgentCapability,
         [
-            {"client_type": kind, "audio": audio, "video": video, "text": text, "one_message_per_read": single}
-            for kind, audio, video, text, single in CLIENTS
+            {
+                "client_type": kind,
+                "audio": audio,
+                "video": video,
+                "text": text,
+                "one_message_per_read": single,
+                "md5_only": md5_only,
+            }
+            for kind, audio, video, text, single, md5_only in CLIENTS
         ],
         using,
     )

@@ -77,6 +77,7 @@ class CapabilityFacts(NamedTuple):
     video: bool
     text: bool
     one_message_per_read: bool = False
+    md5_only: bool = False
 
 
 class RuleFacts(NamedTuple):
@@ -167,6 +168,11 @@ class Policy:
         """Messages to this client type are spaced on streams (D-47)."""
         wanted = client_type.lower()
         return any(row.one_message_per_read and row.client_type.lower() == wanted for row in self.capabilities)
+
+    def md5_only(self, client_type: str) -> bool:
+        """This client type gives up when it is offered SHA-256 beside MD5."""
+        wanted = client_type.lower()
+        return any(row.md5_only and row.client_type.lower() == wanted for row in self.capabilities)
 
 
 def plain_address(address: str) -> str:

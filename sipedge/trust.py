@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from presence.engine.capabilities import client_type
 from presence.engine.errors import NotAuthorised
 from provisioning.policy import PersonaFacts, Policy
 from provisioning.uri import Aor, BadUri, SipUri
@@ -88,18 +89,22 @@ class Gatekeeper:
                     _validate_asserted(request, persona, policy)
                     return Caller(persona.aor, persona, "digest")
             stale = stale or verdict is digest.Verdict.STALE
-        algorithms = [
-            name
-            for name, on in (
-                (digest.SHA256, policy.settings.digest_sha256),
-                (digest.MD5, policy.settings.digest_md5),
-            )
-            if on
-        ]
+        algorithms = _algorithms(request, policy)
         values = digest.challenge(realm, algorithms, nonces=self.nonces, now=now, source=flow.remote[0], stale=stale)
         if registering:
             raise Unauthenticated(401, "WWW-Authenticate", values)
         raise Unauthenticated(407, "Proxy-Authenticate", values)
+
+
+def _algorithms(request: Request, policy: Policy) -> list[str]:
+    """What to offer, strongest first (RFC 8760); MD5 alone to clients that give up at anything else."""
+    settings = policy.settings
+    algorithms = [digest.SHA256] if settings.digest_sha256 else []
+    if settings.digest_md5:
+        algorithms.append(digest.MD5)
+        if policy.md5_only(client_type(request.user_agent)[0]):
+            return [digest.MD5]
+    return algorithms
 
 
 def asserted(request: Request, policy: Policy) -> Caller:

@@ -142,7 +142,7 @@ class UserAgentCapabilitySerializer(Validated):
 
     class Meta:
         model = models.UserAgentCapability
-        fields = ["id", "client_type", "client_version", "audio", "video", "text", "one_message_per_read"]
+        fields = ["id", "client_type", "client_version", "audio", "video", "text", "one_message_per_read", "md5_only"]
 
 
 class ReachabilityRuleSerializer(Validated):

@@ -41,6 +41,9 @@ class UserAgentCapability(models.Model):
     one_message_per_read = models.BooleanField(
         default=False, help_text="On streams this client loses messages that arrive together (D-47)."
     )
+    md5_only = models.BooleanField(
+        "MD5 challenge only", default=False, help_text="This client gives up when it is offered SHA-256 beside MD5."
+    )
 
     class Meta:
         ordering = ["client_type", "client_version"]

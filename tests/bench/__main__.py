@@ -19,7 +19,7 @@ from tests import services
 from tests.bench import report
 from tests.bench.databases import Cluster
 from tests.bench.load import Load, Pressure
-from tests.bench.scenarios import SCENARIOS, Measured, Options, Scenario
+from tests.bench.scenarios import SCENARIOS, Measured, Options, Preparation, Scenario
 from tests.bench.servers import Failed, Kamailio, Ours, Server
 
 
@@ -125,7 +125,10 @@ def _run(scenario: Scenario, server: Server, options: Options, profile: str | No
         if profile is not None and server.name == report.OURS:
             begins = functools.partial(_sample, server.pid, Path(profile) / f"{scenario.name}.txt", options, stack)
             options = dataclasses.replace(options, begins=begins)
-        return scenario.run(load, server, options)
+        try:
+            return scenario.run(load, server, options)
+        except Preparation as error:
+            sys.exit(f"{scenario.name} at {server.name}: {error}")
 
 
 def _sample(pid: int, out: Path, options: Options, stack: contextlib.ExitStack) -> None:

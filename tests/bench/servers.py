@@ -123,9 +123,13 @@ class _Process:
         ends = time.monotonic() + START_PATIENCE
         while not answers(self.address):
             if self._process.poll() is not None or time.monotonic() > ends:
-                written = (self.directory / "log").read_text(errors="replace").splitlines()
-                self.stop()
-                raise Failed("\n".join([f"{self.name} did not start:", *written[-20:]]))
+                raise self._failed(f"{self.name} did not start")
+
+    def _failed(self, what: str) -> "Failed":
+        """Clean up, and keep what was written last."""
+        written = (self.directory / "log").read_text(errors="replace").splitlines()
+        self.stop()
+        return Failed("\n".join([f"{what}:", *written[-20:]]))
 
 
 class Ours(_Process):
@@ -168,14 +172,11 @@ class Ours(_Process):
             "trusted_peers: [{address: 127.0.0.1}]\n"
         )
         for command in (["migrate", "--verbosity", "0"], ["apply", str(policy)]):
-            subprocess.run(
-                [sys.executable, "manage.py", *command],
-                check=True,
-                cwd=ROOT,
-                env=self._environment(database, {}),
-                stdout=self._log,
-                stderr=subprocess.STDOUT,
-            )
+            words = [sys.executable, "manage.py", *command]
+            environment = self._environment(database, {})
+            done = subprocess.run(words, cwd=ROOT, env=environment, stdout=self._log, stderr=subprocess.STDOUT)
+            if done.returncode:
+                raise self._failed(f"manage.py {command[0]} failed")
 
     def _copy_sqlite(self) -> None:
         if self._sqlite_template is None:
