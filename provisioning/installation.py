@@ -37,6 +37,7 @@ CLIENTS = (
     ("eyeBeam", True, True, True, False, False),
     ("Linphonec", True, True, True, False, False),
     ("Purple", False, False, True, True, False),
+    ("sipsak", False, False, True, False, True),
     ("Twinkle", True, False, True, False, False),
 )
 

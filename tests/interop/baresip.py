@@ -1,0 +1,83 @@
+"""baresip as a SIP user: configured in a folder of its own, driven over its control socket, read from its log."""
+
+import json
+import re
+import socket
+import subprocess
+from pathlib import Path
+
+from tests.programs import needs_program
+from tests.services import free_port
+from tests.system import wait_until
+
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+MODULES = "/usr/lib/baresip/modules"
+
+
+class Baresip:
+    """One running client."""
+
+    def __init__(self, folder: Path, account: str, password: str, proxy: int, transport: str, buddy: str) -> None:
+        program = needs_program("baresip")
+        self.folder = folder
+        folder.mkdir()
+        self._control = free_port()
+        sip = _pair()
+        (folder / "config").write_text(
+            f"sip_listen 127.0.0.1:{sip}\nmodule_path {MODULES}\nnet_interface 127.0.0.1\n"
+            f"module g711.so\nmodule_tmp uuid.so\nmodule_tmp account.so\nmodule_app auloop.so\n"
+            f"module_app contact.so\nmodule_app menu.so\nmodule_app presence.so\n"
+            f"module ctrl_tcp.so\nctrl_tcp_listen 127.0.0.1:{self._control}\n"
+        )
+        (folder / "accounts").write_text(
+            f"<sip:{account};transport={transport}>;auth_pass={password};regint=600;pubint=600;"
+            f'outbound="sip:127.0.0.1:{proxy};transport={transport}"\n'
+        )
+        (folder / "contacts").write_text(f'"Buddy" <sip:{buddy}>;presence=p2p\n')
+        self._log = (folder / "log").open("wb")
+        self._process = subprocess.Popen(
+            [program, "-f", str(folder)], stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT
+        )
+
+    def log(self) -> str:
+        """What it has said, without colours."""
+        return COLOURS.sub("", (self.folder / "log").read_text(errors="replace"))
+
+    def registered(self) -> None:
+        """Wait until it is."""
+        wait_until(lambda: "200 OK" in self.log() and "binding" in self.log(), "baresip's registration")
+
+    def command(self, name: str) -> str:
+        """Give a command; what it answers."""
+        data = json.dumps({"command": name}).encode()
+        with socket.create_connection(("127.0.0.1", self._control), 10) as connection:
+            connection.sendall(b"%d:%s," % (len(data), data))
+            answer = connection.recv(65535)
+        found = json.loads(answer.partition(b":")[2].rstrip(b","))
+        return COLOURS.sub("", str(found.get("data", "")))
+
+    def sees(self, status: str) -> None:
+        """Wait until its contact list shows the buddy like this."""
+        wait_until(lambda: f" {status} Buddy" in self.command("contacts"), f"{status} in baresip's contacts", 60)
+
+    def close(self) -> None:
+        """End it."""
+        self._process.terminate()
+        try:
+            self._process.wait(15)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._log.close()
+
+
+def _pair() -> int:
+    """A port whose successor is free too: baresip takes it for TLS."""
+    while True:
+        port = free_port()
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port + 1))
+            except OSError:
+                continue
+            return port

@@ -1,0 +1,37 @@
+"""baresip and baresip: what one publishes shows at the other, as baresip itself understands it."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.interop.baresip import Baresip
+from tests.programs import needs_program
+from tests.system import DOMAIN, PASSWORD, deployed
+
+pytestmark = pytest.mark.system
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_a_status_change_at_one_shows_at_the_other(tmp_path: Path, transport: str) -> None:
+    """R-ARC-04, R-ARC-05, R-FLW-01, R-FLW-02, R-FLW-04, R-TRN-01, R-REG-01, D-41, D-42, D-44: the whole loop."""
+    needs_program("baresip")
+    with deployed() as deployment:
+        deployment.start_edge()
+        alice, bob = f"xten3@{DOMAIN}", f"xten4@{DOMAIN}"
+        one = Baresip(tmp_path / "alice", alice, PASSWORD, deployment.proxy, transport, bob)
+        other = Baresip(tmp_path / "bob", bob, PASSWORD, deployment.proxy, transport, alice)
+        try:
+            for client in (one, other):
+                client.registered()
+            one.sees("Online")
+            other.sees("Online")
+            other.command("presence_offline")
+            one.sees("Offline")
+            other.command("presence_online")
+            one.sees("Online")
+            one.command("presence_offline")
+            other.sees("Offline")
+        finally:
+            one.close()
+            other.close()
+        assert "Traceback" not in deployment.logs()
