@@ -41,7 +41,8 @@ from sipedge.rows import BindingRow
 from sipedge.senders.notify import Notifier
 from sipedge.sip.errors import MalformedMessage
 from sipedge.sip.flow import Flow
-from sipedge.sip.stack import RequestReceived, ResponseReceived, ServerTransaction, Stack, TransactionFailed
+from sipedge.sip.stack import RequestReceived, ResponseReceived, Stack, TransactionFailed
+from sipedge.sip.transaction import ClientTransaction, ServerTransaction
 from sipedge.trust import Gatekeeper
 
 log = structlog.get_logger(__name__)
@@ -177,7 +178,7 @@ class Edge:
                 self.dispatcher.received(event)
             elif isinstance(event, ResponseReceived):
                 self.notifier.answered(event.transaction, event.response)
-            elif isinstance(event, TransactionFailed):
+            elif isinstance(event, TransactionFailed) and isinstance(event.transaction, ClientTransaction):
                 self.notifier.failed(event.transaction)
         self.flush()
 
