@@ -56,8 +56,9 @@ def wait_until(what: Callable[[], Any], about: str, patience: float = PATIENCE) 
 class Deployment:
     """A database, provisioned; edges (and the web) are started on it, killed, started again."""
 
-    def __init__(self, *, database: str | None = None, provisioned: str = PROVISIONED) -> None:
-        """`database`: a PostgreSQL URL of its own, else SQLite or a new database of DATABASE_URL's server."""
+    def __init__(self, *, database: str | None = None, bus: str | None = None, provisioned: str = PROVISIONED) -> None:
+        """`database`: a PostgreSQL URL of its own, else SQLite or a new database of DATABASE_URL's server; `bus`: a
+        Valkey of its own, else that of the test run."""
         self._files = contextlib.ExitStack()
         self.folder = Path(self._files.enter_context(tempfile.TemporaryDirectory(prefix="cups-system-")))
         self.proxy = free_port()
@@ -79,6 +80,8 @@ class Deployment:
             ),
         }
         self.environment.pop("CUPS_TEST_READY", None)
+        if bus is not None:
+            self.environment["VALKEY_URL"] = bus
         server = os.environ.get("DATABASE_URL")
         if database is not None:
             self.environment["DATABASE_URL"] = database

@@ -1,0 +1,69 @@
+"""An administrator in a browser creates a user, and that user can register at once."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.programs import needs_program
+from tests.services import valkey
+from tests.system import Deployment, Phone, deployed, pidf, wait_until
+
+pytestmark = pytest.mark.system
+
+
+def test_a_user_created_in_the_admin_registers_without_a_restart(tmp_path: Path) -> None:
+    """R-AOR-04, R-REG-01, R-SEC-02: provisioning takes effect at a running edge; the live page shows the user."""
+    chromium = needs_program("chromium")
+    from playwright.sync_api import sync_playwright
+
+    with valkey() as bus, deployed(bus=bus) as deployment:
+        deployment.start_edge()
+        web = deployment.start_web()
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+            page = browser.new_page()
+            page.goto(f"{web}/admin/")
+            page.fill("input[name=username]", "admin")
+            page.fill("input[name=password]", "secret-admin")
+            page.click("button[type=submit]")
+            page.goto(f"{web}/admin/provisioning/persona/add/")
+            domain = deployment.manage(
+                "shell", "-v0", "-c",
+                "from provisioning.models import Domain; print(Domain.objects.get(name='example.org').pk)",
+            ).strip()  # fmt: skip
+            page.evaluate(
+                "value => { const field = document.querySelector('select[name=domain]');"
+                "field.append(new Option('example.org', value, true, true)); }",
+                domain,
+            )
+            page.fill("input[name=user]", "carol")
+            page.fill("input[name=name]", "Carol")
+            page.fill("input[name=password]", "carols-password")
+            page.fill("input[name='aliases-0-uri']", "sip:caroline@example.org")
+            page.click("button[name=_save]")
+            page.wait_for_url("**/admin/provisioning/persona/")
+            _registers_and_publishes(deployment)
+            page.goto(f"{web}/admin/presence/livestate/?q=carol")
+            page.click("text=sip:carol@example.org")
+            assert page.inner_text("#state") == "Available"
+            assert "eyeBeam" in page.inner_text("#components")
+            assert "sip:xten3@compb.cisco.com" in page.inner_text("#subscriptions")
+            assert "sip:carol@192.0.2.5" in page.inner_text("#bindings")
+            browser.close()
+
+
+def _registers_and_publishes(deployment: Deployment) -> None:
+    """By the alias too, and watched by somebody."""
+
+    def registered() -> bool:
+        with Phone("carol@example.org", ("127.0.0.1", deployment.proxy), password="carols-password") as phone:
+            return phone.register("<sip:carol@192.0.2.5>").status == 200
+
+    wait_until(registered, "carol's registration")
+    with (
+        Phone("carol@example.org", ("127.0.0.1", deployment.proxy), password="carols-password") as phone,
+        deployment.peer("xten3") as watcher,
+    ):
+        published = phone.publish(pidf(phone.aor), to="sip:caroline@example.org", User_Agent="eyeBeam release 1")
+        assert published.status == 200
+        watcher.subscribe("sip:caroline@example.org").sees("<ce:available/>")
