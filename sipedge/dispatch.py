@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from presence.engine import errors
+from presence.engine.capabilities import client_type
 from provisioning.policy import PersonaFacts
 from provisioning.uri import Aor, BadUri, SipUri
 from sipedge.listeners import Listener
@@ -55,7 +56,7 @@ class Call:
 
     def count_dialect(self, dialect: str) -> None:
         """Somebody still needs a legacy dialect (section 12): counted by peer, and logged the first time."""
-        self.edge.count_dialect(dialect, self.flow.remote[0])
+        self.edge.notice("legacy dialect", dialect, self.flow.remote[0])
 
 
 Handler = Callable[[Call], Awaitable[Response]]
@@ -116,6 +117,8 @@ class Dispatcher:
         except (SipError, BadUri) as error:
             edge.respond(event.transaction, _refusal(request, error))
             return
+        if flow.reliable and edge.policy.one_message_per_read(client_type(request.user_agent)[0]):
+            edge.network.space(flow)
         task = edge.loop.create_task(self._run(handler, event, Call(edge, request, flow, listener, caller)))
         self._running.add(task)
         task.add_done_callback(self._running.discard)

@@ -80,8 +80,8 @@ LOOKED_AT = 500
 COMPOSING = frozenset({"sources", "capabilities", "rules", "settings"})
 "Parts of the policy that a composed document depends on."
 
-MAX_DIALECTS = 10_000
-"Pairs of dialect and peer that are counted."
+MAX_NOTICED = 10_000
+"Different things that are counted."
 
 POLL_INTERVAL = 30.0
 "Seconds between two readings of the policy where there is no bus to announce changes."
@@ -111,8 +111,8 @@ class Edge:
         self._committer: Committer
         self._readers = ThreadPoolExecutor(READERS, "reader")
         self._lease = Lease(self, self._readers)
-        self.dialects: Counter[tuple[str, str]] = Counter()
-        "Uses of legacy dialects, by dialect and peer."
+        self.noticed: Counter[tuple[str, str, str]] = Counter()
+        "Legacy dialects and sources without a priority, by kind, name and peer."
         self._tasks: set[asyncio.Task[Any]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = float("inf")
@@ -231,12 +231,12 @@ class Edge:
         """What this watcher is to see now; None while the presentity is not in memory."""
         return self.personas.document(live.row.persona_id, Aor(live.row.uri), View(), self.now())
 
-    def count_dialect(self, dialect: str, peer: str) -> None:
-        """Count the use of a legacy dialect, so that an operator sees who still needs it."""
-        if len(self.dialects) < MAX_DIALECTS or (dialect, peer) in self.dialects:
-            self.dialects[dialect, peer] += 1
-            if self.dialects[dialect, peer] == 1:
-                log.info("legacy dialect", dialect=dialect, peer=peer)
+    def notice(self, kind: str, what: str, peer: str) -> None:
+        """Count something that an operator may want to put right; the log tells of its first time."""
+        if len(self.noticed) < MAX_NOTICED or (kind, what, peer) in self.noticed:
+            self.noticed[kind, what, peer] += 1
+            if self.noticed[kind, what, peer] == 1:
+                log.info(kind, what=what, peer=peer)
 
     async def read(self, load: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a database query in a thread; waits out a short absence, then raises TryAgainLater."""

@@ -33,6 +33,11 @@ async def handle(call: Call) -> Response:
         count=call.count_dialect,
     )
 
+    if result.document is not None:
+        for source in result.document.sources:
+            if source not in edge.policy.sources:  # D-20: ignored, and an operator may want to know
+                edge.notice("source without a priority", source, call.flow.remote[0])
+
     def applied(outcome: Outcome) -> None:
         if outcome is Outcome.COMMITTED:
             edge.personas.apply(result)

@@ -157,6 +157,26 @@ def test_keepalives_are_no_messages(peer: Make) -> None:
     assert stream.ask("OPTIONS", "sip:compb.cisco.com").status == 200
 
 
+def test_a_client_that_reads_one_message_at_a_time_gets_them_one_at_a_time(peer: Make) -> None:
+    """D-47: each message is a write of its own, and for Purple they are spaced."""
+    import socket
+
+    publisher, one = peer(), peer(transport="TCP")
+    publisher.publish(pidf(publisher.aor))
+    with socket.create_connection(one.socket.getpeername()) as raw:
+        host, port = raw.getsockname()[:2]
+        contact = f"<sip:u@{host}:{port};transport=tcp>"
+        via = f"SIP/2.0/TCP {host}:{port};branch=z9hG4bK{secrets.token_hex(6)}"
+        request = one.build(
+            "SUBSCRIBE", publisher.aor, [("Event", "presence"), ("User-Agent", "Purple/2.14.12")],
+            Contact=contact, Via=via,
+        )  # fmt: skip
+        raw.settimeout(20)
+        raw.sendall(request.encode())
+        assert raw.recv(65535).count(b"SIP/2.0\r\n") == 0, "the 200 comes alone"
+        assert raw.recv(65535).startswith(b"NOTIFY ")
+
+
 def test_one_stream_carries_many_messages_in_any_pieces(peer: Make) -> None:
     """R-TRN-01: framing does not depend on how bytes arrive."""
     one = peer(transport="TCP")

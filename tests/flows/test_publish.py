@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.system import Phone, pidf
+from tests.system import Deployment, Phone, pidf
 
 pytestmark = pytest.mark.system
 Make = Callable[..., Phone]
@@ -153,6 +153,16 @@ def test_the_class_of_service_comes_from_the_table(peer: Make, user_agent: str |
     one = peer()
     one.publish(pidf(one.aor), User_Agent=user_agent)
     assert classes in peer().subscribe(one.aor).heard(1).body
+
+
+def test_sources_and_dialects_that_an_operator_should_know_of_are_logged(running: Deployment, peer: Make) -> None:
+    """R-PUB-13, D-20, section 12: counted, and told once."""
+    one = peer()
+    for _ in range(2):
+        body = GUIDE.format(source="Lift in building 4", activity="<rpid:away/>")
+        one.publish(body.replace("urn:ietf:params:xml:ns:pidf:rpid", "urn:ietf:params:xml:ns:pidf:rpidd").encode())
+    assert running.logs().count('event="source without a priority" what="Lift in building 4"') == 1
+    assert running.logs().count('event="legacy dialect" what=rpid-namespace') == 1
 
 
 def test_extensions_are_carried(peer: Make) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from presence.engine.errors import TryAgainLater
 from sipedge import listeners
 from sipedge.network import CannotListen
 from sipedge.worker import Edge
@@ -37,6 +38,8 @@ class Command(BaseCommand):
                 runner.run(self._run(os.environ.get("CUPS_EDGE_NAME", "edge-1"), opened))
         except CannotListen as error:
             raise CommandError(str(error)) from None
+        except TryAgainLater:
+            raise CommandError("the database cannot be read: is it there, and migrated?") from None
 
     async def _run(self, name: str, opened: list[listeners.Listener] | None) -> None:
         stopping = asyncio.Event()
