@@ -2,6 +2,7 @@
 
 import glob
 import os
+import zipfile
 
 import pytest
 from hypothesis import given
@@ -253,3 +254,13 @@ def test_the_messages_of_the_rfcs() -> None:
         elif name in REFUSED - {"badinv01"}:
             with pytest.raises(MalformedMessage):
                 parse(data)
+
+
+def test_a_suite_of_thousands_of_hostile_invites() -> None:
+    """D-39: the PROTOS suite, each case once; none crashes anything."""
+    path = os.path.join(reference("sip-corpora"), "protos-c07-sip", "testcases.zip")
+    with zipfile.ZipFile(path) as suite:
+        cases = [suite.read(name) for name in suite.namelist()]
+    assert len(cases) > 4000
+    for data in cases:
+        attack(data)
