@@ -6,6 +6,7 @@ between them, and stops them so that nothing acknowledged is lost. It holds no r
 """
 
 import asyncio
+import contextlib
 import secrets
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -253,8 +254,13 @@ class Edge:
         return await self.read(store.load, persona_ids, self.now())
 
     async def reload_bindings(self, *persona_ids: int) -> None:
-        """Another process has changed these users' bindings."""
-        rows = await self.read(_bindings, persona_ids, self.now())
+        """Another process has changed these users' bindings; read again while this one changes them meanwhile."""
+        while True:
+            now = self.now()
+            before = [self.registrar.of(id, now) for id in persona_ids]
+            rows = await self.read(_bindings, persona_ids, now)
+            if before == [self.registrar.of(id, now) for id in persona_ids]:
+                break
         self.registrar.replace(rows, persona_ids)
 
     # What runs out
@@ -283,10 +289,11 @@ class Edge:
 
     async def _listen(self) -> None:
         """Follow the bus; after every connection catch up with what may have been missed."""
-        if not bus.configured():
-            while True:
-                await asyncio.sleep(POLL_INTERVAL)
+        while not bus.configured():
+            await asyncio.sleep(POLL_INTERVAL)
+            with contextlib.suppress(TryAgainLater):  # the next look will do
                 await self._change_policy(None)
+                await self._reload(self.personas.held_ids())
         async for hint in bus.listen():
             try:
                 if hint.kind == "connected":

@@ -1,0 +1,128 @@
+"""`./run start` as its users meet it: ready, alive when a child dies, gone in order."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.services import free_port
+from tests.system import ROOT, wait_until
+
+pytestmark = pytest.mark.system
+
+
+class Started:
+    """One run of the launcher."""
+
+    def __init__(self, folder: Path, **more: str) -> None:
+        self.web = f"127.0.0.1:{free_port()}"
+        self.sip = free_port()
+        self._log = folder / "log"
+        environment = {**os.environ, "CUPS_DATA_DIR": str(folder / "data"), "CUPS_WEB_LISTEN": self.web}
+        environment |= {"CUPS_SIP_LISTEN": f"udp:127.0.0.1:{self.sip}:proxy", "CUPS_ADMIN_PASSWORD": "secret-admin"}
+        for name in ("VALKEY_URL", "DATABASE_URL", "CUPS_TEST_READY", "CUPS_DEMO"):
+            environment.pop(name, None)
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "cups_site.launcher"],
+                cwd=ROOT, env={**environment, **more}, stdout=log, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+
+    def said(self) -> list[str]:
+        """The lines so far."""
+        return self._log.read_text().splitlines()
+
+    def ready(self) -> None:
+        """Wait for the line."""
+        wait_until(lambda: self.process.poll() is not None or "ready" in self.said(), "ready", 120)
+        assert "ready" in self.said(), "\n".join(self.said())
+
+    def children(self) -> list[psutil.Process]:
+        """Its processes."""
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+
+@pytest.fixture
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
+    """A running product with an embedded Valkey."""
+    run = Started(tmp_path_factory.mktemp("s"))
+    yield run
+    if run.process.poll() is None:
+        run.process.kill()
+        run.process.wait()
+
+
+def test_everything_starts_restarts_and_stops(started: Started) -> None:
+    """R-ARC-01, R-ARC-05: web, edge and worker of one command; a dead child comes back; the stop is in order."""
+    started.ready()
+    said = "\n".join(started.said())
+    assert "log-in  admin   password secret-admin" in said and "sip:xten3@compb.cisco.com   password" in said
+    with urllib.request.urlopen(f"http://{started.web}/healthz", timeout=20) as answer:
+        assert answer.read() == b'{"database": true, "bus": true}'
+    (edge,) = [child for child in started.children() if "run_sipedge" in child.cmdline()]
+    edge.kill()
+
+    def again() -> bool:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect(("127.0.0.1", started.sip))
+            probe.settimeout(0.2)
+            try:
+                probe.send(
+                    b"OPTIONS sip:compb.cisco.com SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bKa;rport\r\n"
+                    b"From: <sip:a@b>;tag=1\r\nTo: <sip:compb.cisco.com>\r\nCall-ID: c\r\nCSeq: 1 OPTIONS\r\n\r\n"
+                )
+                return probe.recv(9999).startswith(b"SIP/2.0 407 ")
+            except OSError:
+                return False
+
+    wait_until(again, "the edge that was started again", 60)
+    children = started.children()
+    started.process.send_signal(signal.SIGTERM)
+    assert started.process.wait(60) == 0
+    assert started.said()[-1:] == ["stopping"] or "stopping" in started.said()
+    assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_children_die_with_their_parent(started: Started) -> None:
+    """R-ARC-01: no process is left behind, whatever happens to the launcher."""
+    started.ready()
+    children = started.children()
+    assert len(children) >= 4
+    started.process.kill()
+    started.process.wait()
+
+    def gone() -> bool:
+        return not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+
+    wait_until(gone, "the end of all children", 60)
+
+
+def test_a_port_that_is_taken_is_one_sentence(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = "{}:{}".format(*other.getsockname())
+        run = Started(tmp_path, CUPS_WEB_LISTEN=taken)
+        assert run.process.wait(60) == 1
+        assert run.said() == [
+            f"./run start: the address {taken} cannot be used for the web (Address already in use); set CUPS_WEB_LISTEN"
+        ]
+
+
+def test_an_edge_that_cannot_listen_is_one_sentence(tmp_path: Path) -> None:
+    run = Started(tmp_path, CUPS_SIP_LISTEN="udp:192.0.2.1:5060:proxy")
+    assert run.process.wait(120) == 1
+    assert any("udp 192.0.2.1:5060 cannot be opened" in line for line in run.said())
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "about"), [([], 0, "start"), (["help"], 0, "bench"), (["dance"], 2, "start")]
+)
+def test_the_script_tells_what_it_can_do(words: list[str], status: int, about: str) -> None:
+    done = subprocess.run([sys.executable, "run", *words], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, f"./run {about}" in done.stdout) == (status, True)
