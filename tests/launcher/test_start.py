@@ -1,8 +1,10 @@
 """`./run start` as its users meet it: ready, alive when a child dies, gone in order."""
 
+import contextlib
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import urllib.request
@@ -25,7 +27,8 @@ class Started:
         self.web = f"127.0.0.1:{free_port()}"
         self.sip = free_port()
         self._log = folder / "log"
-        environment = {**os.environ, "CUPS_DATA_DIR": str(folder / "data"), "CUPS_WEB_LISTEN": self.web}
+        self.data = folder / "data"
+        environment = {**os.environ, "CUPS_DATA_DIR": str(self.data), "CUPS_WEB_LISTEN": self.web}
         environment |= {"CUPS_SIP_LISTEN": f"udp:127.0.0.1:{self.sip}:proxy", "CUPS_ADMIN_PASSWORD": "secret-admin"}
         for name in ("VALKEY_URL", "DATABASE_URL", "CUPS_TEST_READY", "CUPS_DEMO"):
             environment.pop(name, None)
@@ -44,6 +47,19 @@ class Started:
         wait_until(lambda: self.process.poll() is not None or "ready" in self.said(), "ready", 120)
         assert "ready" in self.said(), "\n".join(self.said())
 
+    def sweeps(self) -> None:
+        """A publication that ran out long ago is removed by nobody but the worker."""
+        with contextlib.closing(sqlite3.connect(self.data / "cups.sqlite3", timeout=20)) as database:
+            database.execute(
+                "INSERT INTO presence_publication SELECT 1, 1, '', '', '', 'sip', x'78', ?, ?, ?, ?, min(id) "
+                "FROM provisioning_persona",
+                ["2026-01-01 00:00:00"] * 4,
+            )
+            database.commit()
+            wait_until(
+                lambda: database.execute("SELECT count(*) FROM presence_publication").fetchone() == (0,), "a sweep", 90
+            )
+
     def children(self) -> list[psutil.Process]:
         """Its processes."""
         return psutil.Process(self.process.pid).children(recursive=True)
@@ -60,7 +76,8 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
 
 
 def test_everything_starts_restarts_and_stops(started: Started) -> None:
-    """R-ARC-01, R-ARC-05: web, edge and worker of one command; a dead child comes back; the stop is in order."""
+    """R-ARC-01, R-ARC-05, R-PUB-29: web, edge and worker of one command; a dead child comes back; beat sweeps what ran
+    out; the stop is in order."""
     started.ready()
     said = "\n".join(started.said())
     assert "log-in  admin   password secret-admin" in said and "sip:xten3@compb.cisco.com   password" in said
@@ -83,6 +100,7 @@ def test_everything_starts_restarts_and_stops(started: Started) -> None:
                 return False
 
     wait_until(again, "the edge that was started again", 60)
+    started.sweeps()
     children = started.children()
     started.process.send_signal(signal.SIGTERM)
     assert started.process.wait(60) == 0
