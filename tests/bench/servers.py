@@ -182,7 +182,8 @@ class Ours(_Process):
         if self._sqlite_template is None:
             self._build("")
             self._sqlite_template = Path(tempfile.mkdtemp(prefix="bench-template-"))
-            shutil.copytree(self.directory, self._sqlite_template, dirs_exist_ok=True)
+            unlogged = shutil.ignore_patterns("log")
+            shutil.copytree(self.directory, self._sqlite_template, dirs_exist_ok=True, ignore=unlogged)
         else:
             shutil.copytree(self._sqlite_template, self.directory, dirs_exist_ok=True)
 
