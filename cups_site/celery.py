@@ -14,8 +14,12 @@ app.autodiscover_tasks()
 SWEEP = 15.0
 "Seconds between two sweeps: what has run out is left out of every answer at once; the sweep only tidies and tells."
 
+REFRESH = 2.0
+"Seconds between two looks for due back-end subscriptions: they are due long before they end."
+
 app.conf.beat_schedule = {
     "sweep expired publications and subscriptions": {"task": "presence.tasks.sweep_expired", "schedule": SWEEP},
+    "refresh back-end subscriptions": {"task": "presence.tasks.refresh_backend", "schedule": REFRESH},
     "sweep expired bindings": {"task": "sipedge.tasks.sweep_bindings", "schedule": 2 * SWEEP},
 }
 for entry in app.conf.beat_schedule.values():

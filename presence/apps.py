@@ -14,3 +14,4 @@ class PresenceConfig(AppConfig):
 
         store.register(rows.PUBLICATION, models.Publication, rows.PublicationRow)
         store.register(rows.SUBSCRIPTION, models.Subscription, rows.SubscriptionRow)
+        store.register(rows.BACKEND, models.BackendSubscription, rows.BackendRow)

@@ -7,7 +7,7 @@ the moment of its removal.
 
 from django.db import models
 
-from provisioning.models import Persona
+from provisioning.models import ForeignServer, Persona
 
 
 class Publication(models.Model):
@@ -34,14 +34,17 @@ class Publication(models.Model):
 
 
 class Subscription(models.Model):
-    """One watcher's subscription to one presentity, with its dialog."""
+    """One watcher's subscription to a user, a list or a foreign presentity, with its dialog."""
 
     id = models.BigIntegerField(primary_key=True)
     version = models.BigIntegerField()
-    persona = models.ForeignKey(Persona, on_delete=models.CASCADE, related_name="subscriptions")
+    persona = models.ForeignKey(Persona, on_delete=models.CASCADE, null=True, related_name="subscriptions")
+    kind = models.CharField(max_length=8, default="user")
     uri = models.TextField("asked for")
+    members = models.TextField(default="")
     watcher = models.TextField()
     event_id = models.TextField()
+    min_interval = models.FloatField(default=0.0)
     accept = models.TextField()
     eventlist = models.BooleanField()
     user_agent = models.TextField()
@@ -60,6 +63,40 @@ class Subscription(models.Model):
 
     def __str__(self) -> str:
         return f"{self.watcher} watches {self.uri}"
+
+
+class BackendSubscription(models.Model):
+    """A subscription of ours at a foreign server, and the component of state that it holds (R-AOR-06, R-BCK-01)."""
+
+    id = models.BigIntegerField(primary_key=True)
+    version = models.BigIntegerField()
+    key = models.BigIntegerField(db_index=True)
+    local = models.TextField("local presentity")
+    foreign = models.TextField("foreign presentity")
+    server = models.ForeignKey(ForeignServer, on_delete=models.CASCADE, related_name="subscriptions")
+    shared = models.BooleanField()
+    watcher = models.TextField("in the name of")
+    accept = models.TextField()
+    priority = models.IntegerField()
+    edge = models.CharField(max_length=64, db_index=True)
+    dialog = models.TextField()
+    state = models.CharField(max_length=16)
+    reason = models.CharField(max_length=64)
+    failures = models.IntegerField()
+    body = models.BinaryField()
+    user_agent = models.TextField()
+    created_at = models.DateTimeField()
+    changed_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+    refresh_at = models.DateTimeField(db_index=True)
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        ordering = ["-updated_at"]
+        verbose_name = "back-end subscription"
+
+    def __str__(self) -> str:
+        return f"{self.local} is {self.foreign}"
 
 
 class EdgeLease(models.Model):

@@ -16,16 +16,18 @@ from presence.engine.errors import DomainError, UnknownPresentity
 from presence.engine.filtering import View
 from presence.engine.types import Document
 from presence.publications import PublishPlan
-from presence.rows import PublicationRow
+from presence.rows import BackendRow, PublicationRow
 from presence.store import Loaded
 from provisioning.policy import Policy
-from provisioning.uri import Aor
 
 MAX_HELD = 50_000
 "Presentities in memory that nobody watches, some 10 kB each with a document; the least recently used go."
 
 YOUNG = 120.0
 "Seconds for which a presentity stays in memory after its last use: a plan for it may still be on its way."
+
+Sources = tuple[int, ...]
+"Back-end subscriptions by id, whose states go into a composition."
 
 Load = Callable[[list[int]], Awaitable[list[Loaded]]]
 
@@ -34,19 +36,22 @@ class Presentity:
     """One user's components in memory."""
 
     __slots__ = (
-        "_components", "_composed", "_documents", "_read", "ever_published", "persona_id", "publications", "used_at",
+        "_components", "_composed", "_documents", "_read", "backends", "ever_published", "persona_id", "publications",
+        "used_at",
     )  # fmt: skip
 
     def __init__(self, persona_id: int, ever_published: bool) -> None:
         self.persona_id = persona_id
+        "A user's id, or the key of a foreign presentity."
         self.ever_published = ever_published
         self.publications: dict[int, PublicationRow] = {}
+        self.backends: dict[int, BackendRow] = {}
         self.used_at = 0.0
         self._read: dict[int, Document] = {}
         "Documents as read, by publication, until their component is made."
         self._components: dict[int, Component] = {}
-        self._composed: Composed | None = None
-        self._documents: dict[tuple[str, View], Rendered] = {}
+        self._composed: dict[Sources, Composed] = {}
+        self._documents: dict[tuple[str, View, Sources], Rendered] = {}
 
     def put(self, row: PublicationRow, document: Document | None) -> None:
         """Take in a publication as it now is; its component is made when it is needed."""
@@ -72,9 +77,36 @@ class Presentity:
         self._read.pop(publication_id, None)
         self.stale()
 
+    def put_backend(self, row: BackendRow, document: Document | None) -> None:
+        """Take in a back-end subscription as it now is."""
+        old = self.backends.get(row.id)
+        if old is not None and old.version >= row.version:
+            return
+        self.backends[row.id] = row
+        if old is None or (old.body, old.user_agent, old.priority) != (row.body, row.user_agent, row.priority):
+            self._components.pop(row.id, None)
+            if document is not None:
+                self._read[row.id] = document
+        self.stale()
+
+    def discard_backend(self, backend_id: int) -> None:
+        """A back-end subscription is gone."""
+        self.backends.pop(backend_id, None)
+        self._components.pop(backend_id, None)
+        self._read.pop(backend_id, None)
+        self.stale()
+
+    def sources_for(self, watcher: str, accept: str) -> Sources:
+        """The back-end subscriptions whose state this watcher may be shown (D-30): its own, and shared ones."""
+        if not self.backends:
+            return ()
+        return tuple(
+            row.id for row in self.backends.values() if row.shared or (row.watcher == watcher and row.accept == accept)
+        )
+
     def stale(self) -> None:
         """The composition does not hold any more."""
-        self._composed = None
+        self._composed.clear()
         self._documents.clear()
 
     def policy_changed(self) -> None:
@@ -82,23 +114,41 @@ class Presentity:
         self._components.clear()
         self.stale()
 
-    def composed(self, policy: Policy, now: datetime) -> Composed:
-        """The state of the user, by the rules in force."""
-        if self._composed is None:
+    def composed(self, policy: Policy, now: datetime, sources: Sources | None = None) -> Composed:
+        """The state of the user, by the rules in force; with the state of these back-end subscriptions (None: all)."""
+        if sources is None:
+            sources = tuple(self.backends)
+        composed = self._composed.get(sources)
+        if composed is None:
             live = [self._component(row, policy) for row in self.publications.values() if row.expires_at > now]
-            self._composed = compose(
-                [one for one in live if one is not None], rules=policy.rules, ever_published=self.ever_published
+            held = [row for id in sources if (row := self.backends.get(id)) is not None]
+            live += [self._component(row, policy, row.priority) for row in held if row.body and row.expires_at > now]
+            composed = self._composed[sources] = compose(
+                [one for one in live if one is not None],
+                rules=policy.rules,
+                ever_published=self.ever_published or any(row.body for row in held),
+                backend_missing=self._missing(held, policy),
             )
-        return self._composed
+        return composed
 
-    def document(self, uri: Aor, view: View, policy: Policy, now: datetime) -> Rendered:
+    def _missing(self, held: list[BackendRow], policy: Policy) -> bool:
+        """A back-end subscription that the user is mapped to is not active (D-23 rule 2)."""
+        active = {row.foreign for row in held if row.state == "active"}
+        if self.persona_id < 0:
+            return not active
+        return any(mapping.foreign not in active for mapping, _ in policy.mapped(self.persona_id))
+
+    def document(self, uri: str, view: View, policy: Policy, now: datetime, sources: Sources | None = None) -> Rendered:
         """The document of one view for those who asked for `uri`."""
-        rendered = self._documents.get((uri, view))
+        if sources is None:
+            sources = tuple(self.backends)
+        rendered = self._documents.get((uri, view, sources))
         if rendered is None:
-            rendered = self._documents[uri, view] = render(self.composed(policy, now), entity=uri, view=view)
+            composed = self.composed(policy, now, sources)
+            rendered = self._documents[uri, view, sources] = render(composed, entity=uri, view=view)
         return rendered
 
-    def _component(self, row: PublicationRow, policy: Policy) -> Component | None:
+    def _component(self, row: PublicationRow | BackendRow, policy: Policy, priority: int = 0) -> Component | None:
         made = self._components.get(row.id)
         if made is None:
             document = self._read.pop(row.id, None)
@@ -107,7 +157,7 @@ class Presentity:
                     document = pidf.parse(row.body, dialects=True)
                 except DomainError:  # it was accepted once; what cannot be read any more is not shown
                     return None
-            made = self._components[row.id] = component(
+            made = component(
                 row.id,
                 document,
                 user_agent=row.user_agent,
@@ -116,7 +166,11 @@ class Presentity:
                 expires_at=row.expires_at,
                 sources=policy.sources,
                 capabilities=policy.capabilities,
+                mapping_priority=priority,
+                device_types=policy.device_types,
+                device_sources=policy.device_sources,
             )
+            self._components[row.id] = made
         return made
 
 
@@ -195,10 +249,37 @@ class Personas:
             held.put(row, planned.document)
             self._watch(row)
 
-    def document(self, persona_id: int, uri: Aor, view: View, now: datetime) -> Rendered | None:
-        """What watchers with this view see who asked for `uri`; None when the presentity is not in memory."""
-        held = self._held.get(persona_id)
-        return held.document(uri, view, self._policy(), now) if held is not None else None
+    def apply_backend(self, row: BackendRow, document: Document | None) -> None:
+        """A back-end subscription has been committed by this process."""
+        if row.key in self._applied:
+            self._applied[row.key].add(row.id)
+        held = self._held.get(row.key)
+        if held is not None:
+            held.ever_published = held.ever_published or bool(row.body)
+            held.put_backend(row, document)
+            self._watch_backend(row)
+
+    def remove_backend(self, row: BackendRow) -> None:
+        """A back-end subscription has been deleted by this process."""
+        if row.key in self._applied:
+            self._applied[row.key].add(row.id)
+        held = self._held.get(row.key)
+        if held is not None:
+            held.discard_backend(row.id)
+            self._forget(row.id)
+
+    def document(
+        self, key: int, uri: str, view: View, now: datetime, watcher: str = "", accept: str = ""
+    ) -> Rendered | None:
+        """What watchers with this view see who asked for `uri`; None when the presentity is not in memory.
+
+        `watcher` and `accept` tell which back-end states are for the watcher (D-30).
+        """
+        held = self._held.get(key)
+        if held is None:
+            return None
+        sources = held.sources_for(watcher, accept) if held.backends else ()
+        return held.document(uri, view, self._policy(), now, sources)
 
     async def reload(self, persona_ids: Iterable[int]) -> None:
         """Another process has changed these; those in memory are read again, those that are gone are dropped."""
@@ -230,17 +311,29 @@ class Personas:
             if id not in applied or id in held.publications:  # else it was removed here meanwhile
                 held.put(row, None)
                 self._watch(held.publications[id])
+        states = {row.id: row for row in loaded.backends}
+        for id in list(held.backends):
+            if id not in states and id not in applied:
+                held.discard_backend(id)
+                self._forget(id)
+        for id, state in states.items():
+            if id not in applied or id in held.backends:
+                held.put_backend(state, None)
+                self._watch_backend(held.backends[id])
         held.ever_published = held.ever_published or loaded.ever_published
         held.stale()
 
     def expired(self, now: datetime) -> list[int]:
-        """Presentities of which a publication has run out since the last call."""
+        """Presentities of which a component has run out since the last call."""
         found: dict[int, None] = {}
         for publication_id in self._deadlines.due(now):
             persona_id = self._owner.pop(publication_id, None)
             held = self._held.get(persona_id) if persona_id is not None else None
             if held is not None and persona_id is not None:
-                held.discard(publication_id)
+                if publication_id in held.backends:
+                    held.stale()  # the subscription goes on; its state counts no more (D-32)
+                else:
+                    held.discard(publication_id)
                 found[persona_id] = None
         return list(found)
 
@@ -273,6 +366,9 @@ class Personas:
             for row in loaded[id].publications:
                 held.put(row, None)
                 self._watch(row)
+            for state in loaded[id].backends:
+                held.put_backend(state, None)
+                self._watch_backend(state)
             self._held[id] = held
             if not future.done():
                 future.set_result(held)
@@ -285,6 +381,10 @@ class Personas:
         else:
             self._forget(row.id)
 
+    def _watch_backend(self, row: BackendRow) -> None:
+        self._owner[row.id] = row.key
+        self._deadlines.set(row.id, row.expires_at)
+
     def _forget(self, publication_id: int) -> None:
         self._owner.pop(publication_id, None)
         self._deadlines.discard(publication_id)
@@ -292,8 +392,8 @@ class Personas:
     def _drop(self, persona_id: int) -> None:
         held = self._held.pop(persona_id, None)
         if held is not None:
-            for publication_id in held.publications:
-                self._forget(publication_id)
+            for component_id in (*held.publications, *held.backends):
+                self._forget(component_id)
 
     def _evict(self) -> None:
         """Keep memory bounded: the least recently used presentities that nobody watches go."""
@@ -317,5 +417,7 @@ def from_loaded(loaded: Sequence[Loaded]) -> list[Presentity]:
         presentity = Presentity(one.persona_id, one.ever_published)
         for row in one.publications:
             presentity.put(row, None)
+        for state in one.backends:
+            presentity.put_backend(state, None)
         presentities.append(presentity)
     return presentities

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError, connection, models, transaction
 
-from presence.models import Publication, Subscription
-from presence.rows import PublicationRow, SubscriptionRow
+from presence.models import BackendSubscription, Publication, Subscription
+from presence.rows import BackendRow, PublicationRow, SubscriptionRow
 from provisioning.models import Persona
 
 LOADED_AT_ONCE = 500
@@ -66,7 +66,7 @@ class Plan:
     """What one request changes; all of it or nothing."""
 
     persona_id: int
-    "Whose state changes: plans of one presentity keep their order."
+    "Whose state changes, by key (`rows.key_of` for what is no user): plans of one presentity keep their order."
     changes: tuple[Change, ...]
 
 
@@ -76,6 +76,7 @@ class Loaded(NamedTuple):
     persona_id: int
     ever_published: bool
     publications: list[PublicationRow]
+    backends: list[BackendRow]
 
 
 class _Table:
@@ -112,6 +113,7 @@ _ARRAY_TYPES = {
     "DateTimeField": "timestamptz",
     "FloatField": "double precision",
     "ForeignKey": "bigint",
+    "IntegerField": "integer",
     "TextField": "text",
 }
 
@@ -304,19 +306,24 @@ class _Postgresql:
 
 
 def load(persona_ids: Sequence[int], now: datetime) -> list[Loaded]:
-    """The live components of these presentities; those that no longer exist are left out."""
+    """The components of these presentities, by key; users that no longer exist are left out."""
     loaded: list[Loaded] = []
     for start in range(0, len(persona_ids), LOADED_AT_ONCE):
         ids = list(persona_ids[start : start + LOADED_AT_ONCE])
         found = {
-            id: Loaded(id, ever, [])
+            id: Loaded(id, ever, [], [])
             for id, ever in Persona.objects.filter(id__in=ids).order_by().values_list("id", "ever_published")
         }
+        found.update({key: Loaded(key, False, [], []) for key in ids if key < 0})
         rows = Publication.objects.filter(persona_id__in=ids, expires_at__gt=now).order_by()
         for row in rows.values_list(*PublicationRow._fields):
             publication = PublicationRow(*row)
             if publication.persona_id in found:
                 found[publication.persona_id].publications.append(publication._replace(body=bytes(publication.body)))
+        for backend in BackendSubscription.objects.filter(key__in=ids).order_by().values_list(*BackendRow._fields):
+            row = BackendRow(*backend)
+            if row.key in found:
+                found[row.key].backends.append(row._replace(body=bytes(row.body)))
         loaded += found.values()
     return loaded
 
@@ -325,6 +332,12 @@ def load_subscriptions(edge: str) -> list[SubscriptionRow]:
     """The subscriptions of an edge that have not ended, also those that ran out meanwhile."""
     rows = Subscription.objects.filter(edge=edge).exclude(state="terminated").order_by("id")
     return [SubscriptionRow(*row) for row in rows.values_list(*SubscriptionRow._fields).iterator()]
+
+
+def load_backends(edge: str) -> list[BackendRow]:
+    """The back-end subscriptions of an edge."""
+    rows = BackendSubscription.objects.filter(edge=edge).order_by("id").values_list(*BackendRow._fields)
+    return [row._replace(body=bytes(row.body)) for row in map(BackendRow._make, rows.iterator())]
 
 
 def batches(plans: Iterable[Plan], size: int) -> Iterator[list[Plan]]:

@@ -1,13 +1,14 @@
 """The rules for SUBSCRIBE (RFC 6665, section 5.1, D-04, D-10, D-12, D-13). Plans out, no I/O."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from presence.access import Target
 from presence.engine.errors import TryAgainLater
 from presence.engine.expiry import Bounds, grant
 from presence.rows import SUBSCRIPTION, SubscriptionRow
 from presence.store import Plan, Put
-from provisioning.policy import PersonaFacts
 from provisioning.uri import Aor
 
 MAX_WATCHERS = 20_000
@@ -17,6 +18,7 @@ CROWDED = 60
 "Seconds until a watcher may try again when there are too many."
 
 ACTIVE = "active"
+PENDING = "pending"
 TERMINATED = "terminated"
 
 
@@ -33,19 +35,22 @@ class SubscribePlan:
 
     def with_row(self, row: SubscriptionRow) -> Plan:
         """The plan with a row to which the caller has added what only it knows."""
-        return Plan(row.persona_id, (Put(SUBSCRIPTION, row, self.expected),))
+        return Plan(row.key, (Put(SUBSCRIPTION, row, self.expected),))
 
 
 def plan_subscribe(
     *,
     id: int,
-    persona: PersonaFacts,
+    target: Target,
     uri: Aor,
+    members: Sequence[Aor] = (),
     watcher: Aor,
     event_id: str,
+    min_interval: float = 0.0,
     accept: str,
     eventlist: bool,
     user_agent: str,
+    pending: bool = False,
     expires: int | None,
     dialog: str,
     cseq: int,
@@ -56,6 +61,7 @@ def plan_subscribe(
 ) -> SubscribePlan:
     """Plan a first SUBSCRIBE; raises IntervalTooBrief, or TryAgainLater when too many watch.
 
+    `members`: the addresses of a list that was sent along. `pending`: the presentity has to decide first (D-15).
     `watching`: how many watch this presentity already. What stands here stays in force in every refresh (D-10).
     """
     granted = grant(expires, bounds)
@@ -64,14 +70,17 @@ def plan_subscribe(
     row = SubscriptionRow(
         id=id,
         version=1,
-        persona_id=persona.id,
+        persona_id=target.persona.id if target.persona is not None else None,
+        kind=target.kind,
         uri=uri,
+        members="\n".join(members),
         watcher=watcher,
         event_id=event_id,
+        min_interval=min_interval,
         accept=accept,
         eventlist=eventlist,
         user_agent=user_agent,
-        state=ACTIVE,
+        state=PENDING if pending else ACTIVE,
         reason="",
         edge=edge,
         dialog=dialog,

@@ -11,8 +11,8 @@ from celery import shared_task
 from django.utils import timezone
 
 from presence import store
-from presence.models import EdgeLease, Publication, Subscription
-from presence.rows import PUBLICATION, SUBSCRIPTION
+from presence.models import BackendSubscription, EdgeLease, Publication, Subscription
+from presence.rows import BACKEND, PUBLICATION, SUBSCRIPTION, key_of
 from presence.store import Plan, Remove
 from provisioning import bus
 
@@ -36,7 +36,7 @@ MOST = 50_000
 def sweep_expired() -> int:
     """Delete what ran out; returns the number of rows. Safe to run twice and to run late."""
     now = timezone.now()
-    return _sweep(_publications(now)) + _sweep(_subscriptions(now))
+    return _sweep(_publications(now)) + _sweep(_subscriptions(now)) + _sweep(_backends(now))
 
 
 def _publications(now: datetime) -> Iterator[Plan]:
@@ -49,8 +49,31 @@ def _subscriptions(now: datetime) -> Iterator[Plan]:
     ended = Subscription.objects.filter(state="terminated", expires_at__lte=now - GRACE)
     lost = Subscription.objects.filter(expires_at__lte=now - LONG_GRACE).exclude(state="terminated")
     for rows in (ended, lost):
-        for id, version, persona_id in rows.order_by().values_list("id", "version", "persona_id")[:MOST]:
-            yield Plan(persona_id, (Remove(SUBSCRIPTION, id, version),))
+        for id, version, persona_id, uri in rows.order_by().values_list("id", "version", "persona_id", "uri")[:MOST]:
+            key = persona_id if persona_id is not None else key_of(uri)
+            yield Plan(key, (Remove(SUBSCRIPTION, id, version),))
+
+
+def _backends(now: datetime) -> Iterator[Plan]:
+    """Back-end subscriptions that no edge looks after any more."""
+    rows = BackendSubscription.objects.filter(updated_at__lte=now - UNSETTLED, expires_at__lte=now - LONG_GRACE)
+    rows = rows.filter(refresh_at__lte=now - LONG_GRACE)
+    for id, version, key in rows.order_by().values_list("id", "version", "key")[:MOST]:
+        yield Plan(key, (Remove(BACKEND, id, version),))
+
+
+@shared_task
+def refresh_backend() -> int:
+    """Tell the edges which back-end subscriptions are due (D-32); each looks at its own rows and sends.
+
+    Returns the number of presentities concerned. Safe to run twice and to run late: an edge that hears nothing
+    looks by itself a little later.
+    """
+    due = BackendSubscription.objects.filter(refresh_at__lte=timezone.now()).order_by()
+    keys = set(due.values_list("key", flat=True)[:MOST])
+    if keys:
+        bus.announce_state(keys)
+    return len(keys)
 
 
 def _settled(moment: datetime, now: datetime) -> datetime:

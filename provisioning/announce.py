@@ -5,8 +5,8 @@ from django.db import models
 from provisioning import bus, policy
 
 
-def announce(model: type[models.Model]) -> None:
-    """Rows of this model were saved or deleted; edges hear of it after the commit."""
-    part = policy.part_of(model)
-    if part is not None:
-        bus.announce_policy(part)
+def announce(*saved: type[models.Model]) -> None:
+    """Rows of these models were saved or deleted; edges hear of it after the commit."""
+    parts = {part for model in saved if (part := policy.part_of(model)) is not None}
+    if parts:
+        bus.announce_policy(*parts)

@@ -68,3 +68,53 @@ class AccessKind(TextChoices):
     ADDRESS = "address", "IP address or network"
     NAME = "name", "Host name"
     DOMAIN = "domain", "Domain (all hosts in it)"
+
+
+class Effect(TextChoices):
+    """What an access list does with a watcher (D-15); the presence engine knows each by this name."""
+
+    ALLOW = "allow", "Allow"
+    BLOCK = "block", "Block (403)"
+    POLITE_BLOCK = "polite_block", "Polite block (always sees Unavailable)"
+
+
+class SubjectKind(TextChoices):
+    """Whom an entry of an access or privacy list means."""
+
+    URI = "uri", "One address"
+    DOMAIN = "domain", "A whole domain"
+
+
+class FilterKind(TextChoices):
+    """What a filter lets through (D-16); the presence engine knows each by this name."""
+
+    NONE = "none", "Everything"
+    PHONE_ONLY = "phone_only", "Phones only (audio)"
+    IM_ONLY = "im_only", "IM clients only (text)"
+    VIDEO_ONLY = "video_only", "Video devices only"
+    PERSON_ONLY = "person_only", "The person only, no device"
+
+
+class DeviceKind(TextChoices):
+    """Types of device that a privacy list can hide (D-16)."""
+
+    COMPUTER = "computer", "Computer"
+    PHONE = "phone", "Phone"
+    MOBILE = "mobile", "Mobile"
+    VIDEO = "video", "Video"
+    OTHER = "other", "Other"
+
+
+class DeviceMatch(TextChoices):
+    """What a row of the device type table is compared with."""
+
+    CLIENT_TYPE = "client_type", "Client type (User-Agent)"
+    SOURCE = "source", "Source"
+
+
+class PrivacyKind(TextChoices):
+    """The privacy lists of a user (D-15)."""
+
+    DEFAULT = "default", "Default (everyone who is in no other list)"
+    BLOCKED = "blocked", "Blocked (politely)"
+    CUSTOM = "custom", "Custom"

@@ -28,6 +28,17 @@ def domain_name(text: str) -> str:
     return f"[{address}]" if address.version == 6 else str(address)  # as it stands in a SIP URI
 
 
+def server_address(text: str) -> str:
+    """The canonical form of `host` or `host:port`; raises ValidationError."""
+    host, port = text.strip(), ""
+    if host.count(":") == 1 or (host.startswith("[") and not host.endswith("]")):
+        host, _, port = host.rpartition(":")
+        if not (port.isascii() and port.isdecimal() and 0 < int(port) <= 65535):
+            raise ValidationError(f"“{text}” has no port that exists.", code="invalid")
+    name = domain_name(host)
+    return f"{name}:{int(port)}" if port else name
+
+
 def network(text: str) -> str:
     """The canonical form of an IP address or network; raises ValidationError."""
     try:
@@ -47,7 +58,7 @@ class AorField(models.CharField):
         super().__init__(*args, **kwargs)
 
     def to_python(self, value: Any) -> Aor | None:
-        if value is None or isinstance(value, Aor):
+        if value is None or value == "" or isinstance(value, Aor):
             return value
         try:
             return Aor.parse(str(value).strip())
@@ -58,6 +69,8 @@ class AorField(models.CharField):
         return None if value is None else Aor(value)
 
     def get_prep_value(self, value: Any) -> str | None:
+        if value == "":
+            return ""  # where a blank address is allowed
         value = self.to_python(value)
         return None if value is None else str(value)
 
@@ -97,3 +110,47 @@ class NetworkField(_CanonicalField):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("max_length", 49)
         super().__init__(*args, **kwargs)
+
+
+class ServerAddressField(_CanonicalField):
+    """Where a server is reached: a host name or IP address, and a port where it is not the usual one."""
+
+    description = "Server address"
+    canonical = staticmethod(server_address)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("max_length", 262)
+        super().__init__(*args, **kwargs)
+
+
+class ChoiceListField(models.JSONField):
+    """Some of a few given words, as a sorted list; ticked one by one in a form."""
+
+    description = "List of choices"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("default", list)
+        kwargs.setdefault("blank", True)
+        self.words = list(kwargs.pop("choices", ()))
+        super().__init__(*args, **kwargs)
+
+    def deconstruct(self) -> Any:
+        """The words are not the database's business."""
+        name, path, args, kwargs = super().deconstruct()
+        return name, path, args, kwargs
+
+    def clean(self, value: Any, model_instance: Any) -> list[str]:
+        """Known words, each once, in the order of the choices."""
+        known = [word for word, _ in self.words]
+        if not isinstance(value, list) or any(word not in known for word in value):
+            raise ValidationError(f"Expected a list of: {', '.join(known)}.", code="invalid")
+        return [word for word in known if word in value]
+
+    def formfield(self, **kwargs: Any) -> Any:
+        """Tick boxes."""
+        from django import forms
+
+        return forms.MultipleChoiceField(
+            choices=self.words, required=False, label=kwargs.get("label") or self.verbose_name.capitalize(),
+            help_text=self.help_text, widget=forms.CheckboxSelectMultiple,
+        )  # fmt: skip

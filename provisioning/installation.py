@@ -1,6 +1,6 @@
 """What stands in the tables right after installation (D-05, D-20, D-22, D-23, DESIGN section 14)."""
 
-from provisioning.choices import Condition, Method, State
+from provisioning.choices import Condition, DeviceKind, DeviceMatch, Method, State
 
 EXPIRY = {
     Method.SUBSCRIBE: (60, 3600, 10800),
@@ -40,6 +40,20 @@ CLIENTS = (
     ("sipsak", False, False, True, False, True),
     ("Twinkle", True, False, True, False, False),
 )
+
+DEVICES = (
+    ("baresip", DeviceKind.COMPUTER),
+    ("Cisco-CCM", DeviceKind.PHONE),
+    ("CSCO", DeviceKind.PHONE),
+    ("eyeBeam", DeviceKind.COMPUTER),
+    ("Linphonec", DeviceKind.COMPUTER),
+    ("LinphoneAndroid", DeviceKind.MOBILE),
+    ("LinphoneiOS", DeviceKind.MOBILE),
+    ("MeetingPlace", DeviceKind.OTHER),
+    ("Purple", DeviceKind.COMPUTER),
+    ("Twinkle", DeviceKind.COMPUTER),
+)
+"Client types whose type of device is known (D-16)."
 
 LISTENERS = (("udp", 5060, "proxy"), ("tcp", 5060, "proxy"), ("udp", 5070, "engine"), ("tcp", 5070, "engine"))
 
@@ -85,6 +99,11 @@ def install(using: str = "default") -> None:
             }
             for kind, audio, video, text, single, md5_only in CLIENTS
         ],
+        using,
+    )
+    _create(
+        models.DeviceType,
+        [{"match": DeviceMatch.CLIENT_TYPE, "value": value, "kind": kind} for value, kind in DEVICES],
         using,
     )
     _create(

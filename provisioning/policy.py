@@ -5,11 +5,11 @@ that it touched are read again.
 """
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
-from provisioning.choices import AccessKind
+from provisioning.choices import AccessKind, DeviceMatch, SubjectKind
 from provisioning.uri import Aor, SipUri
 
 PEOPLE: Final = "people"
@@ -20,7 +20,18 @@ RULES: Final = "rules"
 PEERS: Final = "peers"
 LISTENERS: Final = "listeners"
 SETTINGS: Final = "settings"
-PARTS: Final = (PEOPLE, EXPIRY, SOURCES, CAPABILITIES, RULES, PEERS, LISTENERS, SETTINGS)
+ACCESS: Final = "access"
+FILTERS: Final = "filters"
+DEVICES: Final = "devices"
+LISTS: Final = "lists"
+SERVERS: Final = "servers"
+MAPPINGS: Final = "mappings"
+PARTS: Final = (
+    PEOPLE, EXPIRY, SOURCES, CAPABILITIES, RULES, PEERS, LISTENERS, SETTINGS, ACCESS, FILTERS, DEVICES, LISTS, SERVERS,
+    MAPPINGS,
+)  # fmt: skip
+BY_USER: Final = frozenset({PEOPLE, ACCESS, LISTS, MAPPINGS})
+"Parts that grow with the number of users."
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -42,7 +53,15 @@ class PersonaFacts(NamedTuple):
     name: str
     enabled: bool
     publish_policy: str = "self"
+    confirm_watchers: bool = False
     delegates: frozenset[int] = frozenset()
+    aliases: tuple[Aor, ...] = ()
+    "The addresses beside the address of record."
+
+    @property
+    def addresses(self) -> tuple[Aor, ...]:
+        """Every address that leads to this user."""
+        return (self.aor, *self.aliases)
 
 
 class Account(NamedTuple):
@@ -105,6 +124,76 @@ class ListenerFacts(NamedTuple):
     advertised: str
 
 
+class AclFacts(NamedTuple):
+    """A user's access list (D-15): effects by address, by domain, and for all others."""
+
+    default: str
+    uris: Mapping[str, str]
+    domains: Mapping[str, str]
+
+
+class PrivacyListFacts(NamedTuple):
+    """One privacy list of a user (D-15)."""
+
+    kind: str
+    name: str
+    filter: str
+    hidden: frozenset[str]
+    "Device types that it hides (D-16)."
+    uris: frozenset[str]
+    domains: frozenset[str]
+
+
+class ClientFilterFacts(NamedTuple):
+    """A watcher filter for a client type and version ("" for all versions)."""
+
+    client_type: str
+    client_version: str
+    kind: str
+
+
+class DeviceTypeFacts(NamedTuple):
+    """Which type of device a client type ("" for all versions) stands for."""
+
+    client_type: str
+    client_version: str
+    kind: str
+
+
+class ListFacts(NamedTuple):
+    """A resource list."""
+
+    uri: Aor
+    owner: int | None
+    "The user who alone may subscribe to it; None for everybody."
+    name: str
+    members: tuple[Aor, ...]
+
+
+class ServerFacts(NamedTuple):
+    """A foreign server."""
+
+    id: int
+    name: str
+    address: str
+    transport: str
+    domain: str
+    expires: int | None
+    "Seconds; None for the default of all back-end subscriptions."
+    shared_identity: bool
+    identity: str
+    "With shared identity; empty for the usual one."
+    enabled: bool
+
+
+class MappingFacts(NamedTuple):
+    """A component of a user's state that a foreign server holds."""
+
+    foreign: Aor
+    server: int
+    priority: int
+
+
 class Settings(NamedTuple):
     """The switches."""
 
@@ -113,6 +202,8 @@ class Settings(NamedTuple):
     legacy_digest: bool = True
     digest_sha256: bool = True
     digest_md5: bool = True
+    list_interval: int = 1000
+    "Milliseconds between two notifications of one list subscription."
     nonce_key: bytes = b""
 
 
@@ -133,6 +224,16 @@ class Policy:
     access_list: tuple[tuple[Network, AccessEntry], ...] = ()
     listeners: tuple[ListenerFacts, ...] = ()
     settings: Settings = field(default_factory=Settings)
+    acls: Mapping[int, AclFacts] = field(default_factory=dict)
+    privacy: Mapping[int, tuple[PrivacyListFacts, ...]] = field(default_factory=dict)
+    domain_filters: Mapping[str, str] = field(default_factory=dict)
+    client_filters: tuple[ClientFilterFacts, ...] = ()
+    device_types: tuple[DeviceTypeFacts, ...] = ()
+    device_sources: Mapping[str, str] = field(default_factory=dict)
+    "Source -> type of device; goes before the client type."
+    lists: Mapping[Aor, ListFacts] = field(default_factory=dict)
+    servers: Mapping[int, ServerFacts] = field(default_factory=dict)
+    mappings: Mapping[int, tuple[MappingFacts, ...]] = field(default_factory=dict)
 
     def resolve(self, aor: Aor | None) -> PersonaFacts | None:
         """The user whom an address leads to; None for nobody of ours."""
@@ -142,6 +243,22 @@ class Policy:
     def serves(self, host: str) -> bool:
         """A domain of ours."""
         return host.lower().rstrip(".") in self.domains
+
+    def covering(self, host: str) -> ServerFacts | None:
+        """The enabled foreign server that has all presentities of this domain (D-02)."""
+        host = host.lower().rstrip(".")
+        return next((one for one in self.servers.values() if one.domain == host and one.enabled), None)
+
+    def mapped(self, persona_id: int) -> tuple[tuple[MappingFacts, ServerFacts], ...]:
+        """The mappings of a user whose servers are enabled."""
+        found = self.mappings.get(persona_id, ())
+        pairs = [(one, self.servers.get(one.server)) for one in found]
+        return tuple((one, server) for one, server in pairs if server is not None and server.enabled)
+
+    def identity_at(self, server: ServerFacts) -> Aor:
+        """The platform's own identity at a server with shared identity (D-30)."""
+        domain = next(iter(self.domains), "localhost")
+        return Aor(server.identity) if server.identity else Aor(f"sip:presence@{domain}")
 
     def trusts(self, address: str) -> bool:
         """This IP address is a trusted peer of the engine."""
@@ -185,28 +302,33 @@ def load() -> Policy:
     return refresh(Policy(), PARTS)
 
 
-def load_rules() -> Policy:
-    """Everything but the users, for one look at one of them: its cost does not grow with their number."""
-    return refresh(Policy(), set(PARTS) - {PEOPLE})
+def load_rules(persona_ids: Collection[int] = ()) -> Policy:
+    """Everything but the users, for one look at some of them: its cost does not grow with their number.
+
+    Access lists, privacy lists and mappings are those of `persona_ids`.
+    """
+    some = refresh(Policy(), set(PARTS) - BY_USER)
+    return replace(some, **_domains(), **_access(persona_ids), **_mappings(persona_ids))
 
 
 def find(aor: Aor) -> PersonaFacts | None:
     """The user whom an address leads to, asked of the database."""
-    from provisioning.models import Persona
+    from provisioning.models import Alias
 
-    return _facts(Persona.objects.filter(aliases__uri=aor))
+    persona_id = Alias.objects.filter(uri=aor).order_by().values_list("persona_id", flat=True).first()
+    return find_by_id(persona_id) if persona_id is not None else None
 
 
 def find_by_id(persona_id: int) -> PersonaFacts | None:
     """A user, asked of the database."""
-    from provisioning.models import Persona
+    from provisioning.models import Alias, Persona
 
-    return _facts(Persona.objects.filter(pk=persona_id))
-
-
-def _facts(rows: Any) -> PersonaFacts | None:
-    row = rows.order_by().values_list("id", "aor", "name", "enabled", "publish_policy").first()
-    return PersonaFacts(*row) if row is not None else None
+    rows = Persona.objects.filter(pk=persona_id).order_by()
+    row = rows.values_list("id", "aor", "name", "enabled", "publish_policy", "confirm_watchers").first()
+    if row is None:
+        return None
+    aliases = Alias.objects.filter(persona_id=persona_id).order_by().values_list("uri", flat=True)
+    return PersonaFacts(*row, aliases=tuple(uri for uri in aliases if uri != row[1]))
 
 
 def refresh(policy: Policy, parts: Iterable[str]) -> Policy:
@@ -221,27 +343,41 @@ def refresh(policy: Policy, parts: Iterable[str]) -> Policy:
     return replace(policy, **changes)
 
 
-def _people() -> dict[str, Any]:
-    from provisioning.models import Alias, Domain, Persona
+def _domains() -> dict[str, Any]:
+    from provisioning.models import Domain
 
-    domains = {name: DomainFacts(id, name, name) for id, name in Domain.objects.values_list("id", "name")}
+    return {"domains": {name: DomainFacts(id, name, name) for id, name in Domain.objects.values_list("id", "name")}}
+
+
+def _people() -> dict[str, Any]:
+    from provisioning.models import Alias, Persona
+
+    domains: dict[str, DomainFacts] = _domains()["domains"]
     names = {facts.id: facts.name for facts in domains.values()}
     delegates: dict[int, set[int]] = {}
     for owner, delegate in Persona.delegates.through.objects.values_list("from_persona_id", "to_persona_id"):
         delegates.setdefault(owner, set()).add(delegate)
     personas: dict[int, PersonaFacts] = {}
     accounts: dict[tuple[str, str], Account] = {}
+    aliases = dict(Alias.objects.order_by().values_list("uri", "persona_id").iterator())
+    addresses: dict[int, list[Aor]] = {}
+    for uri, id in aliases.items():
+        addresses.setdefault(id, []).append(uri)
     columns = Persona.objects.order_by().values_list(
-        "id", "aor", "name", "enabled", "publish_policy", "domain_id", "user",
+        "id", "aor", "name", "enabled", "publish_policy", "confirm_watchers", "domain_id", "user",
         "md5", "sha256", "md5_full", "sha256_full",
     )  # fmt: skip
-    for id, aor, name, enabled, publish, domain_id, user, md5, sha256, md5_full, sha256_full in columns.iterator():
-        personas[id] = PersonaFacts(id, aor, name, enabled, publish, frozenset(delegates.get(id, ())))
+    for id, aor, name, enabled, publish, confirm, domain_id, user, *secrets in columns.iterator():
+        md5, sha256, md5_full, sha256_full = secrets
+        others = addresses.get(id, ())
+        personas[id] = PersonaFacts(
+            id, aor, name, enabled, publish, confirm, frozenset(delegates.get(id, ())),
+            tuple(uri for uri in others if uri != aor) if len(others) > 1 else (),
+        )  # fmt: skip
         if md5:
             realm = names[domain_id]
             accounts[realm, user] = Account(id, md5, sha256)
             accounts[realm, f"{user}@{realm}"] = Account(id, md5_full, sha256_full)
-    aliases = dict(Alias.objects.order_by().values_list("uri", "persona_id").iterator())
     return {"domains": domains, "aliases": aliases, "personas": personas, "accounts": accounts}
 
 
@@ -305,7 +441,95 @@ def _settings() -> dict[str, Any]:
     return {"settings": Settings(*row[:-1], bytes(row[-1])) if row else Settings()}
 
 
-_READERS: Final = {
+def _access(persona_ids: Collection[int] | None = None) -> dict[str, Any]:
+    """Access lists and privacy lists; None: of everybody."""
+    from provisioning.models import PrivacyList, PrivacyListMember, UriAcl, UriAclEntry
+
+    acl_rows = UriAcl.objects.order_by()
+    entry_rows = UriAclEntry.objects.order_by()
+    list_rows = PrivacyList.objects.order_by("name", "id")
+    member_rows = PrivacyListMember.objects.order_by()
+    if persona_ids is not None:
+        acl_rows = acl_rows.filter(presentity_id__in=persona_ids)
+        entry_rows = entry_rows.filter(acl__presentity_id__in=persona_ids)
+        list_rows = list_rows.filter(owner_id__in=persona_ids)
+        member_rows = member_rows.filter(list__owner_id__in=persona_ids)
+    acls: dict[int, AclFacts] = {}
+    by_id: dict[int, AclFacts] = {}
+    for id, owner, default in acl_rows.values_list("id", "presentity_id", "default").iterator():
+        acls[owner] = by_id[id] = AclFacts(default, {}, {})
+    for acl, kind, value, effect in entry_rows.values_list("acl_id", "kind", "value", "effect").iterator():
+        if acl in by_id:
+            table: Any = by_id[acl].uris if kind == SubjectKind.URI else by_id[acl].domains
+            table[value] = effect
+    subjects: dict[int, tuple[set[str], set[str]]] = {}
+    for id, kind, value in member_rows.values_list("list_id", "kind", "value").iterator():
+        subjects.setdefault(id, (set(), set()))[kind != SubjectKind.URI].add(value)
+    privacy: dict[int, tuple[PrivacyListFacts, ...]] = {}
+    for id, owner, *facts, hidden in list_rows.values_list(
+        "id", "owner_id", "kind", "name", "filter", "hidden_devices"
+    ).iterator():
+        uris, domains = subjects.get(id, (set(), set()))
+        found = PrivacyListFacts(*facts, frozenset(hidden), frozenset(uris), frozenset(domains))
+        privacy[owner] = (*privacy.get(owner, ()), found)
+    return {"acls": acls, "privacy": privacy}
+
+
+def _filters() -> dict[str, Any]:
+    from provisioning.models import WatcherFilter
+
+    by_domain = WatcherFilter.objects.exclude(domain="").values_list("domain", "kind")
+    by_client = WatcherFilter.objects.filter(domain="").values_list(*ClientFilterFacts._fields)
+    return {
+        "domain_filters": dict(by_domain),
+        "client_filters": tuple(ClientFilterFacts(*row) for row in by_client),
+    }
+
+
+def _devices() -> dict[str, Any]:
+    from provisioning.models import DeviceType
+
+    rows = list(DeviceType.objects.values_list("match", "value", "kind"))
+    return {
+        "device_types": tuple(
+            DeviceTypeFacts(value, "", kind) for match, value, kind in rows if match == DeviceMatch.CLIENT_TYPE
+        ),
+        "device_sources": {value: kind for match, value, kind in rows if match == DeviceMatch.SOURCE},
+    }
+
+
+def _lists() -> dict[str, Any]:
+    from provisioning.models import ResourceList, ResourceListMember
+
+    members: dict[int, list[Aor]] = {}
+    rows = ResourceListMember.objects.order_by("list_id", "position", "id").values_list("list_id", "uri")
+    for id, uri in rows.iterator():
+        members.setdefault(id, []).append(uri)
+    lists = ResourceList.objects.order_by().values_list("id", "uri", "owner_id", "name")
+    return {"lists": {uri: ListFacts(uri, owner, name, tuple(members.get(id, ()))) for id, uri, owner, name in lists}}
+
+
+def _servers() -> dict[str, Any]:
+    from provisioning.models import ForeignServer
+
+    rows = ForeignServer.objects.order_by("name").values_list(*ServerFacts._fields)
+    return {"servers": {row[0]: ServerFacts(*row) for row in rows}}
+
+
+def _mappings(persona_ids: Collection[int] | None = None) -> dict[str, Any]:
+    """Mappings to foreign presentities; None: of everybody."""
+    from provisioning.models import ForeignMapping
+
+    rows = ForeignMapping.objects.order_by("-priority", "id")
+    if persona_ids is not None:
+        rows = rows.filter(persona_id__in=persona_ids)
+    mappings: dict[int, tuple[MappingFacts, ...]] = {}
+    for owner, foreign, server, priority in rows.values_list("persona_id", "foreign", "server_id", "priority"):
+        mappings[owner] = (*mappings.get(owner, ()), MappingFacts(foreign, server, priority))
+    return {"mappings": mappings}
+
+
+_READERS: Final[Mapping[str, Any]] = {
     PEOPLE: _people,
     EXPIRY: _expiry,
     SOURCES: _sources,
@@ -314,6 +538,12 @@ _READERS: Final = {
     PEERS: _peers,
     LISTENERS: _listeners,
     SETTINGS: _settings,
+    ACCESS: _access,
+    FILTERS: _filters,
+    DEVICES: _devices,
+    LISTS: _lists,
+    SERVERS: _servers,
+    MAPPINGS: _mappings,
 }
 
 
@@ -334,4 +564,14 @@ _PART_OF: Final = {
     "AccessListEntry": PEERS,
     "Listener": LISTENERS,
     "EngineSettings": SETTINGS,
+    "UriAcl": ACCESS,
+    "UriAclEntry": ACCESS,
+    "PrivacyList": ACCESS,
+    "PrivacyListMember": ACCESS,
+    "WatcherFilter": FILTERS,
+    "DeviceType": DEVICES,
+    "ResourceList": LISTS,
+    "ResourceListMember": LISTS,
+    "ForeignServer": SERVERS,
+    "ForeignMapping": MAPPINGS,
 }

@@ -5,11 +5,21 @@ numbers are reserved in blocks (`row.cseq` is the end of the block), so a NOTIFY
 skips ahead, never back.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import NamedTuple
 
+from presence.access import judge, target_of
 from presence.deadlines import Deadlines
+from presence.engine import media
+from presence.engine.authorization import Effect
+from presence.engine.composition import Rendered
+from presence.engine.filtering import View
+from presence.personas import Personas
 from presence.rows import SubscriptionRow
+from presence.subscriptions import ACTIVE, PENDING
+from provisioning.policy import Policy, Settings
+from provisioning.uri import Aor
 from sipedge.sip.dialog import Dialog
 from sipedge.sip.flow import Flow
 from sipedge.sip.stack import ClientTransaction
@@ -18,17 +28,35 @@ CSEQ_BLOCK = 500
 "NOTIFYs between two reservations: one extra write for so many, and 4 million restarts before 2**31."
 
 
+ANY_STATE = "*"
+"In Suppress-If-Match: whatever the state is (RFC 5839)."
+
+
+class Content(NamedTuple):
+    """What one NOTIFY says."""
+
+    digest: str
+    "Of everything that the watcher then knows; empty when it does not know all of it yet."
+    headers: str
+    "Header lines that belong to the body, each with its line end."
+    body: bytes
+    told: tuple[tuple[str, str], ...] = ()
+    "Of a list: the members that it tells about, and the digest of each."
+
+
 class LiveSubscription:
-    """One watcher's subscription while its dialog is with this edge."""
+    """One watcher's subscription to one presentity, while its dialog is with this edge."""
 
     __slots__ = (
-        "cseq", "dialog", "digest", "flow", "forced", "head", "outstanding", "reason",
-        "reserving", "row", "strikes", "tcp_flow",
+        "cseq", "dialog", "digest", "flow", "forced", "head", "not_before", "outstanding", "reason",
+        "reserving", "row", "strikes", "suppress", "tcp_flow", "view", "waiting",
     )  # fmt: skip
 
     def __init__(self, row: SubscriptionRow, dialog: Dialog, flow: Flow | None) -> None:
         self.row = row
         self.dialog = dialog
+        self.view = View()
+        "What the watcher may see (presence.access)."
         self.flow = flow
         "Where NOTIFYs go; None until it is looked up after a restart."
         self.tcp_flow: Flow | None = None
@@ -46,11 +74,28 @@ class LiveSubscription:
         self.reserving = False
         self.strikes = 0
         "NOTIFYs in a row that nobody answered."
+        self.not_before = 0.0
+        "The loop's time before which no further change is told (RFC 6446, lists)."
+        self.waiting = False
+        "Somebody will look again when that time has come."
+        self.suppress = ""
+        "The state that the watcher has and need not be sent again (RFC 5839)."
 
     @property
     def ended(self) -> bool:
         """The next NOTIFY is the last one."""
         return bool(self.reason)
+
+    @property
+    def keys(self) -> Iterable[int]:
+        """The presentities whose changes concern it."""
+        return (self.row.key,)
+
+    def presentities(self) -> Iterable[tuple[int, Aor]]:
+        """Key and address of each presentity that the watcher may see."""
+        if self.row.state == PENDING or self.view.mask:
+            return ()
+        return ((self.row.key, Aor(self.row.uri)),)
 
     def remaining(self, now: datetime) -> int:
         """Seconds left, as Subscription-State says them."""
@@ -60,13 +105,77 @@ class LiveSubscription:
         """The row with what was sent to the watcher since it was written."""
         return self.row._replace(sent_digest=self.digest)
 
+    def judged(self, policy: Policy) -> str:
+        """Look again what the watcher may see under this policy; the reason for its end, if this ends it (D-13)."""
+        target = target_of(policy, Aor(self.row.uri))
+        if target is None or target.kind != self.row.kind or target.key != self.row.key:
+            return "noresource"
+        watcher = Aor(self.row.watcher)
+        judgement = judge(
+            policy, watcher=watcher, watcher_persona=policy.resolve(watcher), presentity=target.persona,
+            user_agent=self.row.user_agent,
+        )  # fmt: skip
+        self.view = judgement.view
+        state = PENDING if judgement.effect is Effect.CONFIRM else ACTIVE
+        if state != self.row.state and judgement.effect is not Effect.BLOCK:
+            self.row = self.row._replace(state=state)
+            self.forced = True
+        return "rejected" if judgement.effect is Effect.BLOCK else ""
+
+    def touch(self, key: int) -> None:
+        """A presentity has changed."""
+
+    def missing(self, personas: Personas) -> list[int]:
+        """Presentities that have to be in memory before anything can be told."""
+        return [] if personas.holds(self.row.key) else [self.row.key]
+
+    def due(self, personas: Personas, now: datetime) -> bool:
+        """The watcher does not know the newest state."""
+        rendered = self._rendered(personas, now)
+        return rendered is not None and rendered.digest != self.digest
+
+    def content(self, personas: Personas, now: datetime, room: int | None) -> Content | None:
+        """What to tell now; `room` (bytes) is a wish that only lists can fulfil. None: nothing can be told."""
+        rendered = self._rendered(personas, now)
+        if rendered is None:
+            return None
+        head = f"SIP-ETag: {rendered.digest}\r\n"
+        if self.suppress in (rendered.digest, ANY_STATE):
+            return Content(rendered.digest, head, b"")
+        media_type = media.choose(self.row.accept or None)
+        return Content(rendered.digest, f"{head}Content-Type: {media_type}\r\n", rendered.body)
+
+    def sent(self, content: Content, loop_time: float, settings: Settings) -> None:
+        """A NOTIFY with this content is on its way."""
+        self.digest = content.digest
+        self.suppress = ""
+        if self.row.min_interval:
+            self.not_before = loop_time + self.row.min_interval
+
+    def knows(self, personas: Personas, now: datetime) -> bool:
+        """The watcher says that it has the state, and wants no NOTIFY for it (RFC 5839)."""
+        if not self.suppress:
+            return False
+        rendered = self._rendered(personas, now)
+        found = rendered is not None and self.suppress in (rendered.digest, ANY_STATE)
+        self.suppress = ""
+        return found
+
+    def unknown(self) -> None:
+        """What the watcher knows is not known any more."""
+        self.digest = ""
+
+    def _rendered(self, personas: Personas, now: datetime) -> Rendered | None:
+        row = self.row
+        return personas.document(row.key, row.uri, self.view, now, row.watcher, row.accept)
+
 
 class Subscriptions:
     """All live subscriptions of this edge, by id (our tag of the dialog) and by presentity."""
 
     def __init__(self) -> None:
         self._by_id: dict[int, LiveSubscription] = {}
-        self._by_persona: dict[int, dict[int, LiveSubscription]] = {}
+        self._by_key: dict[int, dict[int, LiveSubscription]] = {}
         self.deadlines = Deadlines()
         "When each runs out."
         self.unwritten: dict[int, datetime] = {}
@@ -76,22 +185,27 @@ class Subscriptions:
         """Take in a subscription that has just been committed or loaded, or whose row has changed."""
         self._by_id[live.row.id] = live
         self.deadlines.set(live.row.id, live.row.expires_at)
-        self._by_persona.setdefault(live.row.persona_id, {})[live.row.id] = live
+        for key in live.keys:
+            self._by_key.setdefault(key, {})[live.row.id] = live
 
     def remove(self, live: LiveSubscription) -> None:
         """Forget a subscription whose last NOTIFY is out or cannot be sent."""
         self._by_id.pop(live.row.id, None)
         self.deadlines.discard(live.row.id)
         self.unwritten.pop(live.row.id, None)
-        mine = self._by_persona.get(live.row.persona_id)
-        if mine is not None:
-            mine.pop(live.row.id, None)
-            if not mine:
-                del self._by_persona[live.row.persona_id]
+        self.unwatch(live, live.keys)
 
-    def told(self, live: LiveSubscription, digest: str, now: datetime) -> None:
-        """The watcher was sent the document with this digest; the row will say so in a while."""
-        live.digest = digest
+    def unwatch(self, live: LiveSubscription, keys: Iterable[int]) -> None:
+        """A subscription is not concerned with these presentities any more."""
+        for key in keys:
+            mine = self._by_key.get(key)
+            if mine is not None:
+                mine.pop(live.row.id, None)
+                if not mine:
+                    del self._by_key[key]
+
+    def told(self, live: LiveSubscription, now: datetime) -> None:
+        """The watcher was sent something; the row will say so in a while."""
         if live.row.id in self._by_id:
             self.unwritten.setdefault(live.row.id, now)
 
@@ -111,17 +225,17 @@ class Subscriptions:
         except ValueError:
             return None
 
-    def watching(self, persona_id: int) -> list[LiveSubscription]:
-        """Everyone here who watches this presentity."""
-        return list(self._by_persona.get(persona_id, {}).values())
+    def watching(self, key: int) -> list[LiveSubscription]:
+        """Everyone here who watches this presentity, in a list too."""
+        return list(self._by_key.get(key, {}).values())
 
-    def watches(self, persona_id: int) -> bool:
+    def watches(self, key: int) -> bool:
         """Somebody here watches this presentity."""
-        return persona_id in self._by_persona
+        return key in self._by_key
 
     def watched(self) -> list[int]:
         """The presentities that somebody here watches."""
-        return list(self._by_persona)
+        return list(self._by_key)
 
     def __iter__(self) -> Iterator[LiveSubscription]:
         return iter(list(self._by_id.values()))

@@ -20,7 +20,7 @@ from sipedge.sip.errors import SipError
 from sipedge.sip.flow import Flow
 from sipedge.sip.message import Request, Response
 from sipedge.sip.stack import RequestReceived
-from sipedge.trust import Caller, Unauthenticated
+from sipedge.trust import NOBODY, Caller, Unauthenticated
 
 if TYPE_CHECKING:
     from sipedge.worker import Edge
@@ -30,8 +30,8 @@ log = structlog.get_logger(__name__)
 ALLOW = "REGISTER, PUBLISH, SUBSCRIBE, NOTIFY, OPTIONS"
 "Methods that are served."
 
-SUPPORTED: frozenset[str] = frozenset()
-"Option tags a client may put in Require; none yet."
+SUPPORTED = frozenset({"eventlist", "recipient-list-subscribe"})
+"Option tags a client may put in Require (RFC 4662, RFC 5367)."
 
 KNOWN_METHODS = frozenset(
     "INVITE ACK BYE CANCEL OPTIONS REGISTER PUBLISH SUBSCRIBE NOTIFY MESSAGE INFO REFER UPDATE PRACK".split()
@@ -67,6 +67,7 @@ ANSWERS: dict[type[errors.DomainError], tuple[int, Callable[..., Headers]]] = {
     errors.BadExpires: (400, lambda error: []),
     errors.DocumentTooLarge: (413, lambda error: []),
     errors.EntityTagMismatch: (412, lambda error: []),
+    errors.ExtensionRequired: (421, lambda error: [("Require", error.tag)]),  # D-09
     errors.IntervalTooBrief: (423, lambda error: [("Min-Expires", str(error.minimum))]),  # D-03
     errors.MalformedDocument: (400, lambda error: []),
     errors.NotAcceptable: (406, lambda error: []),
@@ -103,7 +104,10 @@ class Dispatcher:
             handler = self._handlers.get(request.method)
             _check_syntax(request)
             _check_extensions(request)
-            caller = edge.gatekeeper.identify(request, flow, listener, edge.policy, edge.now().timestamp())
+            if request.method == "NOTIFY":  # its dialog decides whether it is let in (D-31)
+                caller = NOBODY
+            else:
+                caller = edge.gatekeeper.identify(request, flow, listener, edge.policy, edge.now().timestamp())
             if handler is None:
                 status = 405 if request.method in KNOWN_METHODS else 501
                 raise SipError(status, "Method Not Allowed" if status == 405 else "Not Implemented")

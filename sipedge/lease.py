@@ -72,11 +72,11 @@ class Lease:
 
         def applied(outcome: Outcome) -> None:
             if outcome is Outcome.COMMITTED and live.row.version == row.version:
-                live.row = row
+                live.row = row._replace(state=live.row.state)
                 self._edge.subscriptions.written(live)
 
         try:
-            await self._edge.commit(Plan(row.persona_id, (Put(SUBSCRIPTION, row, row.version),)), applied)
+            await self._edge.commit(Plan(row.key, (Put(SUBSCRIPTION, row, row.version),)), applied)
         except DomainError:
             pass  # the database is away; it is written in a later round
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 import structlog
 
 from provisioning.policy import Policy
-from sipedge.listeners import Listener, with_options
+from sipedge.listeners import ENGINE, Listener, with_options
 from sipedge.resolve import address_of
 from sipedge.sip.dialog import Dialog
 from sipedge.sip.errors import MalformedMessage, SipError
@@ -146,6 +146,17 @@ class Network:
             return flow
         ours = next((local for local in self._udp if (":" in local[0]) == (":" in flow.remote[0])), None)
         return flow._replace(local=ours) if ours is not None else None
+
+    async def flow_to(self, transport: str, address: Address) -> Flow | None:
+        """A flow to a server at this address; None when it cannot be reached. An engine's socket is preferred."""
+        if transport == "tcp":
+            return await self.connections.connect(address)
+        ours = [
+            local
+            for one in sorted(self.listeners, key=lambda one: one.role != ENGINE)
+            if (local := (one.host, one.port)) in self._udp and (":" in one.host) == (":" in address[0])
+        ]
+        return Flow("UDP", ours[0], address) if ours else None
 
     async def reconnect(self, dialog: Dialog) -> Flow | None:
         """Reach a peer whose connection is gone at its Contact; None when nobody answers there."""

@@ -14,8 +14,9 @@ from django.db.models import Q
 
 from presence import store
 from presence.models import EdgeLease, Publication
-from presence.rows import SubscriptionRow
+from presence.rows import BackendRow, SubscriptionRow
 from sipedge.dialogs import LiveSubscription
+from sipedge.lists import live_of
 from sipedge.models import Binding
 from sipedge.rows import BindingRow
 from sipedge.sip.dialog import Dialog
@@ -33,6 +34,8 @@ async def resume(edge: "Edge") -> None:
     """Take up the subscriptions and bindings of the rows; NOTIFYs that are due go out by the usual road."""
     found = await edge.read(_load, edge.name, edge.now())
     edge.registrar.replace(found.bindings)
+    edge.backends.resume(found.backends)
+    ended: list[tuple[LiveSubscription, str]] = []
     for row in found.subscriptions:
         try:
             dialog = Dialog.loads(row.dialog)
@@ -40,16 +43,24 @@ async def resume(edge: "Edge") -> None:
             log.error("a subscription's dialog cannot be read", subscription=row.id)
             continue
         dialog.local_cseq = row.cseq
-        live = LiveSubscription(row, dialog, edge.network.flow_again(dialog))
-        if row.persona_id in found.unsettled:
-            live.digest = ""
+        live = live_of(row, dialog, edge.network.flow_again(dialog))
+        reason = live.judged(edge.policy)
+        if not found.unsettled.isdisjoint(live.keys):
+            live.unknown()
         edge.subscriptions.add(live)
+        if reason:
+            ended.append((live, reason))
+        else:
+            edge.backends.follow(live)
+    edge.backends.drop_unneeded()
+    for live, reason in ended:
+        edge.notifier.end(live, reason)
     watched = edge.subscriptions.watched()
     for start in range(0, len(watched), AT_ONCE):
-        personas = watched[start : start + AT_ONCE]
-        await asyncio.gather(*map(edge.personas.get, personas))
-        for persona_id in personas:
-            edge.notifier.changed(persona_id)
+        keys = watched[start : start + AT_ONCE]
+        await asyncio.gather(*map(edge.personas.get, keys), return_exceptions=True)
+        for key in keys:
+            edge.notifier.changed(key)
     if found.subscriptions or found.bindings:
         log.info(
             "resumed",
@@ -62,6 +73,7 @@ async def resume(edge: "Edge") -> None:
 class _Found(NamedTuple):
     bindings: list[BindingRow]
     subscriptions: list[SubscriptionRow]
+    backends: list[BackendRow]
     unsettled: frozenset[int]
     "Presentities that changed after rows and watchers were last known to agree."
 
@@ -73,4 +85,9 @@ def _load(name: str, now: datetime) -> _Found:
     if lease is not None and not lease.clean:
         changed = Q(updated_at__gte=lease.settled_at) | Q(expires_at__gte=lease.settled_at, expires_at__lte=now)
         unsettled = frozenset(Publication.objects.filter(changed).values_list("persona_id", flat=True).distinct())
-    return _Found([BindingRow(*row) for row in bindings], store.load_subscriptions(name), unsettled)
+    return _Found(
+        [BindingRow(*row) for row in bindings],
+        store.load_subscriptions(name),
+        store.load_backends(name),
+        unsettled,
+    )

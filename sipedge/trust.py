@@ -33,6 +33,10 @@ class Caller:
     "What the identity was taken from: digest, P-Asserted-Identity, Remote-Party-ID or From."
 
 
+NOBODY = Caller(None, None, "")
+"The sender of a request whose sender does not matter."
+
+
 class Unauthenticated(Exception):
     """Answer with a challenge; `values` are the header values, strongest algorithm first."""
 

@@ -18,16 +18,12 @@ import structlog
 from django.db import connection
 
 from presence import store
-from presence.engine.authorization import Effect, authorize
-from presence.engine.composition import Rendered
 from presence.engine.errors import TryAgainLater
-from presence.engine.filtering import View
 from presence.personas import Personas
 from presence.store import DatabaseAway, Loaded, Outcome, Plan
 from provisioning import bus
 from provisioning import policy as provisioned
 from provisioning.policy import Policy
-from provisioning.uri import Aor
 from sipedge.committer import PATIENCE, RETRY_AFTER, Committer
 from sipedge.dialogs import LiveSubscription, Subscriptions
 from sipedge.dispatch import Dispatcher, Handler
@@ -39,6 +35,7 @@ from sipedge.network import Network
 from sipedge.registrar import Registrar
 from sipedge.resume import resume
 from sipedge.rows import BindingRow
+from sipedge.senders.backend import Backends
 from sipedge.senders.notify import Notifier
 from sipedge.sip.errors import MalformedMessage
 from sipedge.sip.flow import Flow
@@ -78,8 +75,11 @@ ANNOUNCE_INTERVAL = 0.1
 LOOKED_AT = 500
 "Subscriptions looked at in one turn of the loop after a change of policy; requests are answered in between."
 
-COMPOSING = frozenset({"sources", "capabilities", "rules", "settings"})
+COMPOSING = frozenset({"sources", "capabilities", "rules", "settings", "devices", "servers", "mappings"})
 "Parts of the policy that a composed document depends on."
+
+JUDGING = frozenset({"people", "access", "filters", "lists", "servers", "mappings", "settings"})
+"Parts that decide who may see whom, and how much."
 
 MAX_NOTICED = 10_000
 "Different things that are counted."
@@ -106,6 +106,7 @@ class Edge:
             self._load, lambda: self.policy, pinned=self.subscriptions.watches, clock=self.loop.time
         )
         self.notifier = Notifier(self)
+        self.backends = Backends(self)
         self.dispatcher = Dispatcher(self, HANDLERS)
         self.policy: Policy
         self.gatekeeper: Gatekeeper
@@ -179,8 +180,10 @@ class Edge:
                 self.dispatcher.received(event)
             elif isinstance(event, ResponseReceived):
                 self.notifier.answered(event.transaction, event.response)
+                self.backends.answered(event.transaction, event.response)
             elif isinstance(event, TransactionFailed) and isinstance(event.transaction, ClientTransaction):
                 self.notifier.failed(event.transaction)
+                self.backends.failed(event.transaction, event.status)
         self.flush()
 
     def flush(self) -> None:
@@ -228,10 +231,6 @@ class Edge:
 
         return self._committer.submit(plan, announced)
 
-    def document(self, live: LiveSubscription) -> Rendered | None:
-        """What this watcher is to see now; None while the presentity is not in memory."""
-        return self.personas.document(live.row.persona_id, Aor(live.row.uri), View(), self.now())
-
     def notice(self, kind: str, what: str, peer: str) -> None:
         """Count something that an operator may want to put right; the log tells of its first time."""
         if len(self.noticed) < MAX_NOTICED or (kind, what, peer) in self.noticed:
@@ -273,8 +272,9 @@ class Edge:
                 live = self.subscriptions.get(subscription_id)
                 if live is not None and not live.ended:
                     self.notifier.end(live, "timeout")
-            for persona_id in self.personas.expired(now):
-                self.notifier.changed(persona_id)
+            for key in self.personas.expired(now):
+                self.notifier.changed(key)
+            self.backends.look()
             self.registrar.expire(now)
 
     # What others say
@@ -324,6 +324,7 @@ class Edge:
             await self.personas.reload(persona_ids)
             for persona_id in persona_ids:
                 self.notifier.changed(persona_id)
+            self.backends.look(persona_ids)
 
     async def _change_policy(self, parts: Sequence[str] | None) -> None:
         """Take a new policy (None: all of it) and look at every live subscription again."""
@@ -332,30 +333,29 @@ class Edge:
         else:
             self.policy = await self.read(provisioned.refresh, self.policy, parts)
         self.network.take_options(self.policy)
-        for index, live in enumerate(self.subscriptions):
-            if not live.ended:
-                self._look_again(live)
-            if index % LOOKED_AT == LOOKED_AT - 1:
-                await asyncio.sleep(0)
+        if parts is None or not JUDGING.isdisjoint(parts):
+            self.backends.policy_changed()
+            for index, live in enumerate(self.subscriptions):
+                if not live.ended:
+                    self._look_again(live)
+                if index % LOOKED_AT == LOOKED_AT - 1:
+                    await asyncio.sleep(0)
         if parts is None or not COMPOSING.isdisjoint(parts):
             self.personas.policy_changed()
-            for persona_id in self.subscriptions.watched():
-                self.notifier.changed(persona_id)
+            for key in self.subscriptions.watched():
+                self.notifier.changed(key)
 
     def _look_again(self, live: LiveSubscription) -> None:
-        """End a subscription whose presentity is gone or whose watcher lost permission (D-13)."""
-        presentity = self.policy.resolve(Aor(live.row.uri))
-        if presentity is None or not presentity.enabled or presentity.id != live.row.persona_id:
-            self.notifier.end(live, "noresource")
+        """End a subscription that the policy does not allow any more (D-13); else see whether its view has changed."""
+        before = live.keys
+        reason = live.judged(self.policy)
+        if reason:
+            self.notifier.end(live, reason)
             return
-        watcher = self.policy.resolve(Aor(live.row.watcher))
-        decision = authorize(
-            watcher_persona=watcher.id if watcher is not None else None,
-            presentity_persona=presentity.id,
-            allow_by_default=self.policy.settings.allow_by_default,
-        )
-        if decision.effect is Effect.BLOCK:
-            self.notifier.end(live, "rejected")
+        self.subscriptions.unwatch(live, set(before) - set(live.keys))
+        self.subscriptions.add(live)
+        self.backends.follow(live)
+        self.notifier.look_again(live)
 
 
 def _query(load: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:

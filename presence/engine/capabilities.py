@@ -2,8 +2,11 @@
 
 import re
 from collections.abc import Iterable
+from typing import TypeVar
 
-from presence.engine.types import Capabilities, CapabilityLike
+from presence.engine.types import Capabilities, CapabilityLike, ClientLike
+
+Row = TypeVar("Row", bound=ClientLike)
 
 TEXT_ONLY = Capabilities(audio=False, video=False, text=True)
 "What a client can do of which nothing is known (R-PUB-32)."
@@ -27,13 +30,13 @@ def client_type(user_agent: str | None) -> tuple[str, str]:
     return (number["type"].rstrip("-_") or first, number["version"]) if number else (first, "")
 
 
-def lookup(user_agent: str | None, table: Iterable[CapabilityLike]) -> CapabilityLike | None:
+def lookup(user_agent: str | None, table: Iterable[Row]) -> Row | None:
     """The row for this User-Agent: its version exactly, else the longest prefix of it, else the type alone."""
     kind, version = client_type(user_agent)
     if not kind:
         return None
     kind = kind.casefold()
-    best: CapabilityLike | None = None
+    best: Row | None = None
     for row in table:
         if row.client_type.casefold() == kind and version.startswith(row.client_version):
             if best is None or len(row.client_version) > len(best.client_version):

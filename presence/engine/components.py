@@ -10,8 +10,10 @@ from datetime import datetime
 from hashlib import blake2b
 from itertools import product
 from re import ASCII, compile
+from types import MappingProxyType
 
 from presence.engine.capabilities import TEXT_ONLY, lookup
+from presence.engine.filtering import OTHER_DEVICE
 from presence.engine.fragments import DIGEST_SIZE, attributes_digest, attributes_xml, escape
 from presence.engine.namespaces import CISCO_RPID, RPID, SOURCE
 from presence.engine.reachability import Reachability
@@ -19,6 +21,7 @@ from presence.engine.types import (
     Attribute,
     Capabilities,
     CapabilityLike,
+    DeviceTypeLike,
     Document,
     Fragment,
     Prefix,
@@ -94,6 +97,8 @@ class Component:
     busy: bool
     "On the phone or busy."
     devices: tuple[Device, ...]
+    device_type: str = OTHER_DEVICE
+    "Which type of device the client or source stands for (D-16)."
 
 
 def component(
@@ -107,12 +112,15 @@ def component(
     mapping_priority: int = 0,
     created_at: datetime | None = None,
     expires_at: datetime | None = None,
+    device_types: Iterable[DeviceTypeLike] = (),
+    device_sources: Mapping[str, str] = MappingProxyType({}),
 ) -> Component:
     """Prepare what `document` says for composition.
 
     `sources` and `capabilities` are the operator's tables; `mapping_priority` is that of the back-end mapping, for a
     state that came from a foreign server (D-25). `created_at` says which of two components keeps a tuple id that
-    both use (D-27), `expires_at` when `compose` leaves it out.
+    both use (D-27), `expires_at` when `compose` leaves it out. The type of device is that of a source in
+    `device_sources`, else of the client in `device_types`.
     """
     matched = [value for value in document.sources if value in sources]
     row = lookup(user_agent, capabilities)
@@ -133,7 +141,18 @@ def component(
         stated=next((STATED_BY[name] for name in names if name in STATED_BY), None),
         busy=not BUSY.isdisjoint(names),
         devices=tuple(_device(one, default, origin) for one in document.tuples),
+        device_type=_device_type(document.sources, user_agent, device_types, device_sources),
     )
+
+
+def _device_type(
+    said: Iterable[str], user_agent: str | None, types: Iterable[DeviceTypeLike], sources: Mapping[str, str]
+) -> str:
+    for value in said:
+        if value in sources:
+            return sources[value]
+    found = lookup(user_agent, types)
+    return OTHER_DEVICE if found is None else found.kind
 
 
 def _device(one: PresenceTuple, default: Capabilities, origin: str) -> Device:

@@ -13,7 +13,7 @@ from re import compile
 from typing import NamedTuple
 
 from presence.engine.components import STATED_BY, Component, Device, component
-from presence.engine.filtering import View
+from presence.engine.filtering import PENDING, POLITE, View
 from presence.engine.fragments import attributes_digest, attributes_xml, digest, escape_value, leaf
 from presence.engine.namespaces import DATA_MODEL, PIDF, PREFIXES, RPID, split
 from presence.engine.reachability import Facts, Reachability, RuleLike, evaluate
@@ -223,9 +223,33 @@ def _fresh_id(one: Component, old: str, taken: set[str]) -> str:
         number += 1
 
 
+_PLACEHOLDER = {
+    basic: (f'<tuple id="{PLACEHOLDER_ID}"><status><basic>{basic}</basic></status><contact priority="1">'.encode())
+    for basic in ("open", "closed")
+}
+"The tuple of a document without devices, up to the address that stands in it (D-42)."
+
+
+def _mask(state: Reachability) -> _Sheet:
+    """A document that says nothing but this state, whatever the real one is (D-16)."""
+    digests: list[bytes] = []
+    person, prefixes = _person(state, (), digests)
+    declared = "".join(f' xmlns:{name}="{ns}"' for ns, (name, bit) in PREFIXES.items() if prefixes & bit)
+    return _Sheet(
+        (
+            f'<?xml version="1.0" encoding="UTF-8"?>\r\n<presence xmlns="{PIDF}"{declared} entity="'.encode(),
+            b'">' + _PLACEHOLDER["closed"],
+            b"</contact></tuple>" + person + b"</presence>\r\n",
+        ),
+        digest(b"mask", *digests).hex(),
+    )
+
+
 def _sheet(composed: Composed, view: View) -> _Sheet:
     """Build the document of one view: tuples, notes, person, other children (section 12.3)."""
-    kept = [one for one in composed.tuples if view.keeps(one.device.capabilities)]
+    if view.mask:
+        return _MASKS[view.mask]
+    kept = [one for one in composed.tuples if view.keeps(one.device.capabilities, one.component.device_type)]
     speaking = [one for one in composed.components if one.id not in composed.leftovers]
     if not view.unfiltered:  # D-28: who has no tuple left in the view does not speak in it
         shown = {one.component.id for one in kept}
@@ -242,9 +266,7 @@ def _sheet(composed: Composed, view: View) -> _Sheet:
     if not kept:
         basic = "closed" if composed.state in _CLOSED_STATES else "open"
         digests.append(digest(basic.encode()))
-        body.append(
-            f'<tuple id="{PLACEHOLDER_ID}"><status><basic>{basic}</basic></status><contact priority="1">'.encode()
-        )
+        body.append(_PLACEHOLDER[basic])
         gap = len(body)
         body.append(b"</contact></tuple>")
     attributes = ""
@@ -346,3 +368,6 @@ def _person(state: Reachability, speaking: Sequence[Component], digests: list[by
         )
     )
     return xml, prefixes | int(Prefix.DM | Prefix.RPID)
+
+
+_MASKS = {POLITE: _mask(Reachability.UNAVAILABLE), PENDING: _mask(Reachability.UNKNOWN)}

@@ -52,6 +52,15 @@ class DocumentTooLarge(DomainError):
         "Bytes."
 
 
+class ExtensionRequired(DomainError):
+    """The request cannot be served unless the client supports an extension (RFC 3261 21.4.15, D-09)."""
+
+    def __init__(self, tag: str) -> None:
+        super().__init__(f"{tag} has to be supported")
+        self.tag = tag
+        "Option tag, for Require."
+
+
 class BadExpires(DomainError):
     """The expiry is not a number of seconds (section 6)."""
 

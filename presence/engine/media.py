@@ -12,8 +12,13 @@ CPIM_PIDF = "application/cpim-pidf+xml"
 SENT = (PIDF, CPIM_PIDF)
 "What a single user's watcher can be sent, in our order of preference (D-07)."
 
-MISPRINTS = {"application/pdf+xml": PIDF, "application/cpim-pdf+xml": CPIM_PIDF}
-"The guide's misprints (V-02, V-04), read as what they mean while legacy dialects are accepted."
+MULTIPART = "multipart/related"
+RLMI = "application/rlmi+xml"
+RESOURCE_LISTS = "application/resource-lists+xml"
+"A list of resources, with the SUBSCRIBE that asks for them (RFC 4826, RFC 5367)."
+
+MISPRINTS = {"application/pdf+xml": PIDF, "application/cpim-pdf+xml": CPIM_PIDF, "application/rfmi+xml": RLMI}
+"The guide's misprints (V-02 to V-04), read as what they mean while legacy dialects are accepted."
 
 CACHED_ACCEPT = 256
 "Characters of an Accept value up to which the choice is remembered; clients send few different ones, all short."
@@ -42,12 +47,36 @@ def choose(accept: str | None, *, dialects: bool = True, count: Count | None = N
     return chosen
 
 
+def choose_list(accept: str | None, *, dialects: bool = True, count: Count | None = None) -> str:
+    """The media type of the members' documents for a watcher of a list; raises NotAcceptable (D-07).
+
+    Accept has to cover multipart/related and application/rlmi+xml beside a presence document type.
+    """
+    if accept is None:
+        return PIDF
+    ranges, _ = _ranges(accept, dialects)
+    if not (_covered(MULTIPART, ranges) and _covered(RLMI, ranges)):
+        raise NotAcceptable("a list is sent as multipart/related with application/rlmi+xml")
+    return choose(accept, dialects=dialects, count=count)
+
+
+def for_members(accept: str) -> str:
+    """The Accept value of a list's watcher as it concerns one member: without the types that only lists have."""
+    kept = [item.strip() for item in accept.split(",") if _bare(item) not in (MULTIPART, RLMI, "application/rfmi+xml")]
+    return ", ".join(item for item in kept if item)
+
+
+def is_resource_lists(content_type: str | None) -> bool:
+    """Whether a body of this Content-Type is a list of resources."""
+    return content_type is not None and _bare(content_type) == RESOURCE_LISTS
+
+
 def is_pidf(content_type: str | None, *, dialects: bool = True, count: Count | None = None) -> bool:
     """Whether a body of this Content-Type is a presence document (D-08, D-33); parameters are not looked at."""
     if content_type is None:
         return False
     name = _bare(content_type)
-    if dialects and name in MISPRINTS:
+    if dialects and MISPRINTS.get(name) in SENT:
         if count is not None:
             count(DIALECT)
         return True
@@ -61,6 +90,12 @@ def _bare(value: str) -> str:
 
 def _choose(accept: str, dialects: bool) -> tuple[str | None, bool]:
     """(type to send or None, whether a misprint was in the list)."""
+    ranges, misprinted = _ranges(accept, dialects)
+    return next((name for name in SENT if _covered(name, ranges)), None), misprinted
+
+
+def _ranges(accept: str, dialects: bool) -> tuple[dict[str, bool], bool]:
+    """(range -> whether it is accepted, whether a misprint was among them)."""
     ranges: dict[str, bool] = {}
     misprinted = False
     for item in accept.split(","):
@@ -70,13 +105,15 @@ def _choose(accept: str, dialects: bool) -> tuple[str | None, bool]:
             name = MISPRINTS[name]
         if name:
             ranges[name] = ranges.get(name, False) or not _refused(item)
-    for name in SENT:
-        for covering in (name, "application/*", "*/*"):
-            if covering in ranges:
-                if ranges[covering]:
-                    return name, misprinted
-                break
-    return None, misprinted
+    return ranges, misprinted
+
+
+def _covered(name: str, ranges: dict[str, bool]) -> bool:
+    """The most specific range that covers a type decides."""
+    for covering in (name, f"{name.partition('/')[0]}/*", "*/*"):
+        if covering in ranges:
+            return ranges[covering]
+    return False
 
 
 _remembered = lru_cache(maxsize=1024)(_choose)

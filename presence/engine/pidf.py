@@ -47,7 +47,7 @@ MAX_TUPLES = 64
 
 Count = Callable[[str], None]
 
-_PARSER = etree.XMLParser(
+PARSER = etree.XMLParser(
     resolve_entities=False,
     no_network=True,
     huge_tree=False,
@@ -104,7 +104,7 @@ def _number(value: object) -> float:
 def _tree(body: bytes, writer: FragmentWriter) -> etree._Element:
     body = body.lstrip(b" \t\r\n")
     try:
-        root = etree.fromstring(body, _PARSER)
+        root = etree.fromstring(body, PARSER)
     except etree.XMLSyntaxError as error:
         if not writer.dialects or getattr(error, "code", None) not in _NAMESPACE_ERRORS:
             raise MalformedDocument(f"not well-formed: {error.msg}") from None
@@ -137,7 +137,7 @@ def _second_parse(body: bytes, writer: FragmentWriter) -> etree._Element:
             declarations = "".join(f' xmlns:{prefix}="{namespace}"' for prefix, namespace in missing)
             trimmed = trimmed[: start.end()] + declarations.encode() + trimmed[start.end() :]
     try:
-        return etree.fromstring(trimmed, _PARSER)
+        return etree.fromstring(trimmed, PARSER)
     except (etree.LxmlError, ValueError, LookupError) as error:
         raise MalformedDocument(f"not well-formed: {error}") from None
 

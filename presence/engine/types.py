@@ -113,13 +113,25 @@ class SourceFacts(NamedTuple):
     manual_override: bool = False
 
 
-class CapabilityLike(Protocol):
-    """A User-Agent capability row (R-PUB-30); an empty version covers all versions."""
+class ClientLike(Protocol):
+    """A row about a client type; an empty version covers all versions (D-17)."""
 
     @property
     def client_type(self) -> str: ...
     @property
     def client_version(self) -> str: ...
+
+
+class DeviceTypeLike(ClientLike, Protocol):
+    """Which type of device a client type stands for (D-16)."""
+
+    @property
+    def kind(self) -> str: ...
+
+
+class CapabilityLike(ClientLike, Protocol):
+    """A User-Agent capability row (R-PUB-30)."""
+
     @property
     def audio(self) -> bool: ...
     @property

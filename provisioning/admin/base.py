@@ -19,7 +19,7 @@ class PolicyAdmin(ModelAdmin):
     def save_related(self, request: HttpRequest, form: ModelForm, formsets: Any, change: bool) -> None:
         """Announce once everything of the form is saved."""
         super().save_related(request, form, formsets, change)
-        announce(self.model)
+        announce(self.model, *(one.model for one in formsets if one.has_changed()))
 
     def delete_model(self, request: HttpRequest, obj: Model) -> None:
         """Announce a deletion."""

@@ -12,7 +12,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 from provisioning.admin.base import PolicyAdmin
 from provisioning.announce import announce
 from provisioning.fields import domain_name
-from provisioning.models import Alias, Domain, Persona
+from provisioning.models import Alias, Domain, ForeignMapping, Persona
 
 
 class DomainForm(forms.ModelForm):
@@ -74,7 +74,7 @@ class PersonaForm(forms.ModelForm):
 
     class Meta:
         model = Persona
-        fields = ["domain", "user", "name", "enabled", "publish_policy", "delegates"]
+        fields = ["domain", "user", "name", "enabled", "confirm_watchers", "publish_policy", "delegates"]
         widgets = {"user": UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"})}
 
     def save(self, commit: bool = True) -> Persona:
@@ -102,6 +102,16 @@ class AliasInline(TabularInline):
         return super().get_queryset(request).exclude(uri=F("persona__aor"))
 
 
+class MappingInline(TabularInline):
+    """Where components of the user's state are that are not published here."""
+
+    model = ForeignMapping
+    extra = 0
+    tab = False
+    autocomplete_fields = ["server"]
+    verbose_name_plural = "state at foreign servers"
+
+
 class HasPassword(admin.SimpleListFilter):
     """Users who cannot log in yet."""
 
@@ -124,7 +134,7 @@ class PersonaAdmin(PolicyAdmin):
     """Users."""
 
     form = PersonaForm
-    inlines = [AliasInline]
+    inlines = [AliasInline, MappingInline]
     list_display = ["aor", "name", "domain", "enabled", "addresses", "password_set"]
     list_filter = ["enabled", "domain", HasPassword, "publish_policy"]
     list_select_related = ["domain"]
@@ -136,6 +146,7 @@ class PersonaAdmin(PolicyAdmin):
     actions = ["enable", "disable"]
     fieldsets = [
         (None, {"fields": ["domain", "user", "name", "password", "enabled"]}),
+        ("Watchers", {"fields": ["confirm_watchers"]}),
         ("Publishing", {"fields": ["publish_policy", "delegates"], "classes": ["collapse"]}),
     ]
 

@@ -62,7 +62,7 @@ class EngineSettingsAdmin(PolicyAdmin):
     """One row: the list leads straight to it."""
 
     fieldsets = [
-        ("Watchers", {"fields": ["allow_by_default"]}),
+        ("Watchers", {"fields": ["allow_by_default", "list_interval"]}),
         ("Older clients", {"fields": ["legacy_dialects", "legacy_digest"]}),
         ("Authentication", {"fields": ["digest_sha256", "digest_md5"]}),
     ]

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from provisioning.admin.base import PolicyAdmin
-from provisioning.models import AccessListEntry, Listener, TrustedPeer
+from provisioning.models import AccessListEntry, ForeignMapping, ForeignServer, Listener, TrustedPeer
 
 
 @admin.register(Listener)
@@ -40,3 +40,23 @@ class AccessListEntryAdmin(PolicyAdmin):
     list_display = ["value", "kind", "asserts_identity"]
     list_filter = ["kind", "asserts_identity"]
     search_fields = ["value"]
+
+
+@admin.register(ForeignServer)
+class ForeignServerAdmin(PolicyAdmin):
+    """Presence servers elsewhere."""
+
+    list_display = ["name", "address", "transport", "domain", "expires", "shared_identity", "call_manager", "enabled"]
+    list_filter = ["enabled", "transport", "shared_identity", "call_manager"]
+    search_fields = ["name", "address", "domain"]
+
+
+@admin.register(ForeignMapping)
+class ForeignMappingAdmin(PolicyAdmin):
+    """Which foreign presentities hold a user's state."""
+
+    list_display = ["persona", "foreign", "server", "priority"]
+    list_filter = ["server"]
+    list_select_related = ["persona", "server"]
+    search_fields = ["persona__aor", "persona__name", "foreign"]
+    autocomplete_fields = ["persona", "server"]

@@ -2,9 +2,13 @@
 
 from typing import Any
 
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
 from rest_framework import serializers
+from rest_framework.validators import UniqueValidator
 
 from provisioning import models
+from provisioning.choices import DeviceKind
 from provisioning.uri import Aor
 
 
@@ -25,6 +29,47 @@ class Validated(serializers.ModelSerializer):
         names = {field.name for field in self.Meta.model._meta.concrete_fields}
         before = {name: getattr(self.instance, name) for name in names} if self.instance is not None else {}
         return {**before, **{name: value for name, value in attrs.items() if name in names}}
+
+
+class Parts(serializers.ModelSerializer):
+    """A row with parts of its own: given, they replace those that are there; left out, those stay."""
+
+    parts: tuple[str, str]
+    "Name of the related rows, and of their column that leads back."
+
+    def create(self, validated_data: dict[str, Any]) -> Any:
+        """The row, then its parts."""
+        rows = validated_data.pop(self.parts[0], [])
+        with transaction.atomic():
+            return self._replace(super().create(validated_data), rows)
+
+    def update(self, instance: Any, validated_data: dict[str, Any]) -> Any:
+        """The row, then its parts if they are given."""
+        rows = validated_data.pop(self.parts[0], None)
+        with transaction.atomic():
+            instance = super().update(instance, validated_data)
+            return instance if rows is None else self._replace(instance, rows)
+
+    def _replace(self, instance: Any, rows: list[dict[str, Any]]) -> Any:
+        related = getattr(instance, self.parts[0])
+        related.all().delete()
+        made = []
+        for number, values in enumerate(rows, 1):
+            row = related.model(**{self.parts[1]: instance, **values})
+            if hasattr(row, "position"):
+                row.position = number
+            try:
+                row.clean()
+            except ValidationError as error:
+                raise serializers.ValidationError({self.parts[0]: error.messages}) from None
+            made.append(row)
+        try:
+            with transaction.atomic():
+                related.model.objects.bulk_create(made)
+        except IntegrityError:
+            raise serializers.ValidationError({self.parts[0]: "One of them stands there twice."}) from None
+        getattr(instance, "_prefetched_objects_cache", {}).clear()
+        return instance
 
 
 class AorField(serializers.CharField):
@@ -73,8 +118,8 @@ class PersonaSerializer(Validated):
     class Meta:
         model = models.Persona
         fields = [
-            "id", "aor", "domain", "user", "name", "enabled", "publish_policy", "delegates", "aliases", "password",
-            "has_password",
+            "id", "aor", "domain", "user", "name", "enabled", "confirm_watchers", "publish_policy", "delegates",
+            "aliases", "password", "has_password",
         ]  # fmt: skip
         read_only_fields = ["aor"]
 
@@ -183,4 +228,125 @@ class EngineSettingsSerializer(Validated):
 
     class Meta:
         model = models.EngineSettings
-        fields = ["id", "allow_by_default", "legacy_dialects", "legacy_digest", "digest_sha256", "digest_md5"]
+        fields = [
+            "id", "allow_by_default", "legacy_dialects", "legacy_digest", "digest_sha256", "digest_md5",
+            "list_interval",
+        ]  # fmt: skip
+
+
+class UriAclEntrySerializer(serializers.ModelSerializer):
+    """A watcher or a domain of watchers, and what becomes of them."""
+
+    class Meta:
+        model = models.UriAclEntry
+        fields = ["kind", "value", "effect"]
+
+
+class UriAclSerializer(Parts, Validated):
+    """Who may watch a user; `entries`, when given, replace those that are there."""
+
+    parts = ("entries", "acl")
+    presentity = serializers.SlugRelatedField(
+        slug_field="aor",
+        queryset=models.Persona.objects.all(),
+        validators=[UniqueValidator(models.UriAcl.objects.all(), "This user has an access list.")],
+    )
+    entries = UriAclEntrySerializer(many=True, required=False)
+
+    class Meta:
+        model = models.UriAcl
+        fields = ["id", "presentity", "default", "entries"]
+
+
+class PrivacyListMemberSerializer(serializers.ModelSerializer):
+    """A watcher or a domain of watchers."""
+
+    class Meta:
+        model = models.PrivacyListMember
+        fields = ["kind", "value"]
+
+
+class PrivacyListSerializer(Parts, Validated):
+    """What a user lets some watchers see; `members`, when given, replace those that are there."""
+
+    parts = ("members", "list")
+    owner = serializers.SlugRelatedField(slug_field="aor", queryset=models.Persona.objects.all())
+    members = PrivacyListMemberSerializer(many=True, required=False)
+    hidden_devices = serializers.MultipleChoiceField(choices=DeviceKind.choices, required=False)
+
+    class Meta:
+        model = models.PrivacyList
+        fields = ["id", "owner", "kind", "name", "filter", "hidden_devices", "members"]
+
+    def validate_hidden_devices(self, value: set[str]) -> list[str]:
+        """In the order of the choices."""
+        return [word for word in DeviceKind.values if word in value]
+
+    def to_representation(self, instance: models.PrivacyList) -> dict[str, Any]:
+        """As a list, not as a set."""
+        return {**super().to_representation(instance), "hidden_devices": instance.hidden_devices}
+
+
+class WatcherFilterSerializer(Validated):
+    """What watchers of a domain, or with a kind of client, are sent."""
+
+    class Meta:
+        model = models.WatcherFilter
+        fields = ["id", "kind", "domain", "client_type", "client_version"]
+        extra_kwargs = {name: {"default": ""} for name in ("domain", "client_type", "client_version")}
+
+
+class DeviceTypeSerializer(Validated):
+    """Which type of device a kind of client or a source stands for."""
+
+    class Meta:
+        model = models.DeviceType
+        fields = ["id", "match", "value", "kind"]
+
+
+class ResourceListMemberSerializer(serializers.ModelSerializer):
+    """A presentity or another list."""
+
+    uri = AorField()
+
+    class Meta:
+        model = models.ResourceListMember
+        fields = ["uri", "name"]
+
+
+class ResourceListSerializer(Parts, Validated):
+    """A list with a URI of its own; `members`, when given, replace those that are there, in their order."""
+
+    parts = ("members", "list")
+    uri = AorField(validators=[UniqueValidator(models.ResourceList.objects.all())])
+    owner = serializers.SlugRelatedField(
+        slug_field="aor", queryset=models.Persona.objects.all(), required=False, allow_null=True
+    )
+    members = ResourceListMemberSerializer(many=True, required=False)
+
+    class Meta:
+        model = models.ResourceList
+        fields = ["id", "uri", "owner", "name", "members"]
+
+
+class ForeignServerSerializer(Validated):
+    """A presence server elsewhere."""
+
+    class Meta:
+        model = models.ForeignServer
+        fields = [
+            "id", "name", "address", "transport", "domain", "expires", "shared_identity", "identity", "call_manager",
+            "enabled",
+        ]  # fmt: skip
+
+
+class ForeignMappingSerializer(Validated):
+    """A component of a user's state that a foreign server holds."""
+
+    persona = serializers.SlugRelatedField(slug_field="aor", queryset=models.Persona.objects.all())
+    foreign = AorField()
+    server = serializers.SlugRelatedField(slug_field="name", queryset=models.ForeignServer.objects.all())
+
+    class Meta:
+        model = models.ForeignMapping
+        fields = ["id", "persona", "foreign", "server", "priority"]

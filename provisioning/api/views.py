@@ -143,6 +143,69 @@ class AccessListEntryViewSet(PolicyViewSet):
     filterset_fields = ["kind", "value"]
 
 
+class UriAclViewSet(PolicyViewSet):
+    """Who may watch whom: one list for each user that has one."""
+
+    queryset = models.UriAcl.objects.select_related("presentity").prefetch_related("entries")
+    serializer_class = s.UriAclSerializer
+    filterset_fields = {"presentity__aor": ["exact"], "default": ["exact"], "entries__value": ["exact"]}
+    search_fields = ["presentity__aor", "entries__value"]
+
+
+class PrivacyListViewSet(PolicyViewSet):
+    """What users let some watchers see."""
+
+    queryset = models.PrivacyList.objects.select_related("owner").prefetch_related("members")
+    serializer_class = s.PrivacyListSerializer
+    filterset_fields = {"owner__aor": ["exact"], "kind": ["exact"], "members__value": ["exact"]}
+    search_fields = ["owner__aor", "name", "members__value"]
+
+
+class WatcherFilterViewSet(PolicyViewSet):
+    """What watchers are sent, by domain or kind of client."""
+
+    queryset = models.WatcherFilter.objects.all()
+    serializer_class = s.WatcherFilterSerializer
+    filterset_fields = ["kind", "domain", "client_type"]
+    search_fields = ["domain", "client_type"]
+
+
+class DeviceTypeViewSet(PolicyViewSet):
+    """Which types of device clients and sources stand for."""
+
+    queryset = models.DeviceType.objects.all()
+    serializer_class = s.DeviceTypeSerializer
+    filterset_fields = ["match", "value", "kind"]
+    search_fields = ["value"]
+
+
+class ResourceListViewSet(PolicyViewSet):
+    """Lists that watchers subscribe to as a whole."""
+
+    queryset = models.ResourceList.objects.select_related("owner").prefetch_related("members")
+    serializer_class = s.ResourceListSerializer
+    filterset_fields = {"uri": ["exact"], "owner__aor": ["exact"], "members__uri": ["exact"]}
+    search_fields = ["uri", "name", "owner__aor"]
+
+
+class ForeignServerViewSet(PolicyViewSet):
+    """Presence servers elsewhere."""
+
+    queryset = models.ForeignServer.objects.all()
+    serializer_class = s.ForeignServerSerializer
+    filterset_fields = ["name", "domain", "enabled", "call_manager"]
+    search_fields = ["name", "address", "domain"]
+
+
+class ForeignMappingViewSet(PolicyViewSet):
+    """Which foreign presentities hold the state of users."""
+
+    queryset = models.ForeignMapping.objects.select_related("persona", "server")
+    serializer_class = s.ForeignMappingSerializer
+    filterset_fields = {"persona__aor": ["exact"], "foreign": ["exact"], "server__name": ["exact"]}
+    search_fields = ["persona__aor", "foreign"]
+
+
 class _FixedRows(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.UpdateModelMixin, viewsets.GenericViewSet):
     def perform_update(self, serializer: serializers.BaseSerializer[Any]) -> None:
         """Save and announce."""

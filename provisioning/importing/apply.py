@@ -13,19 +13,28 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from provisioning import bus, policy
-from provisioning.choices import AccessKind, Role, Transport
+from provisioning.choices import AccessKind, Effect, PrivacyKind, Role, SubjectKind, Transport
 from provisioning.digests import digests
 from provisioning.fields import domain_name
-from provisioning.importing.grammar import UNUSED, BadFile, Entry, section
+from provisioning.importing.grammar import UNUSED, BadFile, Entry, inner, section
 from provisioning.models import (
     AccessListEntry,
     Alias,
     Domain,
     ExpirySetting,
+    ForeignMapping,
+    ForeignServer,
     Listener,
     Persona,
+    PrivacyList,
+    ResourceList,
+    ResourceListMember,
     TrustedPeer,
+    UriAcl,
+    UriAclEntry,
+    WatcherFilter,
 )
+from provisioning.models.access import canonical_subject
 from provisioning.uri import Aor, BadUri
 
 BATCH = 1000
@@ -89,6 +98,16 @@ class _Run:
             self._trusted_peer(entry)
         for entry in values.get("access_list", ()):
             self._access(entry)
+        for entry in values.get("lists", ()):
+            self._list(entry)
+        for entry in values.get("uri_acls", ()):
+            self._uri_acl(entry)
+        for entry in values.get("filters", ()):
+            self._filter(entry)
+        for entry in values.get("foreign_servers", ()):
+            self._foreign_server(entry)
+        for entry in values.get("mappings", ()):
+            self._mapping(entry)
         if values.get("settings") is not None:
             self._settings(values["settings"])
         self._report.unused += [name for name in values if name in UNUSED and values[name]]
@@ -183,11 +202,8 @@ class _Run:
     def _aliases(self, entries: list[Entry]) -> None:
         for entry in entries:
             uri = self._aor(entry.values.get("uri"), entry)
-            user = self._aor(entry.values.get("user"), entry)
             self._known_domain(uri.host, entry)
-            persona = Persona.objects.filter(aliases__uri=user).first()
-            if persona is None:
-                raise BadFile(f"line {entry.line}: no user {user}")
+            persona = self._user(entry, "user")
             alias = Alias.objects.filter(uri=uri).select_related("persona").first()
             if alias is None:
                 Alias.objects.create(uri=uri, persona=persona)
@@ -216,6 +232,94 @@ class _Run:
         asserts = bool(entry.values.get("asserts_identity", False))
         key = {"kind": kinds[0], "value": str(entry.values[kinds[0].value])}
         self._row("access list", AccessListEntry, entry, key, {"asserts_identity": asserts})
+
+    def _list(self, entry: Entry) -> None:
+        """A resource list; its members, when the file names them, are those of the file."""
+        rest: dict[str, Any] = {"owner": self._user(entry, "owner") if entry.values.get("owner") else None}
+        uri = self._aor(entry.values.get("uri"), entry)
+        row = self._row("lists", ResourceList, entry, {"uri": uri}, rest)
+        if (members := entry.values.get("members")) is not None:
+            if not isinstance(members, list):
+                raise BadFile(f"line {entry.line}: “members” holds a list of addresses")
+            wanted = list(dict.fromkeys(self._aor(member, entry) for member in members))
+            if wanted != list(row.members.values_list("uri", flat=True)):
+                names = dict(row.members.values_list("uri", "name"))
+                row.members.all().delete()
+                ResourceListMember.objects.bulk_create(
+                    ResourceListMember(list=row, position=number, uri=uri, name=names.get(uri, ""))
+                    for number, uri in enumerate(wanted, 1)
+                )
+                self._report.changed["list members"] += 1
+
+    def _uri_acl(self, entry: Entry) -> None:
+        """Who may watch a user; the entries, when the file names them, are those of the file."""
+        presentity = self._user(entry, "presentity")
+        rest = {"default": entry.values.get("default", Effect.BLOCK)}
+        row = self._row("access lists", UriAcl, entry, {"presentity": presentity}, rest)
+        entries = inner(entry, "entries", frozenset({"uri", "domain", "effect"}))
+        if entries is None:
+            return
+        wanted: dict[tuple[str, str], str] = {}
+        for one in entries:
+            kind, value = self._subject(one)
+            effect = one.values.get("effect", Effect.ALLOW)
+            if effect not in Effect.values:
+                raise BadFile(f"line {one.line}: “effect” is one of {', '.join(Effect.values)}")
+            wanted[kind, value] = effect
+        held = {(kind, value): effect for kind, value, effect in row.entries.values_list("kind", "value", "effect")}
+        if wanted != held:
+            row.entries.all().delete()
+            UriAclEntry.objects.bulk_create(
+                [UriAclEntry(acl=row, kind=kind, value=value, effect=one) for (kind, value), one in wanted.items()],
+                batch_size=BATCH,
+            )
+            self._report.changed["access list entries"] += 1
+
+    def _subject(self, entry: Entry) -> tuple[str, str]:
+        kinds = [kind for kind in SubjectKind if kind.value in entry.values]
+        if len(kinds) != 1:
+            raise BadFile(f"line {entry.line}: expected one of uri, domain")
+        try:
+            return kinds[0], canonical_subject(kinds[0], str(entry.values[kinds[0].value]))
+        except ValidationError as error:
+            raise BadFile(f"line {entry.line}: {error.messages[0]}") from None
+
+    def _filter(self, entry: Entry) -> None:
+        """A watcher filter, or (with a presentity) what a user shows to everyone who is in no privacy list."""
+        values = entry.values
+        if "presentity" in values:
+            owner = self._user(entry, "presentity")
+            key = {"owner": owner, "kind": PrivacyKind.DEFAULT, "name": ""}
+            self._row("privacy lists", PrivacyList, entry, key, {"filter": values.get("kind")})
+            return
+        key = {name: str(values.get(name, "")) for name in ("domain", "client_type", "client_version")}
+        self._row("watcher filters", WatcherFilter, entry, key, {"kind": values.get("kind")})
+
+    def _foreign_server(self, entry: Entry) -> None:
+        values = dict(entry.values)
+        key = {"name": str(values.pop("name", ""))}
+        for name in ("address", "domain", "identity"):
+            if name in values:
+                values[name] = str(values[name])
+        self._row("foreign servers", ForeignServer, entry, key, values)
+
+    def _mapping(self, entry: Entry) -> None:
+        persona = self._user(entry, "user")
+        foreign = self._aor(entry.values.get("foreign"), entry)
+        name = str(entry.values.get("server", ""))
+        server = ForeignServer.objects.filter(name=name).first()
+        if server is None:
+            raise BadFile(f"line {entry.line}: no foreign server “{name}”")
+        rest = {"server": server, "priority": entry.values.get("priority", 0)}
+        self._row("mappings", ForeignMapping, entry, {"persona": persona, "foreign": foreign}, rest)
+
+    def _user(self, entry: Entry, key: str) -> Persona:
+        """The user whom a key names by any of its addresses."""
+        aor = self._aor(entry.values.get(key), entry)
+        persona = Persona.objects.filter(aliases__uri=aor).first()
+        if persona is None:
+            raise BadFile(f"line {entry.line}: no user {aor}")
+        return persona
 
     def _settings(self, entry: Any) -> None:
         if not isinstance(entry, Entry):
@@ -254,8 +358,8 @@ class _Run:
             changed, row.authentication = row.authentication != on, on
             self._save("listeners", row, entry, changed)
 
-    def _row(self, kind: str, model: Any, entry: Entry, key: dict[str, Any], rest: dict[str, Any]) -> None:
-        """Create or change one row found by its key, in canonical form."""
+    def _row(self, kind: str, model: Any, entry: Entry, key: dict[str, Any], rest: dict[str, Any]) -> Any:
+        """Create or change one row found by its key, in canonical form; the row."""
         row = model(**key, **rest)
         try:
             row.clean_fields()
@@ -265,11 +369,12 @@ class _Run:
         found = model.objects.filter(**{name: getattr(row, name) for name in key}).first()
         if found is None:
             self._save(kind, row, entry, True)
-            return
-        changed = any(getattr(found, name) != value for name, value in rest.items())
-        for name, value in rest.items():
-            setattr(found, name, value)
+            return row
+        changed = any(getattr(found, name) != getattr(row, name) for name in rest)
+        for name in rest:
+            setattr(found, name, getattr(row, name))
         self._save(kind, found, entry, changed)
+        return found
 
     def _save(self, kind: str, row: Any, entry: Entry, changed: bool) -> None:
         if not changed:

@@ -17,7 +17,7 @@ SECTIONS: dict[str, frozenset[str] | None] = {
     "access_list": frozenset({"address", "name", "domain", "asserts_identity"}),
     "settings": None,
     "foreign_servers": frozenset(
-        {"name", "address", "domain", "transport", "expires", "shared_identity", "call_manager"}
+        {"name", "address", "domain", "transport", "expires", "shared_identity", "identity", "call_manager", "enabled"}
     ),
     "mappings": frozenset({"user", "foreign", "server", "priority"}),
     "uri_acls": frozenset({"presentity", "default", "entries"}),
@@ -26,7 +26,7 @@ SECTIONS: dict[str, frozenset[str] | None] = {
 }
 "Section -> keys of its entries."
 
-UNUSED = frozenset({"lists", "foreign_servers", "mappings", "uri_acls", "filters", "lines"})
+UNUSED = frozenset({"lines"})
 "Sections whose feature does not exist yet: accepted and reported."
 
 MAX_FILE = 16 * 1024 * 1024
@@ -102,6 +102,18 @@ def _check_keys(entry: Entry, known: frozenset[str]) -> None:
     for key in entry.values:
         if key not in known:
             raise BadFile(f"line {entry.line}: “{key}” is not known here; expected one of {', '.join(sorted(known))}")
+
+
+def inner(entry: Entry, name: str, known: frozenset[str]) -> list[Entry] | None:
+    """A list of mappings inside a mapping, their keys checked; None when absent."""
+    value = entry.values.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, list) or not all(isinstance(item, Entry) for item in value):
+        raise BadFile(f"line {entry.line}: “{name}” holds a list of entries with keys")
+    for item in value:
+        _check_keys(item, known)
+    return value
 
 
 def section(entry: Entry, name: str, known: frozenset[str]) -> Entry:

@@ -61,6 +61,11 @@ class Persona(models.Model):
     delegates = models.ManyToManyField(
         "self", symmetrical=False, blank=True, related_name="delegate_of", help_text="Used by the policy “delegates”."
     )
+    confirm_watchers = models.BooleanField(
+        "confirm unknown watchers",
+        default=False,
+        help_text="Watchers whom no access or privacy list names wait until the user has decided (D-15).",
+    )
     ever_published = models.BooleanField(default=False, editable=False)
     md5 = models.CharField(max_length=32, blank=True, editable=False)
     sha256 = models.CharField(max_length=64, blank=True, editable=False)
@@ -81,6 +86,7 @@ class Persona(models.Model):
             aor = self.computed_aor()
         except BadUri as error:
             raise ValidationError({"user": f"This makes no SIP address: {error}"}) from None
+        Alias(uri=aor).clean()
         taken = Alias.objects.filter(uri=aor).exclude(persona_id=self.pk)
         if taken.exists():
             raise ValidationError({"user": f"{aor} is already an alias of {taken[0].persona}."})
@@ -131,6 +137,13 @@ class Alias(models.Model):
 
     def __str__(self) -> str:
         return str(self.uri)
+
+    def clean(self) -> None:
+        """A list owns its URI."""
+        from provisioning.models.lists import ResourceList
+
+        if self.uri and ResourceList.objects.filter(uri=self.uri).exists():
+            raise ValidationError({"uri": f"{self.uri} is the URI of a list."})
 
     @property
     def is_aor(self) -> bool:

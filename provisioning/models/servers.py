@@ -1,11 +1,20 @@
-"""Addresses: where the edge listens, and who is believed there (R-SEC-03 to R-SEC-07, D-14, D-21, D-22)."""
+"""Addresses: where the edge listens, who is believed there, and servers elsewhere (R-SEC-03 to R-SEC-07, R-BCK)."""
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.models import Q
 
 from provisioning.choices import AccessKind, Role, Transport
-from provisioning.fields import NetworkField, domain_name, network
+from provisioning.fields import (
+    AorField,
+    DomainNameField,
+    NetworkField,
+    ServerAddressField,
+    domain_name,
+    network,
+)
+from provisioning.models.people import Domain, Persona
 
 
 class Listener(models.Model):
@@ -70,3 +79,64 @@ class AccessListEntry(models.Model):
             self.value = canonical(self.value)
         except ValidationError as error:
             raise ValidationError({"value": error}) from None
+
+
+class ForeignServer(models.Model):
+    """A presence server elsewhere that holds state of ours, or of a whole domain (R-BCK-01, R-AOR-07, D-30)."""
+
+    name = models.CharField(max_length=64, unique=True)
+    address = ServerAddressField(help_text="IP address or host name, with :port where it is not 5060.")
+    transport = models.CharField(max_length=8, choices=Transport.choices, default=Transport.UDP)
+    domain = DomainNameField(
+        blank=True, help_text="All presentities of this domain are there: they need no mapping (D-02)."
+    )
+    expires = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(60), MaxValueValidator(2_592_000)],
+        help_text="Seconds that subscriptions there ask for; empty: the default of all back-end subscriptions.",
+    )
+    shared_identity = models.BooleanField(
+        default=False,
+        help_text="One subscription serves all watchers, in our own name. Off: each watcher is named to the server.",
+    )
+    identity = AorField(
+        "own identity", blank=True, default="", help_text="With shared identity; empty: presence@ our first domain."
+    )
+    call_manager = models.BooleanField(default=False, help_text="A CallManager node (D-22).")
+    enabled = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["domain"], condition=~Q(domain=""), name="one_foreign_server_a_domain",
+                violation_error_message="Another foreign server covers this domain.",
+            )
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return str(self.name)
+
+    def clean(self) -> None:
+        """A domain is served here or there."""
+        if self.domain and Domain.objects.filter(name=self.domain).exists():
+            raise ValidationError({"domain": f"{self.domain} is a domain of ours; map single users of it instead."})
+
+
+class ForeignMapping(models.Model):
+    """A user's state, or a part of it, is that of a presentity at a foreign server (R-BCK-04, R-BCK-05)."""
+
+    persona = models.ForeignKey(Persona, on_delete=models.CASCADE, related_name="mappings", verbose_name="user")
+    foreign = AorField("foreign presentity")
+    server = models.ForeignKey(ForeignServer, on_delete=models.CASCADE, related_name="mappings")
+    priority = models.IntegerField(
+        default=0, help_text="Of this component of state, unless its source says otherwise; the larger wins (D-25)."
+    )
+
+    class Meta:
+        ordering = ["persona__aor", "-priority", "foreign"]
+        constraints = [models.UniqueConstraint(fields=["persona", "foreign"], name="one_mapping_a_foreign_presentity")]
+
+    def __str__(self) -> str:
+        return f"{self.persona} is {self.foreign} at {self.server}"

@@ -4,6 +4,7 @@ import secrets
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator
 from django.db import models
 
 
@@ -28,6 +29,12 @@ class EngineSettings(models.Model):
     )
     digest_sha256 = models.BooleanField("digest with SHA-256", default=True)
     digest_md5 = models.BooleanField("digest with MD5", default=True, help_text="Most clients know only this one.")
+    list_interval = models.PositiveIntegerField(
+        "list interval",
+        default=1000,
+        validators=[MaxValueValidator(60_000)],
+        help_text="Milliseconds between two notifications of one list subscription; changes in between go together.",
+    )
     nonce_key = models.BinaryField(default=nonce_key, editable=False)
 
     class Meta:

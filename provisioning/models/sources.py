@@ -3,6 +3,8 @@
 from django.core.exceptions import ValidationError
 from django.db import models
 
+from provisioning.choices import DeviceKind, DeviceMatch
+
 
 class SourcePriority(models.Model):
     """A value of `<source>` that counts, and how much (R-AOR-08, D-20, D-25)."""
@@ -55,3 +57,26 @@ class UserAgentCapability(models.Model):
 
     def __str__(self) -> str:
         return f"{self.client_type} {self.client_version}".rstrip()
+
+
+class DeviceType(models.Model):
+    """Which type of device a kind of client, or a source, stands for; privacy lists hide types (D-16)."""
+
+    match = models.CharField(
+        "compared with", max_length=16, choices=DeviceMatch.choices, default=DeviceMatch.CLIENT_TYPE
+    )
+    value = models.CharField(max_length=200)
+    kind = models.CharField("device type", max_length=16, choices=DeviceKind.choices)
+
+    class Meta:
+        ordering = ["match", "value"]
+        constraints = [models.UniqueConstraint(fields=["match", "value"], name="one_device_type_a_value")]
+
+    def __str__(self) -> str:
+        return f"{self.value}: {self.get_kind_display()}"
+
+    def clean(self) -> None:
+        """White space is as little part of it as in the messages it is compared with (section 12.3)."""
+        self.value = " ".join(self.value.split())
+        if not self.value:
+            raise ValidationError({"value": "A client type or a source is needed."})

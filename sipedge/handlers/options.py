@@ -1,6 +1,6 @@
 """OPTIONS: what this server can do (RFC 3261 section 11)."""
 
-from sipedge.dispatch import ALLOW, Call
+from sipedge.dispatch import ALLOW, SUPPORTED, Call
 from sipedge.sip.message import Response
 
 
@@ -11,7 +11,7 @@ async def handle(call: Call) -> Response:
         headers=[
             ("Allow", ALLOW),
             ("Allow-Events", "presence"),
-            ("Accept", "application/pidf+xml, application/cpim-pidf+xml"),
-            ("Supported", ""),
+            ("Accept", "application/pidf+xml, application/cpim-pidf+xml, application/resource-lists+xml"),
+            ("Supported", ", ".join(sorted(SUPPORTED))),
         ],
     )

@@ -1,17 +1,26 @@
 """SUBSCRIBE: a watcher asks for the state of a presentity (RFC 6665, R-SUB, D-04, D-07, D-10, D-12)."""
 
+import asyncio
+from typing import NamedTuple
+
 from presence import subscriptions
+from presence.access import Target, target_of
 from presence.engine import media
-from presence.engine.authorization import Effect, authorize
-from presence.engine.errors import NotAuthorised
-from presence.rows import SubscriptionRow
+from presence.engine.errors import ExtensionRequired, NotAuthorised, UnknownPresentity, UnsupportedMediaType
+from presence.lists import sent_along
+from presence.rows import LIST, SubscriptionRow, key_of
 from presence.store import Outcome
+from provisioning.uri import Aor, SipUri
 from sipedge.dialogs import CSEQ_BLOCK, LiveSubscription, tag_of
-from sipedge.dispatch import Call, presentity_of, require_presence_event
+from sipedge.dispatch import Call, require_presence_event
+from sipedge.lists import live_of
 from sipedge.resolve import notify_flow
 from sipedge.sip.dialog import Dialog
 from sipedge.sip.errors import SipError
-from sipedge.sip.message import Response
+from sipedge.sip.message import Request, Response
+
+SLOWEST = 3600.0
+"Seconds: no watcher is told less often than this, whatever it wishes (RFC 6446)."
 
 MAX_RACES = 5
 "Times that a refresh is planned anew when the row was written by ourselves meanwhile."
@@ -27,37 +36,40 @@ async def handle(call: Call) -> Response:
 async def _initial(call: Call) -> Response:
     edge, request = call.edge, call.request
     require_presence_event(request)
-    persona = presentity_of(call)
+    asked = _asked_for(call)
     accept = ", ".join(request.get_all("Accept"))
-    media.choose(accept if request.get("Accept") is not None else None)
+    choose = media.choose_list if asked.target.kind == LIST else media.choose
+    choose(accept if request.get("Accept") is not None else None, count=call.count_dialect)
     if call.caller.aor is None:
         raise NotAuthorised("the watcher has no SIP identity")
-    watcher = call.caller.persona.id if call.caller.persona is not None else None
-    if authorize(watcher_persona=watcher, presentity_persona=persona.id,
-                 allow_by_default=edge.policy.settings.allow_by_default).effect is Effect.BLOCK:  # fmt: skip
-        raise NotAuthorised("the presentity's policy does not allow this watcher")
-    await edge.personas.get(persona.id)  # in memory before the first NOTIFY is due
+    event = request.event
     new_id = edge.new_id()
     dialog = Dialog.from_request(request, tag_of(new_id), call.flow)
     dialog.flow = notify_flow(dialog, call.flow)
     planned = subscriptions.plan_subscribe(
         id=new_id,
-        persona=persona,
-        uri=edge.policy.asked_for(request.uri),
+        target=asked.target,
+        uri=asked.uri,
+        members=asked.members,
         watcher=call.caller.aor,
-        event_id=request.event.id or "" if request.event is not None else "",
+        event_id=event.id or "" if event is not None else "",
+        min_interval=min(event.min_interval, SLOWEST) if event is not None else 0.0,
         accept=accept,
-        eventlist=any(tag.lower() == "eventlist" for tag in request.get_all("Supported")),
+        eventlist=_eventlist(request),
         user_agent=request.user_agent or "",
         expires=request.expires,
         dialog=dialog.dumps(),
         cseq=dialog.local_cseq + CSEQ_BLOCK,
         edge=edge.name,
-        watching=len(edge.subscriptions.watching(persona.id)),
+        watching=len(edge.subscriptions.watching(asked.target.key)),
         bounds=edge.policy.expiry["subscribe"],
         now=edge.now(),
     )
-    live = LiveSubscription(planned.row, dialog, dialog.flow)
+    live = live_of(planned.row, dialog, dialog.flow)
+    if live.judged(edge.policy):
+        raise NotAuthorised("the presentity's policy does not allow this watcher")
+    live.suppress = request.get("Suppress-If-Match") or ""
+    await asyncio.gather(*map(edge.personas.get, live.missing(edge.personas)))  # before the first NOTIFY is due
     if planned.plan is None:  # a fetch (D-04): one NOTIFY, nothing is kept
         live.reason = "timeout"
         edge.notifier.first(live)
@@ -67,9 +79,51 @@ async def _initial(call: Call) -> Response:
             if outcome is Outcome.COMMITTED:
                 edge.subscriptions.add(live)
                 edge.notifier.first(live)
+                edge.backends.follow(live)
 
-        await edge.commit(planned.plan, applied)
-    return _accepted(call, tag_of(new_id), planned.granted)
+        await edge.commit(planned.with_row(live.row), applied)
+    return _accepted(call, live, planned.granted)
+
+
+class _Asked(NamedTuple):
+    """What a SUBSCRIBE is for."""
+
+    uri: Aor
+    target: Target
+    members: tuple[Aor, ...] = ()
+    "Of a list that was sent along (RFC 5367)."
+
+
+def _asked_for(call: Call) -> _Asked:
+    """The user, list or foreign presentity that the Request-URI names (R-SUB-06, D-02), or the list in the body."""
+    request, policy = call.request, call.edge.policy
+    if not isinstance(request.uri, SipUri):
+        raise SipError(416, "Unsupported URI Scheme")
+    uri = Aor.of(request.uri)
+    if any(tag.lower() == "recipient-list-subscribe" for tag in request.get_all("Require")):
+        if not policy.serves(uri.host):
+            raise UnknownPresentity(uri)
+        if not media.is_resource_lists(request.get("Content-Type")):
+            raise UnsupportedMediaType((media.RESOURCE_LISTS,))
+        members = sent_along(request.body)
+        _require_eventlist(request)
+        return _Asked(uri, Target(LIST, key_of(uri)), tuple(members))
+    target = target_of(policy, uri)
+    if target is None:
+        raise UnknownPresentity(uri)
+    if target.kind == LIST:
+        _require_eventlist(request)
+    return _Asked(uri, target)
+
+
+def _eventlist(request: Request) -> bool:
+    return any(tag.lower() == "eventlist" for name in ("Supported", "Require") for tag in request.get_all(name))
+
+
+def _require_eventlist(request: Request) -> None:
+    """D-09: a list is only for watchers that understand one."""
+    if not _eventlist(request):
+        raise ExtensionRequired("eventlist")
 
 
 async def _within_dialog(call: Call) -> Response:
@@ -84,6 +138,7 @@ async def _within_dialog(call: Call) -> Response:
     if not same:
         raise NotAuthorised("only the watcher may refresh a subscription")  # D-10
     live.dialog.receive(request)  # CSeq order, remote target (D-10)
+    live.suppress = request.get("Suppress-If-Match") or ""
     live.dialog.flow = notify_flow(live.dialog, call.flow)
     for _ in range(MAX_RACES):
         planned = subscriptions.plan_refresh(
@@ -94,34 +149,44 @@ async def _within_dialog(call: Call) -> Response:
         )
         row = planned.row._replace(dialog=live.dialog.dumps(), cseq=live.cseq + CSEQ_BLOCK)
         ended = planned.granted == 0
+        silent = False
 
         def applied(outcome: Outcome, row: SubscriptionRow = row, ended: bool = ended) -> None:
+            nonlocal silent
             if outcome is Outcome.COMMITTED:
-                _refreshed(call, live, row, ended)
+                silent = _refreshed(call, live, row, ended)
 
         if await edge.commit(planned.with_row(row), applied) is Outcome.COMMITTED:
-            return _accepted(call, None, planned.granted)
+            return _accepted(call, live, planned.granted, 204 if silent else 200)
         if live.row.version < row.version or live.ended:  # not a race with ourselves: the row is gone
             break
     raise SipError(481, "Subscription Does Not Exist")
 
 
-def _refreshed(call: Call, live: LiveSubscription, row: SubscriptionRow, ended: bool) -> None:
-    """The refresh or the end is durable: go on from the new row; a NOTIFY is due."""
+def _refreshed(call: Call, live: LiveSubscription, row: SubscriptionRow, ended: bool) -> bool:
+    """The refresh or the end is durable: go on from the new row. True when no NOTIFY follows (RFC 5839)."""
     edge = call.edge
-    live.row = row
+    live.row = row._replace(state=live.row.state if not ended else row.state)
     live.flow = live.dialog.flow
     live.head = live.tcp_flow = None
     live.strikes = 0
     edge.subscriptions.add(live)
     edge.subscriptions.written(live)
+    if live.knows(edge.personas, edge.now()):  # RFC 5839: the watcher has the state and wants no NOTIFY
+        if ended:
+            edge.backends.release(live)
+            edge.subscriptions.remove(live)
+        return True
     if ended:
         live.reason = "timeout"
+        edge.backends.release(live)
     edge.notifier.first(live)
+    return False
 
 
-def _accepted(call: Call, tag: str | None, granted: int) -> Response:
+def _accepted(call: Call, live: LiveSubscription, granted: int, status: int = 200) -> Response:
     """200 without a body (R-SUB-31); Expires says what was granted, Contact is ours."""
-    return call.request.respond(
-        200, headers=[("Contact", call.listener.contact), ("Expires", str(granted))], to_tag=tag
-    )
+    headers = [("Contact", call.listener.contact), ("Expires", str(granted))]
+    if live.row.kind == LIST:
+        headers.append(("Require", "eventlist"))
+    return call.request.respond(status, headers=headers, to_tag=live.dialog.local_tag)

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from presence.engine import media
-from presence.engine.errors import TryAgainLater
+from presence.engine.errors import TryAgainLater, UnknownPresentity
 from presence.rows import SUBSCRIPTION
 from presence.store import Outcome, Plan, Put
 from presence.subscriptions import plan_end
@@ -36,6 +35,9 @@ HEAD_SIZE = 400
 PACE = 256
 "NOTIFYs in one turn of the loop; a wide fan-out gives way to incoming requests in between."
 
+ROOM = 16_000
+"Bytes of a list's notification over UDP to a watcher without TCP: fragments of one datagram that still arrive."
+
 STRIKES = 3
 "NOTIFYs in a row without any answer after which a watcher counts as gone."
 
@@ -54,9 +56,9 @@ class Notifier:
         self._scheduled = False
         self.sent = 0
 
-    def changed(self, persona_id: int) -> None:
+    def changed(self, key: int) -> None:
         """The state of a presentity may have changed: its watchers are due."""
-        self._changed[persona_id] = None
+        self._changed[key] = None
         self._schedule()
 
     def first(self, live: LiveSubscription) -> None:
@@ -65,9 +67,15 @@ class Notifier:
         self._due.append(live)
         self._schedule()
 
+    def look_again(self, live: LiveSubscription) -> None:
+        """What a watcher may see has changed: it is told if that makes a difference."""
+        self._due.append(live)
+        self._schedule()
+
     def end(self, live: LiveSubscription, reason: str) -> None:
         """End a subscription (D-13): first its row, then the watcher is told."""
         live.reason = reason
+        self._edge.backends.release(live)
         self._end_row(live, told=True)
 
     def answered(self, transaction: ClientTransaction, response: Response) -> None:
@@ -85,8 +93,7 @@ class Notifier:
         elif live.ended:
             self._edge.subscriptions.remove(live)
         else:
-            self._due.append(live)
-            self._schedule()
+            self.look_again(live)
 
     def failed(self, transaction: ClientTransaction) -> None:
         """Nobody answered (Timer F) or the flow broke: a strike."""
@@ -95,15 +102,15 @@ class Notifier:
             return
         live.outstanding = None
         live.strikes += 1
-        self._edge.subscriptions.told(live, "", self._edge.now())  # what it knows now is not known
+        live.unknown()
+        self._edge.subscriptions.told(live, self._edge.now())
         if live.ended or live.strikes >= STRIKES:
             self._drop(live)
             return
         live.flow = self._edge.network.flow_again(live.dialog)
         live.head = None
         live.tcp_flow = None
-        self._due.append(live)
-        self._schedule()
+        self.look_again(live)
 
     def _schedule(self) -> None:
         if not self._scheduled:
@@ -123,9 +130,10 @@ class Notifier:
             if live.outstanding is None and self._notify(live):
                 budget -= 1
         while self._changed and budget > 0:
-            persona_id = next(iter(self._changed))
-            del self._changed[persona_id]
-            for live in self._edge.subscriptions.watching(persona_id):
+            key = next(iter(self._changed))
+            del self._changed[key]
+            for live in self._edge.subscriptions.watching(key):
+                live.touch(key)
                 if live.outstanding is None and self._notify(live):
                     budget -= 1
         if due or self._changed:
@@ -141,13 +149,16 @@ class Notifier:
         if not live.ended and live.row.expires_at <= now:
             self.end(live, "timeout")
             return False
-        rendered = edge.document(live)
-        if rendered is None and not live.ended:
-            edge.background(self._load_first(live))
+        personas = edge.personas
+        if not live.ended and (missing := live.missing(personas)):
+            edge.background(self._load_first(live, missing))
             return False
-        digest = rendered.digest if rendered is not None else ""
-        if digest == live.digest and not live.forced:
-            return False
+        if not live.forced:
+            if not live.due(personas, now):
+                return False
+            if live.not_before > edge.loop.time():
+                self._later(live)
+                return False
         if live.cseq >= live.row.cseq and not live.ended:
             self._reserve(live)
             return False
@@ -157,28 +168,44 @@ class Notifier:
         if live.flow is None:
             edge.background(self._connect_again(live))
             return False
+        flow = live.flow
+        content = live.content(personas, now, None)
+        if content is not None and not flow.reliable and len(content.body) + HEAD_SIZE > LARGEST_DATAGRAM:
+            if live.tcp_flow is None and edge.network.may_take_tcp(flow):
+                edge.background(self._probe_tcp(live, flow))
+                return False
+            if live.tcp_flow is None and len(content.body) > ROOM:
+                content = live.content(personas, now, ROOM)
+            flow = live.tcp_flow or flow
         if live.ended:
             state = f"terminated;reason={live.reason}"
         else:
             state = f"{live.row.state};expires={live.remaining(now)}"
+            if live.row.min_interval:
+                state += f";min-interval={live.row.min_interval:g}"
         head = f"CSeq: {live.cseq + 1} NOTIFY\r\nSubscription-State: {state}\r\n"
-        if rendered is not None:
-            media_type = media.choose(live.row.accept or None)
-            head += f"Content-Type: {media_type}\r\nContent-Length: {len(rendered.body)}\r\n\r\n"
-            tail = head.encode() + rendered.body
+        if content is not None:
+            head += f"{content.headers}Content-Length: {len(content.body)}\r\n\r\n"
+            tail = head.encode() + content.body
+            live.sent(content, edge.loop.time(), edge.policy.settings)
         else:
             tail = head.encode() + b"Content-Length: 0\r\n\r\n"
-        flow = live.flow
-        if not flow.reliable and len(tail) + HEAD_SIZE > LARGEST_DATAGRAM:
-            if live.tcp_flow is None and edge.network.may_take_tcp(flow):
-                edge.background(self._probe_tcp(live, flow))
-                return False
-            flow = live.tcp_flow or flow
         live.cseq += 1
         live.forced = False
-        edge.subscriptions.told(live, digest, now)
+        edge.subscriptions.told(live, now)
         self._send(live, flow, tail)
         return True
+
+    def _later(self, live: LiveSubscription) -> None:
+        """Changes come faster than the watcher is told: look again when its time has come."""
+        if not live.waiting:
+            live.waiting = True
+            self._edge.loop.call_at(live.not_before, self._waited, live)
+
+    def _waited(self, live: LiveSubscription) -> None:
+        live.waiting = False
+        if live.outstanding is None:
+            self.look_again(live)
 
     def _send(self, live: LiveSubscription, flow: Flow, tail: bytes) -> None:
         edge = self._edge
@@ -208,10 +235,9 @@ class Notifier:
         def applied(outcome: Outcome) -> None:
             live.reserving = False
             if outcome is Outcome.COMMITTED:
-                live.row = row
+                live.row = row._replace(state=live.row.state)
                 self._edge.subscriptions.written(live)
-                self._due.append(live)
-                self._schedule()
+                self.look_again(live)
             elif live.row.version < row.version:  # nobody here has written it meanwhile: the row is gone
                 self._edge.subscriptions.remove(live)
             else:
@@ -222,30 +248,27 @@ class Notifier:
                 live.reserving = False
                 self._edge.loop.call_later(RETRY_AFTER, self.first, live)
 
-        future = self._edge.commit(Plan(row.persona_id, (Put(SUBSCRIPTION, row, live.row.version),)), applied)
+        future = self._edge.commit(Plan(row.key, (Put(SUBSCRIPTION, row, live.row.version),)), applied)
         future.add_done_callback(refused)
 
-    async def _load_first(self, live: LiveSubscription) -> None:
-        """The presentity is not in memory: load it, then look at this watcher again."""
+    async def _load_first(self, live: LiveSubscription, missing: list[int]) -> None:
+        """Presentities are not in memory: load them, then look at this watcher again."""
         try:
-            await self._edge.personas.get(live.row.persona_id)
-        except TryAgainLater:
+            await asyncio.gather(*map(self._edge.personas.get, missing))
+        except (TryAgainLater, UnknownPresentity):  # deleted a moment ago: the policy that follows says so
             await asyncio.sleep(RETRY_AFTER)
-        self._due.append(live)
-        self._schedule()
+        self.look_again(live)
 
     async def _probe_tcp(self, live: LiveSubscription, flow: Flow) -> None:
         """Look whether the watcher takes TCP; either way its NOTIFY then goes out."""
         live.tcp_flow = await self._edge.network.connect_beside(flow)
-        self._due.append(live)
-        self._schedule()
+        self.look_again(live)
 
     async def _connect_again(self, live: LiveSubscription) -> None:
         """After a restart or a broken connection: reach a stream watcher at its Contact."""
         live.flow = await self._edge.network.reconnect(live.dialog)
         if live.flow is not None:
-            self._due.append(live)
-            self._schedule()
+            self.look_again(live)
         else:
             self._drop(live)
 
@@ -254,6 +277,7 @@ class Notifier:
         if not live.ended:
             live.reason = "giveup"
             self._end_row(live, told=False)
+        self._edge.backends.release(live)
         self._edge.subscriptions.remove(live)
 
     def _end_row(self, live: LiveSubscription, *, told: bool) -> None:

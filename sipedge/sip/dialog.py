@@ -7,14 +7,14 @@ from provisioning.uri import BadUri, SipUri, parse_uri
 from sipedge.sip.errors import SipError
 from sipedge.sip.flow import Flow
 from sipedge.sip.headers import NameAddr
-from sipedge.sip.message import STAR, Request
+from sipedge.sip.message import STAR, Request, Response
 
 MAX_ROUTES = 20
 "Record-Route values that are kept: more proxies than any path has."
 
 
 class Dialog:
-    """The state that both ends share, seen from the side that received the first request."""
+    """The state that both ends share, seen from our side."""
 
     __slots__ = (
         "call_id", "flow", "local", "local_cseq", "local_tag", "remote", "remote_cseq", "remote_tag",
@@ -72,6 +72,51 @@ class Dialog:
             single_via=len(request.get_all("Via")) == 1,
         )
 
+    @classmethod
+    def to_peer(cls, *, call_id: str, local: str, local_tag: str, remote: str, flow: Flow) -> "Dialog":
+        """A dialog that a request of ours will begin; the peer's answer or NOTIFY completes it (RFC 6665 4.1.2)."""
+        return cls(
+            call_id=call_id,
+            local=f"<{local}>",
+            local_tag=local_tag,
+            remote=f"<{remote}>",
+            remote_tag="",
+            remote_cseq=-1,
+            remote_target=remote,
+            route_set=(),
+            flow=flow,
+            single_via=True,
+        )
+
+    def answered(self, response: Response) -> None:
+        """Take in a 2xx to a request of ours (RFC 3261 12.1.2): tag, Contact and route; raises SipError(400)."""
+        target = _target(response, required=False)
+        if target is not None:
+            self.remote_target = target
+        if not self.remote_tag:
+            self._complete(response.to)
+            self.route_set = tuple(map(str, reversed(response.record_routes[:MAX_ROUTES])))
+
+    def notified(self, request: Request) -> None:
+        """Take in a NOTIFY within a dialog that we began; the first may come before the 2xx (RFC 6665 4.1.2.4).
+
+        Raises SipError(481) for another dialog than the one that stands, as from a fork, SipError(500) when it is
+        not newer than the last one.
+        """
+        tag = request.from_.tag or ""
+        if self.remote_tag and tag != self.remote_tag:
+            raise SipError(481, "Subscription Does Not Exist")
+        self.receive(request)
+        if not self.remote_tag:
+            self._complete(request.from_)
+            self.route_set = tuple(map(str, request.record_routes[:MAX_ROUTES]))
+
+    def _complete(self, peer: NameAddr) -> None:
+        """The peer's tag is known."""
+        if peer.tag:
+            self.remote_tag = peer.tag
+            self.remote = f"{self.remote};tag={peer.tag}"
+
     def matches(self, request: Request) -> bool:
         """The request belongs to this dialog; its Request-URI does not matter."""
         return (
@@ -108,8 +153,8 @@ class Dialog:
             raise SipError(400, "Contact Is Not a SIP URI")
         return uri
 
-    def constant_head(self, method: str, contact: str, event_id: str) -> tuple[bytes, bytes]:
-        """What does not change from one of our requests to the next: the request line, and the headers after Via.
+    def target_and_routes(self) -> tuple[str, list[str]]:
+        """Request-URI and Route values of our requests.
 
         With a strict router in front its URI is the Request-URI and the peer's goes last (RFC 3261 12.2.1.1).
         """
@@ -117,6 +162,11 @@ class Dialog:
         if routes and not self.next_hop.lr:
             target = NameAddr.parse(routes.pop(0)).uri_text
             routes.append(f"<{self.remote_target}>")
+        return target, routes
+
+    def constant_head(self, method: str, contact: str, event_id: str) -> tuple[bytes, bytes]:
+        """What does not change from one of our requests to the next: the request line, and the headers after Via."""
+        target, routes = self.target_and_routes()
         lines = [f"Route: {route}" for route in routes]
         lines += [
             "Max-Forwards: 70",
@@ -172,7 +222,7 @@ class Dialog:
             raise ValueError("not a dialog") from error
 
 
-def _target(request: Request, *, required: bool) -> str | None:
+def _target(request: Request | Response, *, required: bool) -> str | None:
     contacts = request.contacts
     if contacts == STAR or (required and len(contacts) != 1) or len(contacts) > 1:
         raise SipError(400, "Exactly One Contact Expected")

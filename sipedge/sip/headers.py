@@ -172,28 +172,37 @@ class CSeq:
         return f"{self.number} {self.method}"
 
 
+_SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,3})?")
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """The event package of a subscription or publication (RFC 6665 8.2.1)."""
 
     package: str
     id: str | None = None
+    min_interval: float = 0.0
+    "Seconds that the watcher wants between two notifications (RFC 6446 section 5); 0 for no wish."
 
     @staticmethod
     def parse(text: str) -> "Event":
-        """Read the header; raises SipError(400). Other parameters are ignored."""
+        """Read the header; raises SipError(400). Other parameters are ignored, as is a rate that is no number."""
         package, semicolon, params = text.partition(";")
         package = package.strip()
         try:
             if not TOKEN.fullmatch(package):
                 raise ValueError("no package")
-            found = find_param(parse_params(semicolon + params), "id") if semicolon else None
+            found = parse_params(semicolon + params) if semicolon else ()
         except ValueError:
             raise SipError(400, "Bad Event") from None
-        return Event(package, found)
+        if not found:
+            return Event(package)
+        rate = find_param(found, "min-interval") or ""
+        return Event(package, find_param(found, "id"), float(rate) if _SECONDS.fullmatch(rate) else 0.0)
 
     def __str__(self) -> str:
-        return self.package if self.id is None else f"{self.package};id={self.id}"
+        text = self.package if self.id is None else f"{self.package};id={self.id}"
+        return f"{text};min-interval={self.min_interval:g}" if self.min_interval else text
 
 
 @dataclass(frozen=True, slots=True)

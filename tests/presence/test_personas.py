@@ -44,7 +44,7 @@ class Database:
 
     async def load(self, ids: list[int]) -> list[Loaded]:
         self.loads.append(ids)
-        found = [Loaded(id, True, [r for r in self.rows if r.persona_id == id]) for id in ids if id < 100]
+        found = [Loaded(id, True, [r for r in self.rows if r.persona_id == id], []) for id in ids if id < 100]
         await self.go.wait()
         return found
 

@@ -129,8 +129,8 @@ def test_broken_text_of_a_peer_is_stored_readable(persona: Persona) -> None:
 def test_subscriptions_that_have_not_ended_are_loaded_for_their_edge(persona: Persona) -> None:
     def row(id: int, edge: str, state: str) -> SubscriptionRow:
         return SubscriptionRow(
-            id, 1, persona.pk, persona.aor, "sip:w@x", "", "", False, "", state, "", edge, "[]", 500, "", NOON, NOON,
-            NOON,
+            id, 1, persona.pk, "user", persona.aor, "", "sip:w@x", "", 0.0, "", False, "", state, "", edge, "[]", 500,
+            "", NOON, NOON, NOON,
         )  # fmt: skip
 
     rows = [row(1, "edge-1", "active"), row(2, "edge-1", "terminated"), row(3, "edge-2", "active")]

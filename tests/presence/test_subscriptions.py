@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from presence.access import Target
 from presence.engine.errors import IntervalTooBrief, TryAgainLater
 from presence.store import Put
 from presence.subscriptions import MAX_WATCHERS, SubscribePlan, plan_end, plan_refresh, plan_subscribe
@@ -18,7 +19,7 @@ BOUNDS = Bounds(60, 3600, 10800)
 def subscribe(**changes: Any) -> SubscribePlan:
     arguments: dict[str, Any] = {
         "id": 7,
-        "persona": PersonaFacts(1, Aor("sip:xten3@compb.cisco.com"), "", True),
+        "target": Target("user", 1, PersonaFacts(1, Aor("sip:xten3@compb.cisco.com"), "", True)),
         "uri": Aor("sip:alias@compb.cisco.com"),
         "watcher": Aor("sip:ippm4@compb.cisco.com"),
         "event_id": "",

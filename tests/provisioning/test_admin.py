@@ -59,6 +59,8 @@ def persona_form(domain: Domain, **changes: str) -> dict[str, str]:
         "enabled": "on",
         "publish_policy": "self",
         "aliases-TOTAL_FORMS": "1",
+        "mappings-TOTAL_FORMS": "0",
+        "mappings-INITIAL_FORMS": "0",
         "aliases-INITIAL_FORMS": "0",
         "aliases-0-uri": "xten.three@compB.cisco.com",
         **changes,

@@ -24,14 +24,26 @@ access_list: [{address: 10.1.1.1, asserts_identity: true}]
 settings:
   expiry: {subscribe: {min: 10, default: 20, max: 30}}
   authentication: {"udp:127.0.0.1:5060": false}
-lists: [{uri: "l@compB.cisco.com", owner: "xten3@compB.cisco.com", members: []}]
+lists: [{uri: "l@compB.cisco.com", owner: "xten3@compB.cisco.com", members: ["user3@compB.cisco.com", "x@y.example"]}]
+uri_acls:
+  - presentity: "xten3@compB.cisco.com"
+    default: allow
+    entries: [{uri: "user3@compB.cisco.com", effect: polite_block}, {domain: Example.ORG, effect: block}]
+filters:
+  - {kind: phone_only, client_type: MeetingPlace}
+  - {kind: im_only, domain: example.org}
+  - {kind: person_only, presentity: "user4@compB.cisco.com"}
+foreign_servers:
+  - {name: cm, address: "cm.cisco.com:5080", domain: cm.cisco.com, transport: tcp, expires: 1800, call_manager: true}
+mappings: [{user: "three@compB.cisco.com", foreign: "5555@cm.cisco.com", server: cm, priority: 3}]
+lines: [{uri: "tel:5555", owner: "xten3@compB.cisco.com"}]
 """
 
 
 def test_everything_is_created_once() -> None:
-    """R-AOR-04, R-ARC-02, D-05: what is named is there; a second run changes nothing."""
+    """R-AOR-04, R-AOR-07, R-ARC-02, R-BCK-04, D-05: what is named is there; a second run changes nothing."""
     first = apply(read(FILE))
-    assert first.created["users"] == 5 and first.unused == ["line 7, trusted peer by TLS name", "lists"]
+    assert first.created["users"] == 5 and first.unused == ["line 7, trusted peer by TLS name", "lines"]
     current = policy.load()
     xten3 = current.resolve(Aor.parse("three@compb.cisco.com"))
     assert xten3 is not None and xten3.aor == "sip:xten3@compb.cisco.com"
@@ -44,6 +56,20 @@ def test_everything_is_created_once() -> None:
     assert ("compb.cisco.com", "user3") in current.accounts
     assert ("compb.cisco.com", "user3@compb.cisco.com") in current.accounts
     assert not Listener.objects.get(transport="udp", port=5060).authentication
+    acl = current.acls[xten3.id]
+    assert acl.default == "allow" and acl.uris == {"sip:user3@compb.cisco.com": "polite_block"}
+    assert acl.domains == {"example.org": "block"}
+    assert current.client_filters == (("MeetingPlace", "", "phone_only"),)
+    assert current.domain_filters == {"example.org": "im_only"}
+    user4 = current.resolve(Aor.parse("user4@compb.cisco.com"))
+    assert user4 is not None and current.privacy[user4.id][0].filter == "person_only"
+    found = current.lists[Aor.parse("l@compb.cisco.com")]
+    assert found.owner == xten3.id and found.members == ("sip:user3@compb.cisco.com", "sip:x@y.example")
+    server = current.covering("CM.cisco.com")
+    assert server is not None and (server.address, server.transport, server.expires) == (
+        "cm.cisco.com:5080", "tcp", 1800,
+    )  # fmt: skip
+    assert current.mapped(xten3.id) == ((("sip:5555@cm.cisco.com", server.id, 3), server),)
     second = apply(read(FILE))
     assert not +second.created and not +second.changed
 

@@ -198,9 +198,9 @@ def test_views_select_by_class_of_service():
         made(device("im", contact="sip:b@h", caps="t"), person("rpid:meeting"), "<x:forecast/>", id=2),
         made(device("camera", contact="sip:c@h", caps="v"), id=3),
     ]
-    shown = {kind: ids(tree(*parts, view=View(kind))) for kind in (PHONE_ONLY, IM_ONLY, VIDEO_ONLY, PERSON_ONLY)}
+    shown = {kind: ids(tree(*parts, view=View.of([kind]))) for kind in (PHONE_ONLY, IM_ONLY, VIDEO_ONLY, PERSON_ONLY)}
     assert shown == {PHONE_ONLY: ["phone"], IM_ONLY: ["im"], VIDEO_ONLY: ["camera"], PERSON_ONLY: ["none"]}
-    filtered = rendered(*parts, view=View(PHONE_ONLY)).body
+    filtered = rendered(*parts, view=View.of([PHONE_ONLY])).body
     assert b"<rpid:busy/><rpid:on-the-phone/></rpid:activities>" in filtered and b"forecast" not in filtered  # D-28
 
 

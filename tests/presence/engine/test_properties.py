@@ -18,7 +18,7 @@ from tests import schemas
 from tests.presence.engine.documents import DATA, MANUAL, NOON, SOURCES, TABLE, device, find, person, presence
 
 FILES = sorted(DATA.glob("*.xml"))
-VIEWS = [View(), View(PHONE_ONLY), View(IM_ONLY), View(PERSON_ONLY)]
+VIEWS = [View(), View.of([PHONE_ONLY]), View.of([IM_ONLY]), View.of([PERSON_ONLY])]
 NCNAME = re.compile(r"[A-Za-z_][A-Za-z0-9._-]*")
 
 words = st.text(

@@ -82,7 +82,7 @@ def test_a_document_is_built_once_for_each_view():
     state = composed(made(device()))
     once, again = (render(state, entity=XTEN3, view=View()) for _ in range(2))
     assert once == again and len(state._sheets) == 1
-    assert render(state, entity=XTEN3, view=View(PHONE_ONLY)).digest != once.digest
+    assert render(state, entity=XTEN3, view=View.of([PHONE_ONLY])).digest != once.digest
     assert render(state, entity="sip:other@h", view=View()).digest == once.digest
 
 

@@ -1,0 +1,448 @@
+"""SUBSCRIBE going out: state of our presentities that foreign servers hold (section 8, D-30 to D-32, F-5).
+
+A back-end subscription lives as long as a watcher here needs it. Its row survives a restart; what is due is planned
+by the rules (`presence.backend`) and pointed out by Celery, and sent here. Everything that happens to one
+subscription happens in turn, under its lock.
+"""
+
+import asyncio
+import random
+import secrets
+import socket
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+
+from presence import backend as rules
+from presence.backend import Want
+from presence.deadlines import Deadlines
+from presence.engine.errors import DomainError, NotAuthorised
+from presence.engine.types import Document
+from presence.rows import BackendRow
+from presence.store import Outcome, Plan
+from provisioning.policy import ServerFacts, plain_address
+from provisioning.uri import Aor
+from sipedge.committer import RETRY_AFTER
+from sipedge.dialogs import LiveSubscription, tag_of
+from sipedge.resolve import DEFAULT_PORT, address_of
+from sipedge.sip.dialog import Dialog
+from sipedge.sip.errors import SipError
+from sipedge.sip.flow import Flow
+from sipedge.sip.headers import SubscriptionState
+from sipedge.sip.message import Request, Response
+from sipedge.sip.stack import ClientTransaction
+from sipedge.sip.timers import T1
+
+if TYPE_CHECKING:
+    from sipedge.dispatch import Call
+    from sipedge.worker import Edge
+
+log = structlog.get_logger(__name__)
+
+FALLBACK = timedelta(seconds=5)
+"After this an edge sends what is due even if nobody has pointed it out."
+
+LINGER = 64 * T1
+"Seconds for which the last NOTIFY of a subscription that was ended is still answered with 200."
+
+USUAL_ACCEPT = "application/pidf+xml, application/cpim-pidf+xml"
+"Where the watcher named no type, or the subscription is shared (R-BCK-12)."
+
+
+class LiveBackend:
+    """One back-end subscription of this edge."""
+
+    def __init__(self, row: BackendRow, want: Want, server: ServerFacts) -> None:
+        self.row = row
+        self.want = want
+        self.server = server
+        self.users: set[int] = set()
+        "Front subscriptions by id that need it."
+        self.dialog: Dialog | None = None
+        self.addresses: frozenset[str] = frozenset()
+        "IP addresses of the server, as of the last SUBSCRIBE (D-31)."
+        self.outstanding: ClientTransaction | None = None
+        self.min_expires = 0
+        "Seconds that the server said it wants at least (423)."
+        self.lock = asyncio.Lock()
+        self.ended = False
+
+
+class Backends:
+    """All back-end subscriptions of this edge."""
+
+    def __init__(self, edge: "Edge") -> None:
+        self._edge = edge
+        self._by_want: dict[Want, LiveBackend] = {}
+        self._by_id: dict[int, LiveBackend] = {}
+        self._needs: dict[int, frozenset[Want]] = {}
+        "What each front subscription needs."
+        self._deadlines = Deadlines()
+
+    def __len__(self) -> int:
+        return len(self._by_want)
+
+    # Who needs what
+
+    def follow(self, live: LiveSubscription) -> None:
+        """A front subscription has begun, or policy has changed: have what it needs, and no more."""
+        edge, policy = self._edge, self._edge.policy
+        if live.ended or (not policy.servers and live.row.id not in self._needs):
+            return
+        needed = {
+            want: (server, priority)
+            for key, uri in live.presentities()
+            for want, server, priority in rules.wants(live.row, key, uri, policy)
+        }
+        before = self._needs.get(live.row.id, frozenset())
+        if needed:
+            self._needs[live.row.id] = frozenset(needed)
+        else:
+            self._needs.pop(live.row.id, None)
+        for want, (server, priority) in needed.items():
+            found = self._by_want.get(want)
+            if found is None:
+                row = rules.begin(want, id=edge.new_id(), priority=priority, edge=edge.name, now=edge.now())
+                found = self._take_in(LiveBackend(row, want, server))
+                edge.background(self._begin(found))
+            found.users.add(live.row.id)
+            if found.row.priority != priority:
+                edge.background(self._change_priority(found, priority))
+        for want in before - needed.keys():
+            self._let_go(want, live.row.id)
+
+    def release(self, live: LiveSubscription) -> None:
+        """A front subscription has ended."""
+        for want in self._needs.pop(live.row.id, ()):
+            self._let_go(want, live.row.id)
+
+    def _let_go(self, want: Want, user: int) -> None:
+        found = self._by_want.get(want)
+        if found is not None:
+            found.users.discard(user)
+            if not found.users:
+                self._end(found)
+
+    def _take_in(self, found: LiveBackend) -> LiveBackend:
+        self._by_want[found.want] = self._by_id[found.row.id] = found
+        return found
+
+    def resume(self, rows: Iterable[BackendRow]) -> None:
+        """After a restart: go on where the rows say; `drop_unneeded` ends those that nobody needs any more."""
+        for row in rows:
+            server = self._edge.policy.servers.get(row.server_id)
+            if server is None:
+                continue
+            want = Want(
+                row.key, Aor(row.local), Aor(row.foreign), row.server_id, row.shared, Aor(row.watcher), row.accept
+            )
+            found = self._take_in(LiveBackend(row, want, server))
+            if row.dialog:
+                try:
+                    found.dialog = Dialog.loads(row.dialog)
+                except ValueError:
+                    log.error("a back-end subscription's dialog cannot be read", id=row.id)
+                else:
+                    found.addresses = frozenset({found.dialog.flow.remote[0]})
+            self._deadlines.set(row.id, row.refresh_at + FALLBACK)
+
+    def drop_unneeded(self) -> None:
+        """End those that no front subscription needs."""
+        for found in [one for one in self._by_want.values() if not one.users]:
+            self._end(found)
+
+    def policy_changed(self) -> None:
+        """A server may have moved (D-32); what was given up is tried again where it is different now."""
+        for found in list(self._by_want.values()):
+            server = self._edge.policy.servers.get(found.row.server_id)
+            if server is None or server == found.server:
+                continue
+            moved = (server.address, server.transport) != (found.server.address, found.server.transport)
+            found.server = server
+            if moved or found.row.state == rules.STOPPED:
+                self._edge.background(self._start_again(found))
+
+    def look(self, keys: Iterable[int] | None = None) -> None:
+        """Send what is due: of these presentities, or (None) all that has been due for a while."""
+        now = self._edge.now()
+        if keys is None:
+            due = [self._by_id.get(id) for id in self._deadlines.due(now)]
+        else:
+            wanted = set(keys)
+            due = [one for one in self._by_want.values() if one.row.key in wanted and one.row.refresh_at <= now]
+        for found in due:
+            if found is not None and not found.ended and found.outstanding is None:
+                self._edge.background(self._subscribe(found))
+
+    # What is sent
+
+    async def _begin(self, found: LiveBackend) -> None:
+        async with found.lock:
+            if found.ended:
+                return
+            plan = rules.inserted(found.row)
+            if not await self._commit(found, plan, found.row):
+                self._edge.loop.call_later(RETRY_AFTER, lambda: self._edge.background(self._begin(found)))
+                return
+        await self._subscribe(found)
+
+    async def _change_priority(self, found: LiveBackend, priority: int) -> None:
+        async with found.lock:
+            if not found.ended and found.row.priority != priority:
+                await self._commit(found, *rules.changed(found.row, self._edge.now(), priority=priority))
+
+    async def _start_again(self, found: LiveBackend) -> None:
+        """Somewhere else, or after all: a new dialog."""
+        async with found.lock:
+            if found.ended:
+                return
+            found.dialog = None
+            now = self._edge.now()
+            await self._commit(
+                found, *rules.changed(found.row, now, state=rules.TRYING, failures=0, dialog="", refresh_at=now)
+            )
+        await self._subscribe(found)
+
+    async def _subscribe(self, found: LiveBackend) -> None:
+        async with found.lock:
+            if found.ended or found.outstanding is not None:
+                return
+            expires = max(rules.asked_expires(found.server, self._edge.policy), found.min_expires)
+            if not await self._send(found, expires):
+                await self._failed(found, 503, None)
+
+    async def _send(self, found: LiveBackend, expires: int) -> bool:
+        """Send a SUBSCRIBE, in the dialog if there is one; False when the server cannot be reached."""
+        edge, row = self._edge, found.row
+        flow = await self._flow(found)
+        if flow is None:
+            return False
+        listener = edge.network.listener_of(flow)
+        if found.dialog is None:
+            found.dialog = Dialog.to_peer(
+                call_id=f"{secrets.token_hex(12)}@{listener.sent_by.rpartition(':')[0]}",
+                local=row.watcher,
+                local_tag=tag_of(row.id),
+                remote=row.foreign,
+                flow=flow,
+            )
+        dialog = found.dialog
+        dialog.flow = flow
+        dialog.local_cseq += 1
+        target, routes = dialog.target_and_routes()
+        request = Request.build(
+            "SUBSCRIBE",
+            target,
+            [
+                *(("Route", route) for route in routes),
+                ("Max-Forwards", "70"),
+                ("From", f"{dialog.local};tag={dialog.local_tag}"),
+                ("To", dialog.remote),
+                ("Call-ID", dialog.call_id),
+                ("CSeq", f"{dialog.local_cseq} SUBSCRIBE"),
+                ("Contact", listener.contact),
+                ("Event", "presence"),
+                ("Accept", row.accept or USUAL_ACCEPT),
+                ("Expires", str(expires)),
+                ("P-Asserted-Identity", f"<{row.watcher}>"),
+            ],
+        )
+        found.outstanding = edge.stack.request(request, flow, edge.loop.time(), sent_by=listener.sent_by, context=found)
+        edge.flush()
+        return True
+
+    async def _flow(self, found: LiveBackend) -> Flow | None:
+        """How the server is reached now: its route or contact within a dialog, else its provisioned address."""
+        edge = self._edge
+        address = None
+        if found.dialog is not None and found.dialog.remote_tag:
+            try:
+                address = address_of(found.dialog.next_hop)
+            except SipError:
+                address = None
+        resolved = await _resolve(found.server.address)
+        if resolved:
+            found.addresses = frozenset(one[0] for one in resolved)
+        address = address or next(iter(resolved), None)
+        return await edge.network.flow_to(found.server.transport, address) if address is not None else None
+
+    # What comes back
+
+    def answered(self, transaction: ClientTransaction, response: Response) -> None:
+        """The server answered a SUBSCRIBE."""
+        found = transaction.context
+        if isinstance(found, LiveBackend) and found.outstanding is transaction and response.status >= 200:
+            found.outstanding = None
+            self._edge.background(self._take_answer(found, response))
+
+    def failed(self, transaction: ClientTransaction, status: int) -> None:
+        """Nobody answered, or the connection broke."""
+        found = transaction.context
+        if isinstance(found, LiveBackend) and found.outstanding is transaction:
+            found.outstanding = None
+            self._edge.background(self._take_failure(found, status))
+
+    async def _take_failure(self, found: LiveBackend, status: int) -> None:
+        async with found.lock:
+            if not found.ended:
+                await self._failed(found, status, None)
+
+    async def _take_answer(self, found: LiveBackend, response: Response) -> None:
+        async with found.lock:
+            if found.ended or found.dialog is None:
+                return
+            status = response.status
+            if status < 300:
+                try:
+                    found.dialog.answered(response)
+                    seconds = response.expires
+                except SipError:
+                    await self._failed(found, 500, None)
+                    return
+                if seconds is None:
+                    seconds = rules.asked_expires(found.server, self._edge.policy)
+                await self._commit(
+                    found,
+                    *rules.granted(
+                        found.row, seconds, dialog=found.dialog.dumps(), chance=random.random(), now=self._edge.now()
+                    ),
+                )
+                return
+            if status == 423 and (minimum := _seconds(response.get("Min-Expires"))) and minimum > found.min_expires:
+                found.min_expires = minimum
+                again = True
+            else:  # the server has forgotten the dialog: a new one, once
+                again = status == 481 and bool(found.dialog.remote_tag)
+                if again:
+                    found.dialog = None
+            if not again:
+                await self._failed(found, status, _seconds(response.get("Retry-After")))
+                return
+        await self._subscribe(found)
+
+    async def _failed(self, found: LiveBackend, status: int, retry_after: int | None) -> None:
+        log.warning("back-end subscription failed", server=found.server.name, foreign=found.row.foreign, status=status)
+        found.dialog = None
+        await self._commit(
+            found,
+            *rules.failed(found.row, status, retry_after=retry_after, chance=random.random(), now=self._edge.now()),
+        )
+
+    async def notified(self, call: "Call") -> Response:
+        """A NOTIFY came in (D-31, R-FRN): only from the server of a dialog of ours, or a trusted peer."""
+        request, source = call.request, plain_address(call.flow.remote[0])
+        found = self._of(request)
+        if found is None:
+            raise SipError(481, "Subscription Does Not Exist")
+        if source not in found.addresses and not self._edge.policy.trusts(source):
+            raise NotAuthorised("not the server of this subscription")
+        event = request.event
+        if event is None or event.package != "presence":
+            raise SipError(489, "Bad Event")
+        state = SubscriptionState.parse(request.get("Subscription-State") or "")
+        async with found.lock:
+            if found.ended:
+                return request.respond(200)
+            dialog = found.dialog
+            if dialog is None or dialog.call_id != request.call_id:
+                raise SipError(481, "Subscription Does Not Exist")
+            dialog.notified(request)
+            result = rules.notified(
+                found.row,
+                state=state.state,
+                expires=state.expires,
+                reason=state.reason or "",
+                retry_after=state.retry_after,
+                content_type=request.get("Content-Type"),
+                body=request.body,
+                user_agent=request.user_agent or "",
+                dialog=dialog.dumps(),
+                chance=random.random(),
+                now=self._edge.now(),
+                dialects=self._edge.policy.settings.legacy_dialects,
+                count=call.count_dialect,
+            )
+            if state.state == "terminated":
+                found.dialog = None
+            if result.document is not None:
+                for value in result.document.sources:
+                    if value not in self._edge.policy.sources:  # D-20
+                        self._edge.notice("source without a priority", value, source)
+            await self._commit(found, result.plan, result.row, result.document)
+        if result.again:
+            self._edge.background(self._subscribe(found))
+        return request.respond(200)
+
+    def _of(self, request: Request) -> LiveBackend | None:
+        try:
+            found = self._by_id.get(int(request.to.tag or "", 16))
+        except ValueError:
+            return None
+        if found is None or found.dialog is None or found.dialog.call_id != request.call_id:
+            return None
+        return found
+
+    # What is kept
+
+    async def _commit(self, found: LiveBackend, plan: Plan, row: BackendRow, document: Document | None = None) -> bool:
+        """Make a change durable and show it to the watchers; False when that could not be done."""
+        edge = self._edge
+
+        def applied(outcome: Outcome) -> None:
+            if outcome is Outcome.COMMITTED:
+                found.row = row
+                self._deadlines.set(row.id, row.refresh_at + FALLBACK)
+                edge.personas.apply_backend(row, document)
+                edge.notifier.changed(row.key)
+
+        try:
+            return await edge.commit(plan, applied) is Outcome.COMMITTED
+        except DomainError:
+            if not found.ended:  # the database is away: look again when it may be back
+                self._deadlines.set(row.id, edge.now() + timedelta(seconds=RETRY_AFTER))
+            return False
+
+    def _end(self, found: LiveBackend) -> None:
+        """Nobody needs it any more."""
+        found.ended = True
+        del self._by_want[found.want]
+        self._deadlines.discard(found.row.id)
+        self._edge.background(self._say_goodbye(found))
+
+    async def _say_goodbye(self, found: LiveBackend) -> None:
+        edge = self._edge
+        async with found.lock:
+            if found.dialog is not None:
+                await self._send(found, 0)
+
+            def applied(outcome: Outcome) -> None:
+                edge.personas.remove_backend(found.row)
+                edge.notifier.changed(found.row.key)
+
+            try:
+                await edge.commit(rules.removed(found.row), applied)
+            except DomainError:
+                log.warning("a back-end subscription could not be deleted; the sweep will", id=found.row.id)
+        edge.loop.call_later(LINGER, self._by_id.pop, found.row.id, None)
+
+
+async def _resolve(text: str) -> list[tuple[str, int]]:
+    """IP addresses and port of a provisioned server address."""
+    host, port = text, DEFAULT_PORT
+    if not text.endswith("]") and ":" in text:
+        host, _, number = text.rpartition(":")
+        port = int(number)
+    host = host.strip("[]")
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+    except OSError:
+        return []
+    return list(dict.fromkeys((str(one[4][0]), port) for one in found))
+
+
+def _seconds(text: str | None) -> int | None:
+    """A number of seconds in front of whatever else a header says."""
+    digits = (text or "").strip().partition(";")[0].partition("(")[0].strip()
+    return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) < 10 else None

@@ -1,0 +1,149 @@
+"""From policy rows to what a watcher sees, and why: judgement and preview (DESIGN sections 6 and 7)."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from presence import access
+from presence.engine.authorization import Effect
+from presence.personas import Presentity
+from presence.rows import FOREIGN, LIST, USER, PublicationRow, key_of
+from provisioning.policy import (
+    AclFacts,
+    ClientFilterFacts,
+    ListFacts,
+    PersonaFacts,
+    Policy,
+    PrivacyListFacts,
+    RuleFacts,
+    ServerFacts,
+    SourceFacts,
+)
+from provisioning.uri import Aor
+from tests.presence.engine.documents import device, person, presence
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+JOE = PersonaFacts(1, Aor("sip:joe@cisco.com"), "Joe", True, aliases=(Aor("sip:joseph@cisco.com"),))
+ANN = PersonaFacts(2, Aor("sip:ann@cisco.com"), "Ann", True, aliases=(Aor("sip:a@cisco.com"),))
+BASE = Policy(
+    personas={1: JOE, 2: ANN},
+    aliases={uri: one.id for one in (JOE, ANN) for uri in one.addresses},
+    sources={"Manually set by persona": SourceFacts(100, True)},
+    rules=(RuleFacts("busy_only", "busy"), RuleFacts("otherwise", "available")),
+    domain_filters={"example.org": "im_only"},
+    client_filters=(
+        ClientFilterFacts("MeetingPlace", "", "phone_only"),
+        ClientFilterFacts("MeetingPlace", "5.1", "person_only"),
+    ),
+    lists={Aor("sip:team@cisco.com"): ListFacts(Aor("sip:team@cisco.com"), None, "", ())},
+    servers={7: ServerFacts(7, "cm", "127.0.0.1", "udp", "cm.cisco.com", None, False, "", True)},
+)
+
+
+def judge(watcher: str, user_agent: str = "", policy: Policy = BASE) -> access.Judgement:
+    aor = Aor.parse(watcher)
+    return access.judge(policy, watcher=aor, watcher_persona=policy.resolve(aor), presentity=JOE, user_agent=user_agent)
+
+
+@pytest.mark.parametrize(
+    ("watcher", "user_agent", "filters"),
+    [
+        ("ann@cisco.com", "", set()),
+        ("ann@cisco.com", "MeetingPlace", {"phone_only"}),
+        ("ann@cisco.com", "meetingplace/4.0", {"phone_only"}),
+        ("ann@cisco.com", "MeetingPlace/5.1.2", {"person_only"}),
+        ("ann@cisco.com", "eyeBeam release 1", set()),
+        ("bob@example.org", "", {"im_only"}),
+        ("bob@EXAMPLE.org", "MeetingPlace/4.0", {"im_only", "phone_only"}),
+        ("bob@sub.example.org", "", set()),
+    ],
+)
+def test_watcher_filters_go_by_domain_and_client(watcher: str, user_agent: str, filters: set[str]) -> None:
+    """R-SUB-10, R-SUB-16 to R-SUB-18, R-CMP-05, D-17, D-18: a version beats none; both apply."""
+    assert judge(watcher, user_agent).view.filters == filters
+
+
+def test_privacy_and_watcher_filters_apply_both() -> None:
+    """R-CMP-03, D-16, D-18."""
+    privacy = {1: (PrivacyListFacts("default", "", "video_only", frozenset({"mobile"}), frozenset(), frozenset()),)}
+    view = judge("ann@cisco.com", "MeetingPlace", Policy(**{**_fields(BASE), "privacy": privacy})).view
+    assert view.filters == {"video_only", "phone_only"} and view.hidden == {"mobile"}
+
+
+def test_access_lists_know_a_watcher_by_all_its_addresses() -> None:
+    """R-SUB-09, D-01."""
+    acl = {1: AclFacts("block", {"sip:a@cisco.com": "allow"}, {})}
+    policy = Policy(**{**_fields(BASE), "acls": acl})
+    assert judge("ann@cisco.com", policy=policy).effect is Effect.ALLOW
+    assert judge("bob@cisco.com", policy=policy).effect is Effect.BLOCK
+
+
+@pytest.mark.parametrize(
+    ("uri", "kind", "key"),
+    [
+        ("joseph@cisco.com", USER, 1),
+        ("team@cisco.com", LIST, key_of("sip:team@cisco.com")),
+        ("5555@cm.cisco.com", FOREIGN, key_of("sip:5555@cm.cisco.com")),
+        ("nobody@cisco.com", None, None),
+        ("nobody@elsewhere.example", None, None),
+    ],
+)
+def test_an_address_leads_to_a_user_a_list_or_a_foreign_server(uri: str, kind: str | None, key: int | None) -> None:
+    """R-SUB-06, D-01, D-02."""
+    target = access.target_of(BASE, Aor.parse(uri))
+    assert (target.kind, target.key) == (kind, key) if kind is not None and target is not None else target is None
+
+
+def preview(watcher: str, user_agent: str = "", policy: Policy = BASE) -> access.Preview:
+    held = Presentity(1, True)
+    body = presence(device("t1", contact="sip:joe@desk", caps="t"), person("rpid:meeting"))
+    held.put(
+        PublicationRow(
+            5, 1, 1, "sip:joe@cisco.com", "eyeBeam", "application/pidf+xml", "sip", body, NOON, NOON, NOON,
+            NOON + timedelta(hours=1),
+        ),
+        None,
+    )  # fmt: skip
+    aor = Aor.parse(watcher)
+    return access.preview(
+        policy,
+        watcher=aor,
+        watcher_persona=policy.resolve(aor),
+        source="P-Asserted-Identity",
+        user_agent=user_agent,
+        accept="",
+        presentity=JOE,
+        uri=Aor("sip:joseph@cisco.com"),
+        held=held,
+        now=NOON,
+    )
+
+
+def test_a_preview_says_what_is_seen_and_why_in_order() -> None:
+    """R-ARC-02, R-CMP-01, DESIGN section 7: identity, alias, access, components, rule, filters."""
+    found = preview("a@cisco.com", "MeetingPlace")
+    assert [step.stage for step in found.steps] == [
+        "identity", "alias", "alias", "access", "component", "tuple", "rule", "filter",
+    ]  # fmt: skip
+    assert b'entity="sip:joseph@cisco.com"' in found.body and b"<ce:available/>" in found.body
+    assert b"sip:joe@desk" not in found.body, "an IM client behind a phone-only filter"
+    assert "P-Asserted-Identity" in found.steps[0].text and "phones only" in found.steps[-1].text
+
+
+def test_a_preview_of_a_refusal_has_no_document() -> None:
+    """D-15: and says which entry refused."""
+    acl = {1: AclFacts("allow", {}, {"cisco.com": "block"})}
+    found = preview("ann@cisco.com", policy=Policy(**{**_fields(BASE), "acls": acl}))
+    assert found.body == b"" and found.steps[-1].stage == "access" and "domain cisco.com" in found.steps[-1].text
+
+
+def test_a_preview_with_another_policy_tells_what_a_change_would_do() -> None:
+    """DESIGN section 7: before anything is saved."""
+    acl = {1: AclFacts("polite_block", {}, {})}
+    after = preview("ann@cisco.com", policy=Policy(**{**_fields(BASE), "acls": acl}))
+    assert b"<ce:unavailable/>" in after.body and b"<ce:available/>" in preview("ann@cisco.com").body
+    assert "Unavailable" in after.steps[-1].text
+
+
+def _fields(policy: Policy) -> dict[str, object]:
+    return {name: getattr(policy, name) for name in policy.__dataclass_fields__}
