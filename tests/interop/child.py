@@ -19,7 +19,7 @@ class Child:
     "The module that runs in the process."
 
     def __init__(self, folder: Path, *words: str) -> None:
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         self.folder = folder
         self._log = (folder / "log").open("wb")
         self._errors = (folder / "errors").open("wb")
