@@ -1,5 +1,6 @@
-"""Outside programs that some tests need: skipped where they are missing, except where they have to be there."""
+"""Outside programs and libraries that some tests need: skipped where missing, except where they have to be there."""
 
+import ctypes.util
 import os
 import shutil
 
@@ -14,6 +15,16 @@ def needs_program(name: str) -> str:
     if os.environ.get("CUPS_REQUIRE_PEERS"):
         pytest.fail(f"{name} is not installed, and this run has to have it")
     pytest.skip(f"{name} is not installed")
+
+
+def needs_library(name: str) -> str:
+    """The file name of a shared library, `purple` for libpurple. Missing: as with a program."""
+    found = ctypes.util.find_library(name)
+    if found is not None:
+        return found
+    if os.environ.get("CUPS_REQUIRE_PEERS"):
+        pytest.fail(f"lib{name} is not installed, and this run has to have it")
+    pytest.skip(f"lib{name} is not installed")
 
 
 def reference(name: str) -> str:
