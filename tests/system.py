@@ -65,6 +65,8 @@ class Deployment:
         self.engine = free_port()
         self.proxy6 = free_port(host="::1")
         self._processes: list[subprocess.Popen[bytes]] = []
+        self.edge: subprocess.Popen[bytes]
+        "The one that was started last."
         self.environment = {
             **os.environ,
             "CUPS_DATA_DIR": str(self.folder),
@@ -116,7 +118,14 @@ class Deployment:
 
     def start_edge(self, name: str = "edge-1") -> "subprocess.Popen[bytes]":
         """Start an edge and wait until it is ready."""
-        return self._start([sys.executable, "manage.py", "run_sipedge"], {"CUPS_EDGE_NAME": name}, "edge ready")
+        self.edge = self._start([sys.executable, "manage.py", "run_sipedge"], {"CUPS_EDGE_NAME": name}, "edge ready")
+        return self.edge
+
+    def restart_edge(self) -> None:
+        """Stop the edge in order and start its successor."""
+        self.edge.send_signal(signal.SIGTERM)
+        self.edge.wait(20)
+        self.start_edge()
 
     def start_web(self) -> str:
         """Start the web process; its address."""

@@ -1,12 +1,21 @@
 """SUBSCRIBE: a watcher asks for the state of a presentity (RFC 6665, R-SUB, D-04, D-07, D-10, D-12)."""
 
 import asyncio
+import zlib
 from typing import NamedTuple
 
 from presence import subscriptions
 from presence.access import Target, target_of
 from presence.engine import media
-from presence.engine.errors import ExtensionRequired, NotAuthorised, UnknownPresentity, UnsupportedMediaType
+from presence.engine.errors import (
+    DocumentTooLarge,
+    ExtensionRequired,
+    MalformedDocument,
+    NotAuthorised,
+    UnknownPresentity,
+    UnsupportedMediaType,
+)
+from presence.engine.resource_lists import MAX_DOCUMENT
 from presence.lists import sent_along
 from presence.rows import LIST, SubscriptionRow, key_of
 from presence.store import Outcome
@@ -105,7 +114,7 @@ def _asked_for(call: Call) -> _Asked:
             raise UnknownPresentity(uri)
         if not media.is_resource_lists(request.get("Content-Type")):
             raise UnsupportedMediaType((media.RESOURCE_LISTS,))
-        members = sent_along(request.body)
+        members = sent_along(_plain(request))
         _require_eventlist(request)
         return _Asked(uri, Target(LIST, key_of(uri)), tuple(members))
     target = target_of(policy, uri)
@@ -114,6 +123,23 @@ def _asked_for(call: Call) -> _Asked:
     if target.kind == LIST:
         _require_eventlist(request)
     return _Asked(uri, target)
+
+
+def _plain(request: Request) -> bytes:
+    """The body without its Content-Encoding; Linphone deflates its lists. Raises SipError(415, 413, 400)."""
+    encoding = (request.get("Content-Encoding") or "identity").strip().lower()
+    if encoding == "identity":
+        return request.body
+    if encoding != "deflate":
+        raise SipError(415, "Unsupported Content Encoding")
+    inflater = zlib.decompressobj()
+    try:
+        body = inflater.decompress(request.body, MAX_DOCUMENT + 1)
+    except zlib.error:
+        raise MalformedDocument("the body is not deflated as it says") from None
+    if len(body) > MAX_DOCUMENT:
+        raise DocumentTooLarge(MAX_DOCUMENT)
+    return body
 
 
 def _eventlist(request: Request) -> bool:

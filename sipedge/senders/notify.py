@@ -38,6 +38,9 @@ PACE = 256
 ROOM = 16_000
 "Bytes of a list's notification over UDP to a watcher without TCP: fragments of one datagram that still arrive."
 
+STREAM_ROOM = 60_000
+"Bytes of a list's notification on a stream: watchers, ourselves included, refuse messages of more than 64 kB."
+
 STRIKES = 3
 "NOTIFYs in a row without any answer after which a watcher counts as gone."
 
@@ -174,9 +177,10 @@ class Notifier:
             if live.tcp_flow is None and edge.network.may_take_tcp(flow):
                 edge.background(self._probe_tcp(live, flow))
                 return False
-            if live.tcp_flow is None and len(content.body) > ROOM:
-                content = live.content(personas, now, ROOM)
             flow = live.tcp_flow or flow
+        room = STREAM_ROOM if flow.reliable else ROOM
+        if content is not None and len(content.body) > room:
+            content = live.content(personas, now, room)
         if live.ended:
             state = f"terminated;reason={live.reason}"
         else:
