@@ -136,7 +136,7 @@ class Presentity:
         active = {row.foreign for row in held if row.state == "active"}
         if self.persona_id < 0:
             return not active
-        return any(mapping.foreign not in active for mapping, _ in policy.mapped(self.persona_id))
+        return any(mapping.foreign not in active for mapping in policy.mappings.get(self.persona_id, ()))
 
     def document(self, uri: str, view: View, policy: Policy, now: datetime, sources: Sources | None = None) -> Rendered:
         """The document of one view for those who asked for `uri`."""

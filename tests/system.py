@@ -121,6 +121,12 @@ class Deployment:
         self.edge = self._start([sys.executable, "manage.py", "run_sipedge"], {"CUPS_EDGE_NAME": name}, "edge ready")
         return self.edge
 
+    def start_worker(self) -> None:
+        """Start the Celery worker with its beat."""
+        schedule = str(self.folder / "beat")
+        words = [sys.executable, "-m", "celery", "-A", "cups_site", "worker", "-B", "-s", schedule, "-P", "solo"]
+        self._start(words, {}, "worker ready")
+
     def restart_edge(self) -> None:
         """Stop the edge in order and start its successor."""
         self.edge.send_signal(signal.SIGTERM)
