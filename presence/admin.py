@@ -12,7 +12,7 @@ from unfold.admin import ModelAdmin
 
 from presence import live
 from presence.engine.explain import explain
-from presence.models import EdgeLease, LiveState, Publication, Subscription
+from presence.models import BackendSubscription, EdgeLease, LiveState, Publication, Subscription
 from provisioning import policy
 from provisioning.policy import PersonaFacts
 
@@ -51,7 +51,7 @@ class LiveStateAdmin(ReadOnly):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The policy is read once for a page."""
-        self._policy = policy.load_rules()
+        self._policy = policy.refresh(policy.load_rules(), [policy.MAPPINGS])
         self._states: dict[int, live.Live] = {}
         return super().changelist_view(request, extra_context)
 
@@ -90,7 +90,7 @@ class LiveStateAdmin(ReadOnly):
 
     def live_view(self, request: HttpRequest, persona_id: int) -> HttpResponse:
         """One user: state, components, subscriptions, bindings."""
-        current = policy.load_rules()
+        current = policy.load_rules([persona_id])
         facts = policy.find_by_id(persona_id)
         now = timezone.now()
         states = live.states([facts], current, now) if facts is not None else []
@@ -105,7 +105,8 @@ class LiveStateAdmin(ReadOnly):
             "live": one,
             "components": [(component, live.classes(component)) for component in one.composed.components],
             "steps": explain(one.composed),
-            "subscriptions": live.subscriptions(persona_id, now),
+            "watchers": live.watchers(one, current, now),
+            "backends": list(one.presentity.backends.values()),
             "bindings": bindings,
             "document": one.document(current, now).decode(),
             "refresh": PAGE_REFRESH,
@@ -135,10 +136,20 @@ class PublicationAdmin(ReadOnly):
 class SubscriptionAdmin(ReadOnly):
     """Watchers."""
 
-    list_display = ["watcher", "persona", "state", "user_agent", "edge", "expires_at"]
-    list_select_related = ["persona"]
-    search_fields = ["persona__aor", "watcher"]
-    list_filter = ["state", "edge"]
+    list_display = ["watcher", "uri", "kind", "state", "user_agent", "edge", "created_at", "expires_at"]
+    search_fields = ["uri", "watcher"]
+    list_filter = ["kind", "state", "edge"]
+
+
+@admin.register(BackendSubscription)
+class BackendSubscriptionAdmin(ReadOnly):
+    """Subscriptions at foreign servers."""
+
+    list_display = ["local", "foreign", "server", "watcher", "state", "reason", "failures", "refresh_at", "expires_at"]
+    list_select_related = ["server"]
+    search_fields = ["local", "foreign", "watcher"]
+    list_filter = ["state", "server", "shared"]
+    exclude = ["body"]
 
 
 @admin.register(EdgeLease)

@@ -6,15 +6,17 @@ The same composition as at the edge, from the same rows and the same policy; onl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from presence import store
+from presence.access import judge
 from presence.engine.components import Component
 from presence.engine.composition import Composed
 from presence.engine.filtering import View
 from presence.models import Subscription
 from presence.personas import Presentity, from_loaded
-from provisioning.policy import PersonaFacts, Policy
+from provisioning.policy import PersonaFacts, Policy, find
+from provisioning.uri import Aor
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +43,38 @@ def states(personas: Sequence[PersonaFacts], policy: Policy, now: datetime) -> l
     ]
 
 
-def subscriptions(persona_id: int, now: datetime) -> list[Subscription]:
-    """Who watches this user."""
-    rows = Subscription.objects.filter(persona_id=persona_id, expires_at__gt=now).exclude(state="terminated")
-    return list(rows.order_by("watcher"))
+class Watcher(NamedTuple):
+    """Somebody who watches a user, and what it may see."""
+
+    watcher: Aor
+    uri: str
+    state: str
+    effect: str
+    why: str
+    user_agent: str
+    since: datetime
+    expires_at: datetime
+    edge: str
+
+
+def watchers(live: Live, policy: Policy, now: datetime) -> list[Watcher]:
+    """Who watches this user alone, by name; subscriptions to lists that it is in are not among them."""
+    rows = Subscription.objects.filter(persona_id=live.persona.id, expires_at__gt=now).exclude(state="terminated")
+    found = []
+    for row in rows.order_by("watcher", "created_at"):
+        watcher = Aor(row.watcher)
+        judgement = judge(
+            policy, watcher=watcher, watcher_persona=find(watcher), presentity=live.persona,
+            user_agent=row.user_agent,
+        )  # fmt: skip
+        why = " ".join(filter(None, (judgement.decision.why, judgement.decision.privacy)))
+        found.append(
+            Watcher(
+                watcher, row.uri, row.state, judgement.effect.value, why, row.user_agent, row.created_at,
+                row.expires_at, row.edge,
+            )
+        )  # fmt: skip
+    return found
 
 
 def classes(component: Component) -> str:

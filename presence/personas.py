@@ -127,13 +127,13 @@ class Presentity:
                 [one for one in live if one is not None],
                 rules=policy.rules,
                 ever_published=self.ever_published or any(row.body for row in held),
-                backend_missing=self._missing(held, policy),
+                backend_missing=self._missing(held, policy, now),
             )
         return composed
 
-    def _missing(self, held: list[BackendRow], policy: Policy) -> bool:
+    def _missing(self, held: list[BackendRow], policy: Policy, now: datetime) -> bool:
         """A back-end subscription that the user is mapped to is not active (D-23 rule 2)."""
-        active = {row.foreign for row in held if row.state == "active"}
+        active = {row.foreign for row in held if row.state == "active" and row.expires_at > now}
         if self.persona_id < 0:
             return not active
         return any(mapping.foreign not in active for mapping in policy.mappings.get(self.persona_id, ()))

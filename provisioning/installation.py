@@ -30,15 +30,17 @@ RULES = (
 "In order (D-23)."
 
 CLIENTS = (
-    # type, audio, video, text, one message per read, MD5 challenge only
-    ("baresip", True, True, True, False, True),
-    ("Cisco-CCM", True, False, False, False, False),
-    ("CSCO", False, False, True, False, False),
-    ("eyeBeam", True, True, True, False, False),
-    ("Linphonec", True, True, True, False, False),
-    ("Purple", False, False, True, True, False),
-    ("sipsak", False, False, True, False, True),
-    ("Twinkle", True, False, True, False, False),
+    # type, audio, video, text, one message per read, MD5 challenge only, lists as Linphone reads them
+    ("baresip", True, True, True, False, True, False),
+    ("Cisco-CCM", True, False, False, False, False, False),
+    ("CSCO", False, False, True, False, False, False),
+    ("eyeBeam", True, True, True, False, False, False),
+    ("Linphonec", True, True, True, False, False, True),
+    ("LinphoneAndroid", True, True, True, False, False, True),
+    ("LinphoneiOS", True, True, True, False, False, True),
+    ("Purple", False, False, True, True, False, False),
+    ("sipsak", False, False, True, False, True, False),
+    ("Twinkle", True, False, True, False, False, False),
 )
 
 DEVICES = (
@@ -96,8 +98,9 @@ def install(using: str = "default") -> None:
                 "text": text,
                 "one_message_per_read": single,
                 "md5_only": md5_only,
+                "linphone_lists": linphone,
             }
-            for kind, audio, video, text, single, md5_only in CLIENTS
+            for kind, audio, video, text, single, md5_only, linphone in CLIENTS
         ],
         using,
     )

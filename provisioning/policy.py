@@ -96,6 +96,7 @@ class CapabilityFacts(NamedTuple):
     video: bool
     text: bool
     one_message_per_read: bool = False
+    linphone_lists: bool = False
     md5_only: bool = False
 
 
@@ -285,6 +286,11 @@ class Policy:
         """Messages to this client type are spaced on streams (D-47)."""
         wanted = client_type.lower()
         return any(row.one_message_per_read and row.client_type.lower() == wanted for row in self.capabilities)
+
+    def linphone_lists(self, client_type: str) -> bool:
+        """This client type shows list notifications in a form of its own only."""
+        wanted = client_type.lower()
+        return any(row.linphone_lists and row.client_type.lower() == wanted for row in self.capabilities)
 
     def md5_only(self, client_type: str) -> bool:
         """This client type gives up when it is offered SHA-256 beside MD5."""

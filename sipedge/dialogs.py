@@ -87,6 +87,11 @@ class LiveSubscription:
         return bool(self.reason)
 
     @property
+    def event(self) -> str:
+        """The Event header of its NOTIFYs."""
+        return f"presence;id={self.row.event_id}" if self.row.event_id else "presence"
+
+    @property
     def keys(self) -> Iterable[int]:
         """The presentities whose changes concern it."""
         return (self.row.key,)

@@ -12,6 +12,7 @@ from datetime import datetime
 from presence.access import judge, target_of
 from presence.engine import lists, media
 from presence.engine.authorization import Effect
+from presence.engine.capabilities import client_type
 from presence.engine.filtering import View
 from presence.engine.fragments import digest
 from presence.lists import members_of
@@ -64,7 +65,7 @@ class Member:
 class LiveList(LiveSubscription):
     """One watcher's subscription to a list."""
 
-    __slots__ = ("_by_key", "_dirty", "_full", "members")
+    __slots__ = ("_by_key", "_dirty", "_full", "_linphone", "members")
 
     def __init__(self, row: SubscriptionRow, dialog: Dialog, flow: Flow | None) -> None:
         super().__init__(row, dialog, flow)
@@ -72,8 +73,15 @@ class LiveList(LiveSubscription):
         self._by_key: dict[int, list[Member]] = {}
         self._dirty: dict[Aor, None] = {}
         "Members that may have changed since they were told."
+        self._linphone = False
+        "The watcher's client reads lists in a form of its own."
         self._full = True
         "The next notification tells about every member."
+
+    @property
+    def event(self) -> str:
+        """The Event header of its NOTIFYs."""
+        return super().event.replace("p", "P", 1) if self._linphone else super().event
 
     @property
     def keys(self) -> Iterable[int]:
@@ -92,6 +100,7 @@ class LiveList(LiveSubscription):
         """Look again who is in the list and what the watcher may see of each."""
         row = self.row
         watcher = Aor(row.watcher)
+        self._linphone = policy.linphone_lists(client_type(row.user_agent)[0])
         if row.members:
             uris: Iterable[Aor] = map(Aor, row.members.split("\n"))
         else:
@@ -176,6 +185,7 @@ class LiveList(LiveSubscription):
             media_type=media.choose_list(row.accept or None),
             token=secrets.token_hex(12),
             host=Aor(row.uri).host.strip("[]"),
+            linphone=self._linphone,
         )
         after = {member.uri: "" if full else member.told for member in self.members.values()} | dict(told)
         whole = _whole(after.values()) if all(after.values()) else ""
@@ -226,8 +236,3 @@ def may_subscribe(owner: int | None, watcher: Aor, policy: Policy) -> bool:
     """A list with an owner is for its owner only."""
     persona = policy.resolve(watcher)
     return owner is None or (persona is not None and persona.id == owner)
-
-
-def live_of(row: SubscriptionRow, dialog: Dialog, flow: Flow | None) -> LiveSubscription:
-    """The live form of a row."""
-    return (LiveList if row.kind == LIST else LiveSubscription)(row, dialog, flow)

@@ -16,8 +16,8 @@ from presence import store
 from presence.models import EdgeLease, Publication
 from presence.rows import BackendRow, SubscriptionRow
 from sipedge.dialogs import LiveSubscription
-from sipedge.lists import live_of
 from sipedge.models import Binding
+from sipedge.partial import live_of
 from sipedge.rows import BindingRow
 from sipedge.sip.dialog import Dialog
 

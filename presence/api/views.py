@@ -2,17 +2,23 @@
 
 from typing import Any
 
+from django.db import transaction
 from django.http import HttpResponse
 from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, serializers, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from presence import live
+from presence import access, live
 from presence.engine.errors import UnknownPresentity
-from presence.models import Publication, Subscription
+from presence.models import BackendSubscription, Publication, Subscription
 from provisioning import policy
+from provisioning.announce import announce
+from provisioning.api.serializers import AorField
+from provisioning.models import PrivacyList
+from provisioning.models.access import decide
 from provisioning.policy import Policy
 from provisioning.uri import Aor, BadUri
 
@@ -44,6 +50,42 @@ class PresenceSerializer(serializers.Serializer):
     devices = DeviceSerializer(many=True)
 
 
+class WatcherSerializer(serializers.Serializer):
+    """Somebody who watches a user."""
+
+    watcher = serializers.CharField()
+    uri = serializers.CharField()
+    state = serializers.CharField()
+    effect = serializers.CharField()
+    why = serializers.CharField()
+    user_agent = serializers.CharField()
+    since = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField()
+
+
+class DecisionSerializer(serializers.Serializer):
+    """A user's word about a watcher."""
+
+    watcher = AorField()
+    effect = serializers.ChoiceField(["allow", "block"])
+
+
+class StepSerializer(serializers.Serializer):
+    """One thing that counted."""
+
+    stage = serializers.CharField()
+    subject = serializers.CharField()
+    text = serializers.CharField()
+
+
+class PreviewSerializer(serializers.Serializer):
+    """What a watcher would see, and why."""
+
+    effect = serializers.CharField()
+    document = serializers.CharField()
+    steps = StepSerializer(many=True)
+
+
 class PresenceViewSet(viewsets.GenericViewSet):
     """The state of one user, by any address that leads to it."""
 
@@ -62,14 +104,69 @@ class PresenceViewSet(viewsets.GenericViewSet):
         found, current = _find(aor)
         return HttpResponse(found.document(current, timezone.now()), content_type="application/pidf+xml")
 
+    @extend_schema(responses=WatcherSerializer(many=True))
+    @action(detail=True)
+    def watchers(self, request: Request, aor: str) -> Response:
+        """Who watches this user, since when, through which client, and what it may see."""
+        found, current = _find(aor)
+        rows = live.watchers(found, current, timezone.now())
+        return Response(WatcherSerializer(rows, many=True).data)
+
+    @extend_schema(request=DecisionSerializer, responses={204: None})
+    @action(detail=True, methods=["post"])
+    def decide(self, request: Request, aor: str) -> Response:
+        """Allow or block a watcher on behalf of this user (D-15): it goes into one of the user's privacy lists."""
+        found, _ = _find(aor)
+        wanted = DecisionSerializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        with transaction.atomic():
+            decide(found.persona.id, wanted.validated_data["watcher"], wanted.validated_data["effect"] == "allow")
+            announce(PrivacyList)
+        return Response(status=204)
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("watcher", required=True, description="Address of the watcher."),
+            OpenApiParameter("user_agent", description="The watcher's client, as its User-Agent says."),
+        ],
+        responses=PreviewSerializer,
+    )
+    @action(detail=True)
+    def preview(self, request: Request, aor: str) -> Response:
+        """What a watcher with this client would see of the user now, and why."""
+        found, current = _find(aor)
+        try:
+            asked, watcher = Aor.parse(aor), Aor.parse(request.query_params.get("watcher", ""))
+        except BadUri as error:
+            raise serializers.ValidationError({"watcher": str(error)}) from None
+        shown = access.preview(
+            current,
+            watcher=watcher,
+            watcher_persona=policy.find(watcher),
+            source="the request",
+            user_agent=request.query_params.get("user_agent", ""),
+            accept="",
+            presentity=found.persona,
+            uri=asked,
+            held=found.presentity,
+            now=timezone.now(),
+        )
+        return Response(
+            {
+                "effect": shown.judgement.effect.value,
+                "document": shown.body.decode(),
+                "steps": [{"stage": s.stage, "subject": s.subject, "text": s.text} for s in shown.steps],
+            }
+        )
+
 
 def _find(text: str) -> tuple[live.Live, Policy]:
     try:
         aor = Aor.parse(text)
     except BadUri as error:
         raise serializers.ValidationError({"aor": str(error)}) from None
-    current = policy.load_rules()
     persona = policy.find(aor)
+    current = policy.load_rules([persona.id] if persona is not None else ())
     states = live.states([persona], current, timezone.now()) if persona is not None else []
     if not states:
         raise UnknownPresentity(f"no user has the address {aor}")
@@ -96,7 +193,29 @@ class SubscriptionSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = Subscription
-        fields = ["id", "persona", "uri", "watcher", "state", "user_agent", "edge", "created_at", "expires_at"]
+        fields = ["id", "persona", "kind", "uri", "watcher", "state", "user_agent", "edge", "created_at", "expires_at"]
+
+
+class BackendSubscriptionSerializer(serializers.ModelSerializer):
+    """A subscription of ours at a foreign server."""
+
+    server = serializers.SlugRelatedField(slug_field="name", read_only=True)
+
+    class Meta:
+        model = BackendSubscription
+        fields = [
+            "id", "local", "foreign", "server", "shared", "watcher", "priority", "edge", "state", "reason", "failures",
+            "changed_at", "refresh_at", "expires_at",
+        ]  # fmt: skip
+
+
+class BackendSubscriptionViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
+    """Subscriptions at foreign servers, also those that wait for their next attempt or have been given up."""
+
+    queryset = BackendSubscription.objects.select_related("server").order_by("local", "id")
+    serializer_class = BackendSubscriptionSerializer
+    filterset_fields = {"local": ["exact"], "foreign": ["exact"], "server__name": ["exact"], "state": ["exact"]}
+    search_fields = ["local", "foreign", "watcher"]
 
 
 class _Live(mixins.ListModelMixin, viewsets.GenericViewSet):
@@ -119,5 +238,11 @@ class SubscriptionViewSet(_Live):
 
     queryset = Subscription.objects.exclude(state="terminated").select_related("persona").order_by("watcher", "id")
     serializer_class = SubscriptionSerializer
-    filterset_fields = {"persona__aor": ["exact"], "watcher": ["exact"], "edge": ["exact"]}
-    search_fields = ["persona__aor", "watcher"]
+    filterset_fields = {
+        "persona__aor": ["exact"],
+        "uri": ["exact"],
+        "kind": ["exact"],
+        "watcher": ["exact"],
+        "edge": ["exact"],
+    }
+    search_fields = ["uri", "watcher"]

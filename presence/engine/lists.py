@@ -54,28 +54,38 @@ def rlmi(uri: str, version: int, full: bool, resources: Iterable[tuple[Resource,
 
 
 def multipart(
-    uri: str, version: int, full: bool, resources: Sequence[Resource], *, media_type: str, token: str, host: str
+    uri: str,
+    version: int,
+    full: bool,
+    resources: Sequence[Resource],
+    *,
+    media_type: str,
+    token: str,
+    host: str,
+    linphone: bool = False,
 ) -> Multipart:
     """A notification about `resources`.
 
     `media_type` is that of the members' documents; `token`, of token characters and never used before, makes the
-    boundary and the Content-IDs, `host` is what stands behind their @. The boundary is not quoted (D-44).
+    boundary and the Content-IDs, `host` is what stands behind their @. The boundary is not quoted and comes last
+    (D-44). `linphone`: each part also has the Content-Id that liblinphone compares with the cid, letter by letter.
     """
     cids = [f"{token}.{number}@{host}" if one.body else "" for number, one in enumerate(resources, 1)]
     root = f"{token}.0@{host}"
-    parts = [_part(token, root, 'application/rlmi+xml;charset="UTF-8"')]
+    parts = [_part(token, root, 'application/rlmi+xml;charset="UTF-8"', linphone)]
     parts.append(rlmi(uri, version, full, zip(resources, cids, strict=True)))
     for resource, cid in zip(resources, cids, strict=True):
         if cid:
-            parts += (b"\r\n", _part(token, cid, media_type), resource.body)
+            parts += (b"\r\n", _part(token, cid, media_type, linphone), resource.body)
     parts.append(f"\r\n--{token}--\r\n".encode())
     content_type = f'multipart/related;type="application/rlmi+xml";start="<{root}>";boundary={token}'
     return Multipart(content_type, b"".join(parts))
 
 
-def _part(boundary: str, cid: str, content_type: str) -> bytes:
+def _part(boundary: str, cid: str, content_type: str, linphone: bool) -> bytes:
+    again = f"Content-Id: {cid}\r\n" if linphone else ""
     return (
-        f"--{boundary}\r\nContent-Transfer-Encoding: binary\r\nContent-ID: <{cid}>\r\n"
+        f"--{boundary}\r\nContent-Transfer-Encoding: binary\r\nContent-ID: <{cid}>\r\n{again}"
         f"Content-Type: {content_type}\r\n\r\n"
     ).encode()
 

@@ -14,6 +14,9 @@ SENT = (PIDF, CPIM_PIDF)
 
 MULTIPART = "multipart/related"
 RLMI = "application/rlmi+xml"
+PIDF_DIFF = "application/pidf-diff+xml"
+"Partial documents, for watchers that name this type (RFC 5263)."
+
 RESOURCE_LISTS = "application/resource-lists+xml"
 "A list of resources, with the SUBSCRIBE that asks for them (RFC 4826, RFC 5367)."
 
@@ -58,6 +61,11 @@ def choose_list(accept: str | None, *, dialects: bool = True, count: Count | Non
     if not (_covered(MULTIPART, ranges) and _covered(RLMI, ranges)):
         raise NotAcceptable("a list is sent as multipart/related with application/rlmi+xml")
     return choose(accept, dialects=dialects, count=count)
+
+
+def wants_partial(accept: str) -> bool:
+    """Whether a watcher asks for partial documents; a wildcard does not (RFC 5263 section 4.1)."""
+    return PIDF_DIFF in accept.lower() and _ranges(accept, False)[0].get(PIDF_DIFF, False)
 
 
 def for_members(accept: str) -> str:

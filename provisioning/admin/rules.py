@@ -43,7 +43,16 @@ class SourcePriorityAdmin(PolicyAdmin):
 class UserAgentCapabilityAdmin(PolicyAdmin):
     """What kinds of client can do."""
 
-    list_display = ["client_type", "client_version", "audio", "video", "text", "one_message_per_read", "md5_only"]
+    list_display = [
+        "client_type",
+        "client_version",
+        "audio",
+        "video",
+        "text",
+        "one_message_per_read",
+        "md5_only",
+        "linphone_lists",
+    ]
     list_filter = ["audio", "video", "text"]
     search_fields = ["client_type", "client_version"]
 

@@ -187,7 +187,10 @@ class UserAgentCapabilitySerializer(Validated):
 
     class Meta:
         model = models.UserAgentCapability
-        fields = ["id", "client_type", "client_version", "audio", "video", "text", "one_message_per_read", "md5_only"]
+        fields = [
+            "id", "client_type", "client_version", "audio", "video", "text", "one_message_per_read", "md5_only",
+            "linphone_lists",
+        ]  # fmt: skip
 
 
 class ReachabilityRuleSerializer(Validated):

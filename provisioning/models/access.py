@@ -163,3 +163,19 @@ class WatcherFilter(models.Model):
         """One subject only: two rows that both match apply both."""
         if bool(self.domain) == bool(self.client_type) or (self.domain and self.client_version):
             raise ValidationError("Either a domain, or a client type.")
+
+
+ALLOWED = "Allowed"
+"Name of the custom list for watchers whom a user has allowed when asked."
+
+
+def decide(owner_id: int, watcher: Aor, allow: bool) -> None:
+    """A user has decided about a watcher (D-15): it stands in Allowed or in Blocked, and not in the other."""
+    kind, name = (PrivacyKind.CUSTOM, ALLOWED) if allow else (PrivacyKind.BLOCKED, "")
+    if allow:
+        other = PrivacyList.objects.filter(owner_id=owner_id, kind=PrivacyKind.BLOCKED)
+    else:
+        other = PrivacyList.objects.filter(owner_id=owner_id, kind=PrivacyKind.CUSTOM, name=ALLOWED)
+    PrivacyListMember.objects.filter(list__in=other, kind=SubjectKind.URI, value=watcher).delete()
+    found, _ = PrivacyList.objects.get_or_create(owner_id=owner_id, kind=kind, name=name)
+    PrivacyListMember.objects.get_or_create(list=found, kind=SubjectKind.URI, value=str(watcher))

@@ -43,6 +43,11 @@ class UserAgentCapability(models.Model):
     one_message_per_read = models.BooleanField(
         default=False, help_text="On streams this client loses messages that arrive together (D-47)."
     )
+    linphone_lists = models.BooleanField(
+        "lists as Linphone reads them",
+        default=False,
+        help_text="List notifications in the one form that liblinphone shows: Event with a capital, Content-Id twice.",
+    )
     md5_only = models.BooleanField(
         "MD5 challenge only", default=False, help_text="This client gives up when it is offered SHA-256 beside MD5."
     )

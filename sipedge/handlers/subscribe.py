@@ -22,7 +22,7 @@ from presence.store import Outcome
 from provisioning.uri import Aor, SipUri
 from sipedge.dialogs import CSEQ_BLOCK, LiveSubscription, tag_of
 from sipedge.dispatch import Call, require_presence_event
-from sipedge.lists import live_of
+from sipedge.partial import live_of
 from sipedge.resolve import notify_flow
 from sipedge.sip.dialog import Dialog
 from sipedge.sip.errors import SipError

@@ -216,7 +216,7 @@ class Notifier:
         listener = edge.network.listener_of(flow)
         branch = edge.stack.branch()
         if live.head is None:
-            live.head = live.dialog.constant_head("NOTIFY", listener.contact, live.row.event_id)
+            live.head = live.dialog.constant_head("NOTIFY", listener.contact, live.event)
         request_line, rest = live.head
         via = f"Via: SIP/2.0/{flow.transport} {listener.sent_by};branch={branch};rport\r\n".encode()
         live.outstanding = edge.stack.begin(

@@ -164,7 +164,7 @@ class Dialog:
             routes.append(f"<{self.remote_target}>")
         return target, routes
 
-    def constant_head(self, method: str, contact: str, event_id: str) -> tuple[bytes, bytes]:
+    def constant_head(self, method: str, contact: str, event: str) -> tuple[bytes, bytes]:
         """What does not change from one of our requests to the next: the request line, and the headers after Via."""
         target, routes = self.target_and_routes()
         lines = [f"Route: {route}" for route in routes]
@@ -174,7 +174,7 @@ class Dialog:
             f"To: {self.remote}",
             f"Call-ID: {self.call_id}",
             f"Contact: {contact}",
-            f"Event: presence;id={event_id}" if event_id else "Event: presence",
+            f"Event: {event}",
             "",
         ]
         line = f"{method} {target} SIP/2.0\r\n"

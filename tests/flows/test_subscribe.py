@@ -306,3 +306,53 @@ def test_a_large_notify_goes_over_udp_where_there_is_nothing_else(peer: Make) ->
     watch.heard(1)
     presentity.publish(pidf(presentity.aor, extra=f"<note>{'y' * 2000}</note>"))
     watch.sees("y" * 2000)
+
+
+def test_a_watcher_that_has_the_state_need_not_be_sent_it(peer: Make) -> None:
+    """R-SUB-02, RFC 5839: 204 and no NOTIFY for a refresh, no body for a first one; a change is told as ever."""
+    presentity = peer()
+    tag = presentity.publish(pidf(presentity.aor)).get("SIP-ETag")
+    watcher = peer()
+    watch = watcher.subscribe(presentity.aor)
+    known = watch.sees("<ce:available/>").get("SIP-ETag") or ""
+    assert known
+    assert watch.refresh(Suppress_If_Match=known).status == 204
+    assert watch.refresh(Suppress_If_Match="other").status == 200
+    assert watch.heard(2).get("SIP-ETag") == known
+    presentity.publish(pidf(presentity.aor, activity="busy", tuple_id="t2"), tag=tag)
+    changed = watch.sees("<rpid:busy/>").get("SIP-ETag")
+    assert changed != known and len(watch.notifies) == 3
+    resumed = watcher.subscribe(presentity.aor, Suppress_If_Match=changed)
+    first = resumed.heard(1)
+    assert (first.body, first.get("SIP-ETag"), first.get("Content-Type")) == (b"", changed, None)
+    assert watch.refresh(expires=0, Suppress_If_Match="*").status == 204
+    assert watch.refresh().status == 481 and len(watch.notifies) == 3
+
+
+def test_a_watcher_may_slow_down_its_notifications(peer: Make) -> None:
+    """R-SUB-02, RFC 6446: no faster than min-interval, and the newest state in the end."""
+    presentity, watcher = peer(), peer()
+    call_id = secrets.token_hex(8)
+    watcher.ask("SUBSCRIBE", presentity.aor, [("Event", "presence;min-interval=2")], Call_ID=call_id)
+    first = wait_until(lambda: watcher.notifies, "the NOTIFY")[0]
+    assert (first.get("Subscription-State") or "").endswith(";min-interval=2")
+    tag = None
+    for number in range(6):
+        tag = presentity.publish(pidf(presentity.aor, tuple_id=f"t{number}"), tag=tag).get("SIP-ETag")
+    wait_until(lambda: b'id="t5"' in watcher.notifies[-1].body, "the newest state")
+    assert len(watcher.notifies) == 2
+
+
+def test_a_watcher_may_be_told_differences_only(peer: Make) -> None:
+    """R-SUB-02, RFC 5263: the whole once and after each refresh, versions without a gap."""
+    presentity, watcher = peer(), peer()
+    tag = presentity.publish(pidf(presentity.aor)).get("SIP-ETag")
+    watch = watcher.subscribe(presentity.aor, accept="application/pidf+xml, application/pidf-diff+xml")
+    first = watch.sees("<ce:available/>")
+    assert first.get("Content-Type") == "application/pidf-diff+xml"
+    assert b"<p:pidf-full" in first.body and b'version="1"' in first.body
+    presentity.publish(pidf(presentity.aor, activity="busy"), tag=tag)
+    second = watch.sees("<rpid:busy/>")
+    assert b"<p:pidf-diff" in second.body and b'version="2"' in second.body and b"<tuple" not in second.body
+    watch.refresh()
+    assert b"<p:pidf-full" in watch.heard(3).body and b'version="3"' in watch.heard(3).body

@@ -1,4 +1,4 @@
-"""liblinphone and resource lists (RFC 5367, RFC 4662), at a socket that plays the server: ours serves no lists yet."""
+"""liblinphone and resource lists (RFC 5367, RFC 4662): at a socket that plays the server, and at ours."""
 
 import contextlib
 import secrets
@@ -14,7 +14,7 @@ import pytest
 from sipedge.sip.message import Request, parse
 from tests.interop.linphone import Linphone
 from tests.programs import needs_library
-from tests.system import DOMAIN, PASSWORD, PATIENCE, pidf
+from tests.system import DOMAIN, PASSWORD, PATIENCE, deployed, pidf
 
 pytestmark = pytest.mark.system
 
@@ -139,3 +139,25 @@ def test_the_list_notify_that_it_understands(tmp_path: Path) -> None:
         server.notify(request, 1, full=False, ippm4="open")
         client.sees(CAROL, "online")
         client.sees(BOB, "online")
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_our_lists_show_in_it(tmp_path: Path, transport: str) -> None:
+    """R-ARC-04, R-LST-04 to R-LST-06, RFC 5367: two buddies by one subscription, as liblinphone itself shows them."""
+    needs_library("linphone")
+    with deployed() as deployment:
+        deployment.start_edge()
+        with deployment.phone(BOB) as bob, deployment.phone(CAROL) as carol:
+            tag = bob.publish(pidf(f"sip:{BOB}")).get("SIP-ETag")
+            client = Linphone(tmp_path / "alice", ALICE, PASSWORD, deployment.proxy, transport)
+            with contextlib.closing(client):
+                client.log_in()
+                client.watch_list(LIST, BOB, CAROL)
+                client.sees(BOB, "online")
+                carol.publish(pidf(f"sip:{CAROL}"))
+                client.sees(CAROL, "online")
+                bob.publish(tag=tag, expires=0)
+                client.sees(BOB, "offline")
+                client.sees(CAROL, "online")
+                client.log_out()
+        assert "Traceback" not in deployment.logs()

@@ -42,6 +42,50 @@ RESOURCES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         {"asserts_identity": True},
         {"kind": "address", "value": "host.example"},
     ),
+    "uri-acls": (
+        {
+            "presentity": "sip:xten3@compb.cisco.com",
+            "default": "block",
+            "entries": [{"kind": "uri", "value": "Ann@Example.org", "effect": "allow"}],
+        },
+        {"entries": [{"kind": "domain", "value": "example.org", "effect": "polite_block"}]},
+        {"presentity": "sip:xten3@compb.cisco.com", "entries": [{"kind": "uri", "value": "no address"}]},
+    ),
+    "privacy-lists": (
+        {
+            "owner": "sip:xten3@compb.cisco.com",
+            "name": "friends",
+            "filter": "im_only",
+            "hidden_devices": ["mobile"],
+            "members": [{"kind": "uri", "value": "ann@example.org"}],
+        },
+        {"filter": "none"},
+        {
+            "owner": "sip:xten3@compb.cisco.com",
+            "kind": "default",
+            "members": [{"kind": "domain", "value": "a.example"}],
+        },
+    ),
+    "watcher-filters": (
+        {"kind": "phone_only", "client_type": "Conference"},
+        {"kind": "im_only"},
+        {"kind": "im_only", "client_type": "Conference", "domain": "example.org"},
+    ),
+    "device-types": (
+        {"match": "source", "value": " Desk   phone ", "kind": "phone"},
+        {"kind": "computer"},
+        {"match": "source", "value": "  ", "kind": "phone"},
+    ),
+    "lists": (
+        {"uri": "team@compb.cisco.com", "members": [{"uri": "b@x.example", "name": "B"}, {"uri": "a@x.example"}]},
+        {"name": "The team"},
+        {"uri": "sip:xten3@compb.cisco.com"},
+    ),
+    "foreign-servers": (
+        {"name": "cm", "address": "CM.example:5070", "domain": "cm.example", "expires": 1800},
+        {"shared_identity": True},
+        {"name": "cm", "address": "cm.example:99999"},
+    ),
 }
 
 
@@ -91,6 +135,33 @@ def test_canonical_forms_come_back(api: APIClient) -> None:
     """D-01: one spelling for one address."""
     response = api.post("/api/v1/aliases/", RESOURCES["aliases"][0], format="json")
     assert response.data["uri"] == "sip:Alias@compb.cisco.com"
+
+
+def test_the_parts_of_a_row_come_with_it(api: APIClient) -> None:
+    """R-SUB-09, R-LST-04: canonical, in their order; left out in a change they stay, given they replace."""
+    create, change, _ = RESOURCES["uri-acls"]
+    made = api.post("/api/v1/uri-acls/", create, format="json").json()
+    assert made["entries"] == [{"kind": "uri", "value": "sip:Ann@example.org", "effect": "allow"}]
+    path = f"/api/v1/uri-acls/{made['id']}/"
+    assert api.patch(path, {"default": "allow"}, format="json").json()["entries"] == made["entries"]
+    assert api.patch(path, change, format="json").json()["entries"] == [
+        {"kind": "domain", "value": "example.org", "effect": "polite_block"}
+    ]
+    twice = [{"kind": "uri", "value": "a@b.example"}, {"kind": "uri", "value": "sip:a@B.example"}]
+    assert api.patch(path, {"entries": twice}, format="json").status_code == 400
+    assert len(api.get(path).json()["entries"]) == 1, "nothing is lost by a refusal"
+    team = api.post("/api/v1/lists/", RESOURCES["lists"][0], format="json").json()
+    assert [member["uri"] for member in team["members"]] == ["sip:b@x.example", "sip:a@x.example"]
+
+
+def test_a_mapping_names_its_server(api: APIClient) -> None:
+    """R-BCK-04, R-AOR-07."""
+    api.post("/api/v1/foreign-servers/", RESOURCES["foreign-servers"][0], format="json")
+    mapping = {"persona": "sip:xten3@compb.cisco.com", "foreign": "5555@cm.example", "server": "cm", "priority": 3}
+    made = api.post("/api/v1/mappings/", mapping, format="json")
+    assert made.status_code == 201 and made.json()["foreign"] == "sip:5555@cm.example"
+    assert api.post("/api/v1/mappings/", {**mapping, "server": "other"}, format="json").status_code == 400
+    assert api.delete(f"/api/v1/mappings/{made.json()['id']}/").status_code == 204
 
 
 def test_a_password_is_never_shown(api: APIClient) -> None:

@@ -113,7 +113,7 @@ def test_the_head_of_the_notify_is_reproduced() -> None:
         flow=UDP,
         single_via=True,
     )
-    line, constant = dialog.constant_head("NOTIFY", "<sip:57.1.1.14:5060>", "")
+    line, constant = dialog.constant_head("NOTIFY", "<sip:57.1.1.14:5060>", "presence")
     via = b"Via: SIP/2.0/UDP 57.1.1.14:5060;branch=z9hG4bK76d2e702-1dd2-11b2-8fe0-b1c8ef4f8c83\r\n"
     state = SubscriptionState("active", 300)
     tail = f"CSeq: 1073741825 NOTIFY\r\nSubscription-State: {state}\r\nContent-Type: application/pidf+xml\r\n"

@@ -271,11 +271,11 @@ def test_requests_in_a_dialog_follow_each_other() -> None:
 def test_a_strict_router_gets_the_request_uri() -> None:
     """D-10, R-STD-01: RFC 3261 12.2.1.1."""
     line, rest = dialog(Record_Route="<sip:strict.example>, <sip:loose.example;lr>").constant_head(
-        "NOTIFY", "<sip:us>", ""
+        "NOTIFY", "<sip:us>", "presence"
     )
     assert line == b"NOTIFY sip:strict.example SIP/2.0\r\n"
     assert b"Route: <sip:loose.example;lr>\r\nRoute: <sip:xten4@192.0.2.1:5060>\r\n" in rest
-    line, rest = dialog(Record_Route="<sip:loose.example;lr>").constant_head("NOTIFY", "<sip:us>", "7")
+    line, rest = dialog(Record_Route="<sip:loose.example;lr>").constant_head("NOTIFY", "<sip:us>", "presence;id=7")
     assert line == b"NOTIFY sip:xten4@192.0.2.1:5060 SIP/2.0\r\n" and b"Event: presence;id=7\r\n" in rest
 
 
