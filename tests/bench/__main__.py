@@ -40,10 +40,10 @@ def main(arguments: list[str] | None = None) -> int:
         runs: dict[tuple[str, str], list[Measured]] = {}
         for scenario in scenarios:
             for repeat in range(chosen.repeats):
-                for server in servers:
+                for server in _asked(scenario, servers):
                     measured = _run(scenario, server, options, chosen.profile if repeat == 0 else None)
                     runs.setdefault((scenario.name, server.name), []).append(measured)
-            for server in servers:
+            for server in _asked(scenario, servers):
                 found = report.facts(runs[scenario.name, server.name])
                 print(report.line(scenario, server.name, found), flush=True)
     if len(servers) > 1:
@@ -113,9 +113,14 @@ def _servers(chosen: argparse.Namespace, cluster: Cluster | None, stack: context
     return servers
 
 
+def _asked(scenario: Scenario, servers: list[Server]) -> list[Server]:
+    """The servers that a scenario is for."""
+    return [one for one in servers if scenario.provisioning is None or one.name == report.OURS]
+
+
 def _run(scenario: Scenario, server: Server, options: Options, profile: str | None) -> Measured:
     try:
-        server.start()
+        server.start(scenario.provisioning(options.users) if scenario.provisioning is not None else "")
     except Failed as error:
         sys.exit(str(error))
     load = Load(server.address)

@@ -99,9 +99,9 @@ class Load:
         self._caller.close()
         self._listener.close()
 
-    def new_watcher(self, uri: str, presentity: str) -> Watcher:
-        """A watcher of a presentity that has not subscribed yet."""
-        watcher = Watcher(len(self.watchers), uri, presentity, self.via, self.contact)
+    def new_watcher(self, uri: str, presentity: str, *, listed: bool = False) -> Watcher:
+        """A watcher of a presentity or (`listed`) a list that has not subscribed yet."""
+        watcher = Watcher(len(self.watchers), uri, presentity, self.via, self.contact, listed=listed)
         self.watchers.append(watcher)
         return watcher
 

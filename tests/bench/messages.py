@@ -34,6 +34,11 @@ def user(number: int) -> str:
     return f"sip:user{number}@{DOMAIN}"
 
 
+def list_of(number: int) -> str:
+    """The URI of a user's list."""
+    return f"sip:list{number}@{DOMAIN}"
+
+
 def document(number: int, basic: str) -> bytes:
     """A PIDF document of the size that a telephone sends; `basic`: open or closed (RFC 3863, RFC 4479, RFC 4480)."""
     activity = "<rpid:on-the-phone/>" if basic == "closed" else "<rpid:unknown/>"

@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tests.bench.load import Load, Pressure, Result, nothing
-from tests.bench.messages import user
+from tests.bench.messages import DOMAIN, list_of, user
 from tests.bench.servers import Server
 from tests.bench.subjects import Publisher, Registrant, Subject, Watcher
 from tests.bench.usage import Usage
+
+LISTED = 20
+"Members of a list: what fits into the datagrams of one notification."
 
 MEMORY_SUBSCRIPTIONS = 10_000
 "Subscriptions of the memory scenario."
@@ -45,6 +48,8 @@ class Scenario:
     name: str
     title: str
     run: Callable[[Load, Server, Options], Measured]
+    provisioning: Callable[[int], str] | None = None
+    "A provisioning file for this number of users, for what only our server is asked."
 
 
 class Preparation(Exception):
@@ -112,6 +117,41 @@ def _refresh(load: Load, server: Server, options: Options) -> Measured:
     return _measure(load, server, watchers, options)
 
 
+def _access_lists(users: int) -> str:
+    """An access list for every user, of 20 addresses that are not the watcher's, and a filter that does not apply."""
+    entries = ", ".join(f'{{uri: "stranger{number}@{DOMAIN}", effect: block}}' for number in range(20))
+    lines = ["uri_acls:"]
+    lines += [f'  - {{presentity: "user{n}@{DOMAIN}", default: allow, entries: [{entries}]}}' for n in range(users)]
+    return "\n".join([*lines, "filters: [{kind: phone_only, client_type: MeetingPlace}]", ""])
+
+
+def _lists(users: int) -> str:
+    """A list for every user, of the twenty users that follow."""
+    lines = ["lists:"]
+    for number in range(users):
+        members = ", ".join(f'"user{(number + step) % users}@{DOMAIN}"' for step in range(LISTED))
+        lines.append(f'  - {{uri: "list{number}@{DOMAIN}", members: [{members}]}}')
+    return "\n".join([*lines, ""])
+
+
+def _list_watchers(load: Load, options: Options) -> Iterator[Watcher]:
+    for number in range(options.users):
+        yield load.new_watcher(user(number), list_of(number), listed=True)
+
+
+def _subscribe_lists(load: Load, server: Server, options: Options) -> Measured:
+    _publishers(load, options)
+    rounds = (_list_watchers(load, options) for _ in itertools.count())
+    return _measure(load, server, itertools.chain.from_iterable(rounds), options, again=False)
+
+
+def _publish_to_lists(load: Load, server: Server, options: Options) -> Measured:
+    """What is published reaches twenty list watchers each, gathered for the list interval; nobody waits for it."""
+    publishers = _publishers(load, options)
+    _prepare(load, list(_list_watchers(load, options)), options)
+    return _measure(load, server, publishers, options)
+
+
 def _register(load: Load, server: Server, options: Options) -> Measured:
     registrants = [Registrant(number, load.via) for number in range(options.users)]
     _prepare(load, registrants, options)
@@ -138,6 +178,9 @@ SCENARIOS = (
     Scenario("subscribe", "SUBSCRIBE with first NOTIFY", _subscribe),
     Scenario("refresh", "refresh SUBSCRIBE with NOTIFY", _refresh),
     Scenario("register", "REGISTER, known binding", _register),
+    Scenario("subscribe-acl", "SUBSCRIBE, access list of 20", _subscribe, _access_lists),
+    Scenario("subscribe-list", "SUBSCRIBE to a list of 20", _subscribe_lists, _lists),
+    Scenario("publish-list", "PUBLISH, in 20 watched lists", _publish_to_lists, _lists),
     Scenario("memory", "memory of 10,000 subscriptions", _memory),
 )
 "Every scenario, in the order of the table."

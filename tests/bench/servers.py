@@ -40,8 +40,8 @@ class Server(Protocol):
     name: str
     address: tuple[str, int]
 
-    def start(self) -> None:
-        """Start with an empty database; returns when it answers."""
+    def start(self, provisioning: str = "") -> None:
+        """Start with an empty database; returns when it answers. `provisioning`: a file for our server only."""
 
     def stop(self) -> None:
         """Stop it and remove what it has written."""
@@ -144,13 +144,15 @@ class Ours(_Process):
         self._bus = bus
         self._sqlite_template: Path | None = None
 
-    def start(self) -> None:
-        """Start an edge whose database holds the users and nothing else."""
+    def start(self, provisioning: str = "") -> None:
+        """Start an edge whose database holds the users, and what else is provisioned."""
         self._open()
         if self._cluster is not None:
             self._database = self._cluster.fresh("ours", self._build)
         else:
             self._copy_sqlite()
+        if provisioning:
+            self._apply(self._database, provisioning)
         listen = {"CUPS_SIP_LISTEN": "udp:{}:{}:engine".format(*self.address)}
         self._run([sys.executable, "manage.py", "run_sipedge"], self._environment(self._database, listen))
 
@@ -165,18 +167,25 @@ class Ours(_Process):
 
     def _build(self, database: str) -> None:
         """Migrate, then provision the users of the load."""
-        policy = self.directory / "bench.yaml"
-        policy.write_text(
+        self._manage(database, "migrate", "--verbosity", "0")
+        self._apply(
+            database,
             f"domains: [{DOMAIN}]\n"
             f'users: [{{pattern: "user{{n}}", first: 0, count: {self._users}, domain: {DOMAIN}, password: bench}}]\n'
-            "trusted_peers: [{address: 127.0.0.1}]\n"
+            "trusted_peers: [{address: 127.0.0.1}]\n",
         )
-        for command in (["migrate", "--verbosity", "0"], ["apply", str(policy)]):
-            words = [sys.executable, "manage.py", *command]
-            environment = self._environment(database, {})
-            done = subprocess.run(words, cwd=ROOT, env=environment, stdout=self._log, stderr=subprocess.STDOUT)
-            if done.returncode:
-                raise self._failed(f"manage.py {command[0]} failed")
+
+    def _apply(self, database: str, text: str) -> None:
+        policy = self.directory / "bench.yaml"
+        policy.write_text(text)
+        self._manage(database, "apply", str(policy))
+
+    def _manage(self, database: str, *command: str) -> None:
+        words = [sys.executable, "manage.py", *command]
+        environment = self._environment(database, {})
+        done = subprocess.run(words, cwd=ROOT, env=environment, stdout=self._log, stderr=subprocess.STDOUT)
+        if done.returncode:
+            raise self._failed(f"manage.py {command[0]} failed")
 
     def _copy_sqlite(self) -> None:
         if self._sqlite_template is None:
@@ -213,8 +222,9 @@ class Kamailio(_Process):
             return f"{KAMAILIO_SCHEMA} has no table definitions"
         return None
 
-    def start(self) -> None:
+    def start(self, provisioning: str = "") -> None:
         """Start it with empty tables."""
+        assert not provisioning, "nothing but users can be provisioned here"
         assert self._cluster is not None
         self._open()
         self._database = self._cluster.fresh("kamailio", kamailio_tables)

@@ -104,8 +104,8 @@ class Watcher(Subject):
 
     method = "SUBSCRIBE"
 
-    def __init__(self, number: int, uri: str, presentity: str, via: str, contact: str) -> None:
-        """`number` is its place among the watchers; `contact`: host:port that NOTIFYs come to."""
+    def __init__(self, number: int, uri: str, presentity: str, via: str, contact: str, *, listed: bool = False) -> None:
+        """`number` is its place among the watchers; `contact`: host:port that NOTIFYs come to; `listed`: of a list."""
         super().__init__()
         self._number = number
         self._uri = uri
@@ -117,9 +117,10 @@ class Watcher(Subject):
         self.waits_for: Subject | None = None
         "The operation that the next NOTIFY belongs to."
         self._before = head("SUBSCRIBE", presentity, via)
+        more = ", application/rlmi+xml, multipart/related\r\nSupported: eventlist" if listed else ""
         self._end = (
             f"Contact: <sip:w{number:0{WATCHER_DIGITS}d}@{contact}>\r\nEvent: presence\r\n"
-            f"Accept: application/pidf+xml\r\nExpires: {EXPIRES}\r\nContent-Length: 0\r\n\r\n"
+            f"Accept: application/pidf+xml{more}\r\nExpires: {EXPIRES}\r\nContent-Length: 0\r\n\r\n"
         ).encode()
 
     def request(self, branch: bytes) -> bytes:

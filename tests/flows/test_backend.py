@@ -37,6 +37,7 @@ SCENES: dict[str, tuple[str, str]] = {
     "j5": ("5@cm.example", ""),
     "j6": ("6@cm.example", ""),
     **{f"j{status}": (f"{status}@cm.example", "") for status in (403, 404, 500, 503, 603)},
+    "j7": ("7@cm.example", ""),
     "j40": ("40@cm.example", ""),
     "j41": ("41@cm.example", ""),
     "j42": ("42@cm.example", "expires: 60"),
@@ -50,6 +51,7 @@ SCENES: dict[str, tuple[str, str]] = {
 MORE = """
 lists: [{uri: "far@cisco.com", members: ["j45@cisco.com", "bob@lists.example"]}]
 uri_acls: [{presentity: "j46@cisco.com", default: polite_block}]
+filters: [{kind: phone_only, client_type: MeetingPlace}]
 """
 
 
@@ -83,7 +85,7 @@ def phone_state(foreign: str, activity: str = "on-the-phone") -> bytes:
 
 
 def test_a_foreign_resource_is_watched_through_its_server(deployment: Deployment, servers: dict[str, Foreign]) -> None:
-    """F-5, R-FLW-03, R-AOR-06, R-BCK-01 to R-BCK-13, R-FRN-01 to R-FRN-14, EX-8, EX-9, EX-10, D-23 rule 2, D-29."""
+    """F-5, R-FLW-03, R-AOR-06, R-BCK-01 to R-BCK-13, R-FRN-01 to R-FRN-06, R-FRN-12, EX-8, EX-9, EX-10, D-23, D-29."""
     foreign = servers["joe"]
     with deployment.peer(f"ann@{CISCO}") as ann:
         watch = ann.subscribe(f"sip:joe@{CISCO}", accept=ACCEPT)
@@ -171,6 +173,40 @@ def test_foreign_and_local_state_are_composed(deployment: Deployment, servers: d
         body = watch.sees("<rpid:on-the-phone/>").body
         assert b'id="laptop"' in body and b'id="line1"' in body and b"<rpid:busy/>" in body
         assert body.count(b"<sc:audio>true</sc:audio>") == 1, "R-FRN-13: by the capability table"
+
+
+def test_a_foreign_document_is_read_like_a_publication(deployment: Deployment, servers: dict[str, Foreign]) -> None:
+    """R-FRN-02, R-FRN-07 to R-FRN-11, R-FRN-13, R-FRN-14: sources, classes of service from body, table or neither."""
+    foreign = servers["j7"]
+    with deployment.peer("u70") as watcher, deployment.peer("u71") as conference:
+        watch = watcher.subscribe(f"sip:j7@{CISCO}")
+        asked = foreign.asked(1)
+        video = (
+            '<sc:servcaps xmlns:sc="urn:ietf:params:xml:ns:pidf:servcaps"><sc:audio>true</sc:audio>'
+            "<sc:video>true</sc:video></sc:servcaps><r:user-input xmlns:r="
+            '"urn:ietf:params:xml:ns:pidf:rpid">idle</r:user-input>'
+        )
+        foreign.notify(asked, pidf("sip:7@cm.example", tuple_id="said", extra=video))
+        said = watch.sees('id="said"').body
+        assert b"<sc:audio>true</sc:audio><sc:video>true</sc:video><sc:text>false</sc:text>" in said
+        assert b"<rpid:user-input>idle</rpid:user-input>" in said
+        foreign.notify(asked, pidf("sip:7@cm.example", tuple_id="table"))
+        assert b"<sc:audio>true</sc:audio><sc:video>false</sc:video><sc:text>false</sc:text>" in (
+            watch.sees('id="table"').body
+        )
+        foreign.notify(asked, pidf("sip:7@cm.example", tuple_id="neither"), User_Agent=None)
+        assert b"<sc:audio>false</sc:audio><sc:video>false</sc:video><sc:text>true</sc:text>" in (
+            watch.sees('id="neither"').body
+        )
+        manual = '<s:source xmlns:s="urn:cisco:params:xml:ns:pidf:source">Manually set by persona</s:source>'
+        foreign.notify(asked, pidf("sip:7@cm.example", activity="vacation", tuple_id="manual", extra=manual))
+        assert b'<dm:person id="p5"><rpid:activities><rpid:vacation/>' in watch.sees('id="manual"').body
+        phones = conference.subscribe(f"sip:j7@{CISCO}", User_Agent="MeetingPlace/5.1")
+        other = foreign.asked(2)
+        foreign.notify(other, pidf("sip:7@cm.example", tuple_id="desk"))
+        assert b'id="desk"' in phones.sees('id="desk"').body
+        foreign.notify(other, pidf("sip:7@cm.example", tuple_id="texts"), User_Agent=None)
+        phones.sees('id="none"')
 
 
 def test_only_the_server_of_the_dialog_is_believed(deployment: Deployment, servers: dict[str, Foreign]) -> None:

@@ -67,7 +67,7 @@ def change(deployment: Deployment, code: str, *models: str) -> None:
 
 
 def test_full_state_first_then_what_changed(deployment: Deployment) -> None:
-    """R-LST-01 to R-LST-07, R-SUB-27, R-SUB-30, V-37, D-29, EX-3: every member in its state; version by version."""
+    """R-LST-01 to R-LST-07, R-STD-09, R-SUB-27, R-SUB-30, V-37, D-29, EX-3: all states, version by version."""
     with deployment.peer("u1") as one, deployment.peer("u10") as watcher:
         one.publish(pidf(one.aor))
         watch = subscribe(watcher, TEAM)

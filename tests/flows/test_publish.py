@@ -30,7 +30,7 @@ GUIDE = """<?xml version="1.0" encoding="UTF-8"?>
 
 
 def test_every_answer_has_a_new_tag(peer: Make) -> None:
-    """D-11, R-PUB-33, EX-7: initial, refresh, modification, removal; no body in any answer."""
+    """D-11, R-PUB-33, R-STD-05, EX-7: initial, refresh, modification, removal; no body in any answer."""
     one = peer()
     first = one.publish(pidf(one.aor), expires=600)
     assert (first.status, first.get("Expires"), first.body) == (200, "600", b"")

@@ -15,7 +15,7 @@ Make = Callable[..., Phone]
     ("asked", "granted"), [(None, "3600"), (60, "60"), (300, "300"), (10800, "10800"), (10801, "3600")]
 )
 def test_the_granted_expiry_is_in_the_answer_and_in_the_notify(peer: Make, asked: int | None, granted: str) -> None:
-    """R-SUB-19, R-SUB-20, R-SUB-22, R-SUB-23, R-NTF-02, EX-7."""
+    """R-SUB-19, R-SUB-20, R-SUB-22, R-SUB-23, R-NTF-02, R-STD-02, R-STD-03, EX-7."""
     watch = peer().subscribe(peer().aor, expires=asked)
     assert (watch.response.status, watch.response.get("Expires")) == (200, granted)
     state = watch.heard(1).get("Subscription-State") or ""

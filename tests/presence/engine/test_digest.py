@@ -111,7 +111,7 @@ def test_order_of_components_does_not_count():
 
 
 def test_interruptible_and_busy_look_the_same():
-    """D-24, D-40: the watcher is sent the same document, so there is nothing to send again."""
+    """D-24, V-36, D-40: the watcher is sent the same document, so there is nothing to send again."""
     busy = made(device("a", contact="sip:a@h"), person("rpid:busy"), id=1)
     text = made(device("b", contact="sip:b@h", caps="t"), id=2)
     quiet = made(device("b", contact="sip:b@h", caps="t"), person("rpid:busy"), id=2)

@@ -155,7 +155,7 @@ def test_activities_in_a_neighbouring_namespace(prefix):
     ],
 )
 def test_classes_of_service_under_other_names(group, read):
-    """V-05, section 12.1: the misspelt element and namespace, RFC 5196, and none."""
+    """V-05, R-STD-08, section 12.1: the misspelt element and namespace, RFC 5196, and none."""
     body = presence(f"<tuple id='a'><status/>{group}</tuple>")
     assert (parse(body).tuples[0].capabilities is not None) is read
     assert parse(body, dialects=False).tuples[0].capabilities is None
