@@ -13,7 +13,7 @@ from unfold.admin import ModelAdmin
 from presence import live
 from presence.engine.explain import explain
 from presence.models import BackendSubscription, EdgeLease, LiveState, Publication, Subscription
-from provisioning import policy
+from provisioning import snapshot
 from provisioning.policy import PersonaFacts
 
 PAGE_REFRESH = 3
@@ -51,7 +51,7 @@ class LiveStateAdmin(ReadOnly):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The policy is read once for a page."""
-        self._policy = policy.refresh(policy.load_rules(), [policy.MAPPINGS])
+        self._policy = snapshot.refresh(snapshot.load_rules(), [snapshot.MAPPINGS])
         self._states: dict[int, live.Live] = {}
         return super().changelist_view(request, extra_context)
 
@@ -90,8 +90,8 @@ class LiveStateAdmin(ReadOnly):
 
     def live_view(self, request: HttpRequest, persona_id: int) -> HttpResponse:
         """One user: state, components, subscriptions, bindings."""
-        current = policy.load_rules([persona_id])
-        facts = policy.find_by_id(persona_id)
+        current = snapshot.load_rules([persona_id])
+        facts = snapshot.find_by_id(persona_id)
         now = timezone.now()
         states = live.states([facts], current, now) if facts is not None else []
         if facts is None or not states:

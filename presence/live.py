@@ -15,7 +15,8 @@ from presence.engine.composition import Composed
 from presence.engine.filtering import View
 from presence.models import Subscription
 from presence.personas import Presentity, from_loaded
-from provisioning.policy import PersonaFacts, Policy, find
+from provisioning.policy import PersonaFacts, Policy
+from provisioning.snapshot import find
 from provisioning.uri import Aor
 
 
@@ -43,6 +44,10 @@ def states(personas: Sequence[PersonaFacts], policy: Policy, now: datetime) -> l
     ]
 
 
+SHOWN = 500
+"Watchers in one answer: more than anybody reads, and each costs a look at its own addresses."
+
+
 class Watcher(NamedTuple):
     """Somebody who watches a user, and what it may see."""
 
@@ -61,7 +66,7 @@ def watchers(live: Live, policy: Policy, now: datetime) -> list[Watcher]:
     """Who watches this user alone, by name; subscriptions to lists that it is in are not among them."""
     rows = Subscription.objects.filter(persona_id=live.persona.id, expires_at__gt=now).exclude(state="terminated")
     found = []
-    for row in rows.order_by("watcher", "created_at"):
+    for row in rows.order_by("watcher", "created_at")[:SHOWN]:
         watcher = Aor(row.watcher)
         judgement = judge(
             policy, watcher=watcher, watcher_persona=find(watcher), presentity=live.persona,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from sys import intern
 
 from presence.access import Target
 from presence.engine.errors import TryAgainLater
@@ -77,9 +78,9 @@ def plan_subscribe(
         watcher=watcher,
         event_id=event_id,
         min_interval=min_interval,
-        accept=accept,
+        accept=intern(accept),  # many watchers send the same few values
         eventlist=eventlist,
-        user_agent=user_agent,
+        user_agent=intern(user_agent),
         state=PENDING if pending else ACTIVE,
         reason="",
         edge=edge,

@@ -2,11 +2,11 @@
 
 from django.db import models
 
-from provisioning import bus, policy
+from provisioning import bus, snapshot
 
 
 def announce(*saved: type[models.Model]) -> None:
     """Rows of these models were saved or deleted; edges hear of it after the commit."""
-    parts = {part for model in saved if (part := policy.part_of(model)) is not None}
+    parts = {part for model in saved if (part := snapshot.part_of(model)) is not None}
     if parts:
         bus.announce_policy(*parts)

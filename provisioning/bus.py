@@ -38,7 +38,7 @@ class Hint:
     kind: str
     "CONNECTED: the bus is there (again), anything may have changed; POLICY; STATE."
     parts: tuple[str, ...] = ()
-    "Parts of the policy, see `provisioning.policy.PARTS`."
+    "Parts of the policy, see `provisioning.snapshot.PARTS`."
     personas: tuple[int, ...] = ()
     "Whose state, bindings or subscriptions have changed."
     origin: str = ""

@@ -21,8 +21,7 @@ from presence import store
 from presence.engine.errors import TryAgainLater
 from presence.personas import Personas
 from presence.store import DatabaseAway, Loaded, Outcome, Plan
-from provisioning import bus
-from provisioning import policy as provisioned
+from provisioning import bus, snapshot
 from provisioning.policy import Policy
 from sipedge.committer import PATIENCE, RETRY_AFTER, Committer
 from sipedge.dialogs import LiveSubscription, Subscriptions
@@ -124,7 +123,7 @@ class Edge:
 
     async def start(self, listeners: Sequence[Listener] | None) -> None:
         """Load the policy, take up what a predecessor left, open the sockets (None: those of the policy)."""
-        self.policy = await self.read(provisioned.load)
+        self.policy = await self.read(snapshot.load)
         self.gatekeeper = Gatekeeper(self.policy.settings.nonce_key, self._token)
         pause = SQLITE_PAUSE if connection.vendor == "sqlite" else 0.0
         self._committer = Committer(store.commit, pause=pause)
@@ -329,9 +328,9 @@ class Edge:
     async def _change_policy(self, parts: Sequence[str] | None) -> None:
         """Take a new policy (None: all of it) and look at every live subscription again."""
         if parts is None:
-            self.policy = await self.read(provisioned.load)
+            self.policy = await self.read(snapshot.load)
         else:
-            self.policy = await self.read(provisioned.refresh, self.policy, parts)
+            self.policy = await self.read(snapshot.refresh, self.policy, parts)
         self.network.take_options(self.policy)
         if parts is None or not JUDGING.isdisjoint(parts):
             self.backends.policy_changed()

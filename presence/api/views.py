@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from presence import access, live
 from presence.engine.errors import UnknownPresentity
 from presence.models import BackendSubscription, Publication, Subscription
-from provisioning import policy
+from provisioning import snapshot
 from provisioning.announce import announce
 from provisioning.api.serializers import AorField
 from provisioning.models import PrivacyList
@@ -142,7 +142,7 @@ class PresenceViewSet(viewsets.GenericViewSet):
         shown = access.preview(
             current,
             watcher=watcher,
-            watcher_persona=policy.find(watcher),
+            watcher_persona=snapshot.find(watcher),
             source="the request",
             user_agent=request.query_params.get("user_agent", ""),
             accept="",
@@ -165,8 +165,8 @@ def _find(text: str) -> tuple[live.Live, Policy]:
         aor = Aor.parse(text)
     except BadUri as error:
         raise serializers.ValidationError({"aor": str(error)}) from None
-    persona = policy.find(aor)
-    current = policy.load_rules([persona.id] if persona is not None else ())
+    persona = snapshot.find(aor)
+    current = snapshot.load_rules([persona.id] if persona is not None else ())
     states = live.states([persona], current, timezone.now()) if persona is not None else []
     if not states:
         raise UnknownPresentity(f"no user has the address {aor}")

@@ -6,6 +6,7 @@ decide which view a watcher has; several filters together pass what each of them
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from presence.engine.types import Capabilities
 
@@ -33,10 +34,10 @@ class View:
     mask: str = ""
     "POLITE: always Unavailable, nothing else; PENDING: always Unknown, nothing else; empty: the real state."
 
-    @classmethod
-    def of(cls, filters: Iterable[str] = (), hidden: frozenset[str] = frozenset()) -> "View":
-        """The view through these filters; NONE is none."""
-        return cls(frozenset(filters) - {NONE}, hidden)
+    @staticmethod
+    def of(filters: Iterable[str] = (), hidden: frozenset[str] = frozenset()) -> "View":
+        """The view through these filters; NONE is none. Equal views are one object: every watcher has one."""
+        return _shared(frozenset(filters) - {NONE}, hidden)
 
     @property
     def unfiltered(self) -> bool:
@@ -46,6 +47,11 @@ class View:
     def keeps(self, capabilities: Capabilities, device: str) -> bool:
         """Whether a tuple of a device of this type with these classes of service is shown (R-PUB-16, R-PUB-18)."""
         return device not in self.hidden and all(_passes(kind, capabilities) for kind in self.filters)
+
+
+@lru_cache(maxsize=4096)
+def _shared(filters: frozenset[str], hidden: frozenset[str]) -> View:
+    return View(filters, hidden)
 
 
 def _passes(kind: str, capabilities: Capabilities) -> bool:

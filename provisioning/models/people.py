@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import QuerySet
@@ -140,9 +141,8 @@ class Alias(models.Model):
 
     def clean(self) -> None:
         """A list owns its URI."""
-        from provisioning.models.lists import ResourceList
-
-        if self.uri and ResourceList.objects.filter(uri=self.uri).exists():
+        lists = apps.get_model("provisioning", "ResourceList")  # by name: lists are made of people, not the other way
+        if self.uri and lists.objects.filter(uri=self.uri).exists():
             raise ValidationError({"uri": f"{self.uri} is the URI of a list."})
 
     @property

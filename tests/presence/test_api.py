@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 
 from presence.engine.resource_lists import Entry, XmlList, parse, serialize
 from presence.models import Publication, Subscription
-from provisioning import policy
+from provisioning import snapshot
 from provisioning.models import Alias, Domain, Persona, ResourceList, UriAcl, UriAclEntry, WatcherFilter
 from provisioning.uri import Aor
 from tests.presence.engine.documents import device, person, presence
@@ -79,7 +79,7 @@ def test_a_user_decides_about_a_watcher(api: APIClient, effect: str) -> None:
             f"/api/v1/presence/{JOE}/decide/", {"watcher": "ann@cisco.com", "effect": word}, format="json"
         )
         assert answer.status_code == 204
-    lists = {one.kind: one for one in policy.load().privacy[joe.pk]}
+    lists = {one.kind: one for one in snapshot.load().privacy[joe.pk]}
     members = {kind: set(one.uris) for kind, one in lists.items()}
     assert members == {
         "custom": {ANN} if effect == "allow" else set(),
@@ -122,7 +122,7 @@ def test_buddy_lists_are_written_and_read_as_xml(api: APIClient) -> None:
     assert parse(answer.content) == buddies
     friends = ResourceList.objects.get(name="Friends")
     assert friends.uri == "sip:joe-friends@cisco.com" and friends.owner.aor == JOE
-    lists = policy.load().lists
+    lists = snapshot.load().lists
     assert lists[Aor("sip:joe-friends@cisco.com")].members == (ANN, "sip:joe-close@cisco.com")
     assert put(api, [XmlList("Friends", "", [Entry("sip:bob@example.org")])]).status_code == 204
     assert ResourceList.objects.get().pk == friends.pk

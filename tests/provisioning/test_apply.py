@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from provisioning import policy
+from provisioning import snapshot
 from provisioning.importing.apply import apply
 from provisioning.importing.grammar import BadFile, read
 from provisioning.models import Alias, ExpirySetting, Listener, Persona, TrustedPeer
@@ -44,7 +44,7 @@ def test_everything_is_created_once() -> None:
     """R-AOR-04, R-AOR-07, R-ARC-02, R-BCK-04, D-05: what is named is there; a second run changes nothing."""
     first = apply(read(FILE))
     assert first.created["users"] == 5 and first.unused == ["line 7, trusted peer by TLS name", "lines"]
-    current = policy.load()
+    current = snapshot.load()
     xten3 = current.resolve(Aor.parse("three@compb.cisco.com"))
     assert xten3 is not None and xten3.aor == "sip:xten3@compb.cisco.com"
     assert current.expiry["subscribe"] == (10, 20, 30)

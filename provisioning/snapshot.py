@@ -1,0 +1,335 @@
+"""From rows to the policy: what is read, and which part a change touches (DESIGN: policy is a snapshot).
+
+Rows are read as plain tuples, so that a hundred thousand users take about a second; after a change only the parts
+that it touched are read again.
+"""
+
+import ipaddress
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from provisioning.choices import AccessKind, DeviceMatch, SubjectKind
+from provisioning.policy import (
+    AccessEntry,
+    Account,
+    AclFacts,
+    Bounds,
+    CapabilityFacts,
+    ClientFilterFacts,
+    DeviceTypeFacts,
+    DomainFacts,
+    ListenerFacts,
+    ListFacts,
+    MappingFacts,
+    Network,
+    PersonaFacts,
+    Policy,
+    PrivacyListFacts,
+    RuleFacts,
+    ServerFacts,
+    Settings,
+    SourceFacts,
+)
+from provisioning.uri import Aor
+
+PEOPLE: Final = "people"
+EXPIRY: Final = "expiry"
+SOURCES: Final = "sources"
+CAPABILITIES: Final = "capabilities"
+RULES: Final = "rules"
+PEERS: Final = "peers"
+LISTENERS: Final = "listeners"
+SETTINGS: Final = "settings"
+ACCESS: Final = "access"
+FILTERS: Final = "filters"
+DEVICES: Final = "devices"
+LISTS: Final = "lists"
+SERVERS: Final = "servers"
+MAPPINGS: Final = "mappings"
+PARTS: Final = (
+    PEOPLE, EXPIRY, SOURCES, CAPABILITIES, RULES, PEERS, LISTENERS, SETTINGS, ACCESS, FILTERS, DEVICES, LISTS, SERVERS,
+    MAPPINGS,
+)  # fmt: skip
+BY_USER: Final = frozenset({PEOPLE, ACCESS, LISTS, MAPPINGS})
+"Parts that grow with the number of users."
+
+
+def load() -> Policy:
+    """Read everything."""
+    return refresh(Policy(), PARTS)
+
+
+def load_rules(persona_ids: Collection[int] = ()) -> Policy:
+    """Everything but the users, for one look at some of them: its cost does not grow with their number.
+
+    Access lists, privacy lists and mappings are those of `persona_ids`.
+    """
+    some = refresh(Policy(), set(PARTS) - BY_USER)
+    return replace(some, **_domains(), **_access(persona_ids), **_mappings(persona_ids))
+
+
+def find(aor: Aor) -> PersonaFacts | None:
+    """The user whom an address leads to, asked of the database."""
+    from provisioning.models import Alias
+
+    persona_id = Alias.objects.filter(uri=aor).order_by().values_list("persona_id", flat=True).first()
+    return find_by_id(persona_id) if persona_id is not None else None
+
+
+def find_by_id(persona_id: int) -> PersonaFacts | None:
+    """A user, asked of the database."""
+    from provisioning.models import Alias, Persona
+
+    rows = Persona.objects.filter(pk=persona_id).order_by()
+    row = rows.values_list("id", "aor", "name", "enabled", "publish_policy", "confirm_watchers").first()
+    if row is None:
+        return None
+    aliases = Alias.objects.filter(persona_id=persona_id).order_by().values_list("uri", flat=True)
+    return PersonaFacts(*row, aliases=tuple(uri for uri in aliases if uri != row[1]))
+
+
+def refresh(policy: Policy, parts: Iterable[str]) -> Policy:
+    """A policy with these parts read again; unknown parts mean everything."""
+    wanted = set(parts)
+    if not wanted <= set(PARTS):
+        wanted = set(PARTS)
+    changes: dict[str, Any] = {}
+    for part in PARTS:
+        if part in wanted:
+            changes.update(_READERS[part]())
+    return replace(policy, **changes)
+
+
+def _domains() -> dict[str, Any]:
+    from provisioning.models import Domain
+
+    return {"domains": {name: DomainFacts(id, name, name) for id, name in Domain.objects.values_list("id", "name")}}
+
+
+def _people() -> dict[str, Any]:
+    from provisioning.models import Alias, Persona
+
+    domains: dict[str, DomainFacts] = _domains()["domains"]
+    names = {facts.id: facts.name for facts in domains.values()}
+    delegates: dict[int, set[int]] = {}
+    for owner, delegate in Persona.delegates.through.objects.values_list("from_persona_id", "to_persona_id"):
+        delegates.setdefault(owner, set()).add(delegate)
+    personas: dict[int, PersonaFacts] = {}
+    accounts: dict[tuple[str, str], Account] = {}
+    aliases = dict(Alias.objects.order_by().values_list("uri", "persona_id").iterator())
+    addresses: dict[int, list[Aor]] = {}
+    for uri, id in aliases.items():
+        addresses.setdefault(id, []).append(uri)
+    columns = Persona.objects.order_by().values_list(
+        "id", "aor", "name", "enabled", "publish_policy", "confirm_watchers", "domain_id", "user",
+        "md5", "sha256", "md5_full", "sha256_full",
+    )  # fmt: skip
+    for id, aor, name, enabled, publish, confirm, domain_id, user, *secrets in columns.iterator():
+        md5, sha256, md5_full, sha256_full = secrets
+        others = addresses.get(id, ())
+        personas[id] = PersonaFacts(
+            id, aor, name, enabled, publish, confirm, frozenset(delegates.get(id, ())),
+            tuple(uri for uri in others if uri != aor) if len(others) > 1 else (),
+        )  # fmt: skip
+        if md5:
+            realm = names[domain_id]
+            accounts[realm, user] = Account(id, md5, sha256)
+            accounts[realm, f"{user}@{realm}"] = Account(id, md5_full, sha256_full)
+    return {"domains": domains, "aliases": aliases, "personas": personas, "accounts": accounts}
+
+
+def _expiry() -> dict[str, Any]:
+    from provisioning.models import ExpirySetting
+
+    rows = ExpirySetting.objects.values_list("method", "minimum", "default", "maximum")
+    return {"expiry": {method: Bounds(low, usual, high) for method, low, usual, high in rows}}
+
+
+def _sources() -> dict[str, Any]:
+    from provisioning.models import SourcePriority
+
+    rows = SourcePriority.objects.values_list("value", "priority", "manual_override")
+    return {"sources": {value: SourceFacts(priority, override) for value, priority, override in rows}}
+
+
+def _capabilities() -> dict[str, Any]:
+    from provisioning.models import UserAgentCapability
+
+    return {
+        "capabilities": tuple(
+            CapabilityFacts(*row) for row in UserAgentCapability.objects.values_list(*CapabilityFacts._fields)
+        )
+    }
+
+
+def _rules() -> dict[str, Any]:
+    from provisioning.models import ReachabilityRule
+
+    rows = ReachabilityRule.objects.order_by("position").values_list("condition", "state")
+    return {"rules": tuple(RuleFacts(*row) for row in rows)}
+
+
+def _peers() -> dict[str, Any]:
+    from provisioning.models import AccessListEntry, TrustedPeer
+
+    networks = [ipaddress.ip_network(text) for text in TrustedPeer.objects.values_list("network", flat=True)]
+    access: list[tuple[Network, AccessEntry]] = []
+    for kind, value, asserts in AccessListEntry.objects.values_list("kind", "value", "asserts_identity"):
+        if kind == AccessKind.ADDRESS:  # names need a resolver; they come with routing by name
+            access.append((ipaddress.ip_network(value), AccessEntry(value, asserts)))
+    access.sort(key=lambda row: -row[0].prefixlen)
+    return {
+        "trusted_addresses": frozenset(str(one.network_address) for one in networks if one.num_addresses == 1),
+        "trusted_networks": tuple(one for one in networks if one.num_addresses > 1),
+        "access_list": tuple(access),
+    }
+
+
+def _listeners() -> dict[str, Any]:
+    from provisioning.models import Listener
+
+    return {"listeners": tuple(ListenerFacts(*row) for row in Listener.objects.values_list(*ListenerFacts._fields))}
+
+
+def _settings() -> dict[str, Any]:
+    from provisioning.models import EngineSettings
+
+    row = EngineSettings.objects.values_list(*Settings._fields).first()
+    return {"settings": Settings(*row[:-1], bytes(row[-1])) if row else Settings()}
+
+
+def _access(persona_ids: Collection[int] | None = None) -> dict[str, Any]:
+    """Access lists and privacy lists; None: of everybody."""
+    from provisioning.models import PrivacyList, PrivacyListMember, UriAcl, UriAclEntry
+
+    acl_rows = UriAcl.objects.order_by()
+    entry_rows = UriAclEntry.objects.order_by()
+    list_rows = PrivacyList.objects.order_by("name", "id")
+    member_rows = PrivacyListMember.objects.order_by()
+    if persona_ids is not None:
+        acl_rows = acl_rows.filter(presentity_id__in=persona_ids)
+        entry_rows = entry_rows.filter(acl__presentity_id__in=persona_ids)
+        list_rows = list_rows.filter(owner_id__in=persona_ids)
+        member_rows = member_rows.filter(list__owner_id__in=persona_ids)
+    acls: dict[int, AclFacts] = {}
+    by_id: dict[int, AclFacts] = {}
+    for id, owner, default in acl_rows.values_list("id", "presentity_id", "default").iterator():
+        acls[owner] = by_id[id] = AclFacts(default, {}, {})
+    for acl, kind, value, effect in entry_rows.values_list("acl_id", "kind", "value", "effect").iterator():
+        if acl in by_id:
+            table: Any = by_id[acl].uris if kind == SubjectKind.URI else by_id[acl].domains
+            table[value] = effect
+    subjects: dict[int, tuple[set[str], set[str]]] = {}
+    for id, kind, value in member_rows.values_list("list_id", "kind", "value").iterator():
+        subjects.setdefault(id, (set(), set()))[kind != SubjectKind.URI].add(value)
+    privacy: dict[int, tuple[PrivacyListFacts, ...]] = {}
+    for id, owner, *facts, hidden in list_rows.values_list(
+        "id", "owner_id", "kind", "name", "filter", "hidden_devices"
+    ).iterator():
+        uris, domains = subjects.get(id, (set(), set()))
+        found = PrivacyListFacts(*facts, frozenset(hidden), frozenset(uris), frozenset(domains))
+        privacy[owner] = (*privacy.get(owner, ()), found)
+    return {"acls": acls, "privacy": privacy}
+
+
+def _filters() -> dict[str, Any]:
+    from provisioning.models import WatcherFilter
+
+    by_domain = WatcherFilter.objects.exclude(domain="").values_list("domain", "kind")
+    by_client = WatcherFilter.objects.filter(domain="").values_list(*ClientFilterFacts._fields)
+    return {
+        "domain_filters": dict(by_domain),
+        "client_filters": tuple(ClientFilterFacts(*row) for row in by_client),
+    }
+
+
+def _devices() -> dict[str, Any]:
+    from provisioning.models import DeviceType
+
+    rows = list(DeviceType.objects.values_list("match", "value", "kind"))
+    return {
+        "device_types": tuple(
+            DeviceTypeFacts(value, "", kind) for match, value, kind in rows if match == DeviceMatch.CLIENT_TYPE
+        ),
+        "device_sources": {value: kind for match, value, kind in rows if match == DeviceMatch.SOURCE},
+    }
+
+
+def _lists() -> dict[str, Any]:
+    from provisioning.models import ResourceList, ResourceListMember
+
+    members: dict[int, list[Aor]] = {}
+    rows = ResourceListMember.objects.order_by("list_id", "position", "id").values_list("list_id", "uri")
+    for id, uri in rows.iterator():
+        members.setdefault(id, []).append(uri)
+    lists = ResourceList.objects.order_by().values_list("id", "uri", "owner_id", "name")
+    return {"lists": {uri: ListFacts(uri, owner, name, tuple(members.get(id, ()))) for id, uri, owner, name in lists}}
+
+
+def _servers() -> dict[str, Any]:
+    from provisioning.models import ForeignServer
+
+    rows = ForeignServer.objects.order_by("name").values_list(*ServerFacts._fields)
+    return {"servers": {row[0]: ServerFacts(*row) for row in rows}}
+
+
+def _mappings(persona_ids: Collection[int] | None = None) -> dict[str, Any]:
+    """Mappings to foreign presentities; None: of everybody."""
+    from provisioning.models import ForeignMapping
+
+    rows = ForeignMapping.objects.order_by("-priority", "id")
+    if persona_ids is not None:
+        rows = rows.filter(persona_id__in=persona_ids)
+    mappings: dict[int, tuple[MappingFacts, ...]] = {}
+    for owner, foreign, server, priority in rows.values_list("persona_id", "foreign", "server_id", "priority"):
+        mappings[owner] = (*mappings.get(owner, ()), MappingFacts(foreign, server, priority))
+    return {"mappings": mappings}
+
+
+_READERS: Final[Mapping[str, Any]] = {
+    PEOPLE: _people,
+    EXPIRY: _expiry,
+    SOURCES: _sources,
+    CAPABILITIES: _capabilities,
+    RULES: _rules,
+    PEERS: _peers,
+    LISTENERS: _listeners,
+    SETTINGS: _settings,
+    ACCESS: _access,
+    FILTERS: _filters,
+    DEVICES: _devices,
+    LISTS: _lists,
+    SERVERS: _servers,
+    MAPPINGS: _mappings,
+}
+
+
+def part_of(model: type) -> str | None:
+    """The part of the policy that rows of this model belong to."""
+    return _PART_OF.get(model.__name__)
+
+
+_PART_OF: Final = {
+    "Domain": PEOPLE,
+    "Persona": PEOPLE,
+    "Alias": PEOPLE,
+    "ExpirySetting": EXPIRY,
+    "SourcePriority": SOURCES,
+    "UserAgentCapability": CAPABILITIES,
+    "ReachabilityRule": RULES,
+    "TrustedPeer": PEERS,
+    "AccessListEntry": PEERS,
+    "Listener": LISTENERS,
+    "EngineSettings": SETTINGS,
+    "UriAcl": ACCESS,
+    "UriAclEntry": ACCESS,
+    "PrivacyList": ACCESS,
+    "PrivacyListMember": ACCESS,
+    "WatcherFilter": FILTERS,
+    "DeviceType": DEVICES,
+    "ResourceList": LISTS,
+    "ResourceListMember": LISTS,
+    "ForeignServer": SERVERS,
+    "ForeignMapping": MAPPINGS,
+}
