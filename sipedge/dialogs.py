@@ -48,8 +48,8 @@ class LiveSubscription:
     """One watcher's subscription to one presentity, while its dialog is with this edge."""
 
     __slots__ = (
-        "cseq", "dialog", "digest", "flow", "forced", "head", "not_before", "outstanding", "reason",
-        "reserving", "row", "strikes", "suppress", "tcp_flow", "view", "waiting",
+        "_row", "cseq", "dialog", "digest", "flow", "forced", "head", "not_before", "outstanding", "reason",
+        "reserving", "strikes", "suppress", "tcp_flow", "view", "waiting",
     )  # fmt: skip
 
     def __init__(self, row: SubscriptionRow, dialog: Dialog, flow: Flow | None) -> None:
@@ -82,6 +82,15 @@ class LiveSubscription:
         "The state that the watcher has and need not be sent again (RFC 5839)."
 
     @property
+    def row(self) -> SubscriptionRow:
+        """The row, without the text of the dialog: that would be in memory twice."""
+        return self._row
+
+    @row.setter
+    def row(self, row: SubscriptionRow) -> None:
+        self._row = row._replace(dialog="")
+
+    @property
     def ended(self) -> bool:
         """The next NOTIFY is the last one."""
         return bool(self.reason)
@@ -107,8 +116,8 @@ class LiveSubscription:
         return max(0, round((self.row.expires_at - now).total_seconds()))
 
     def record(self) -> SubscriptionRow:
-        """The row with what was sent to the watcher since it was written."""
-        return self.row._replace(sent_digest=self.digest)
+        """The whole row, with what was sent to the watcher since it was written."""
+        return self._row._replace(sent_digest=self.digest, dialog=self.dialog.dumps())
 
     def judged(self, policy: Policy) -> str:
         """Look again what the watcher may see under this policy; the reason for its end, if this ends it (D-13)."""

@@ -90,7 +90,7 @@ async def _initial(call: Call) -> Response:
                 edge.notifier.first(live)
                 edge.backends.follow(live)
 
-        await edge.commit(planned.with_row(live.row), applied)
+        await edge.commit(planned.with_row(live.record()), applied)
     return _accepted(call, live, planned.granted)
 
 
