@@ -28,6 +28,7 @@ class PersonaFacts(NamedTuple):
     enabled: bool
     publish_policy: str = "self"
     confirm_watchers: bool = False
+    offline_messages: bool = False
     delegates: frozenset[int] = frozenset()
     aliases: tuple[Aor, ...] = ()
     "The addresses beside the address of record."
@@ -179,6 +180,13 @@ class Settings(NamedTuple):
     digest_md5: bool = True
     list_interval: int = 1000
     "Milliseconds between two notifications of one list subscription."
+    relay_message_reports: bool = True
+    message_limit: int = 8000
+    "Bytes."
+    offline_limit: int = 100
+    "Messages kept for one user."
+    offline_lifetime: int = 604_800
+    "Seconds."
     nonce_key: bytes = b""
 
 

@@ -82,7 +82,9 @@ def find_by_id(persona_id: int) -> PersonaFacts | None:
     from provisioning.models import Alias, Persona
 
     rows = Persona.objects.filter(pk=persona_id).order_by()
-    row = rows.values_list("id", "aor", "name", "enabled", "publish_policy", "confirm_watchers").first()
+    row = rows.values_list(
+        "id", "aor", "name", "enabled", "publish_policy", "confirm_watchers", "offline_messages"
+    ).first()
     if row is None:
         return None
     aliases = Alias.objects.filter(persona_id=persona_id).order_by().values_list("uri", flat=True)
@@ -122,14 +124,15 @@ def _people() -> dict[str, Any]:
     for uri, id in aliases.items():
         addresses.setdefault(id, []).append(uri)
     columns = Persona.objects.order_by().values_list(
-        "id", "aor", "name", "enabled", "publish_policy", "confirm_watchers", "domain_id", "user",
+        "id", "aor", "name", "enabled", "publish_policy", "confirm_watchers", "offline_messages",
+        "domain_id", "user",
         "md5", "sha256", "md5_full", "sha256_full",
     )  # fmt: skip
-    for id, aor, name, enabled, publish, confirm, domain_id, user, *secrets in columns.iterator():
+    for id, aor, name, enabled, publish, confirm, offline, domain_id, user, *secrets in columns.iterator():
         md5, sha256, md5_full, sha256_full = secrets
         others = addresses.get(id, ())
         personas[id] = PersonaFacts(
-            id, aor, name, enabled, publish, confirm, frozenset(delegates.get(id, ())),
+            id, aor, name, enabled, publish, confirm, offline, frozenset(delegates.get(id, ())),
             tuple(uri for uri in others if uri != aor) if len(others) > 1 else (),
         )  # fmt: skip
         if md5:

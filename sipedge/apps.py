@@ -14,3 +14,4 @@ class SipedgeConfig(AppConfig):
         from sipedge import models, rows
 
         store.register(rows.BINDING, models.Binding, rows.BindingRow)
+        store.register(rows.MESSAGE, models.StoredMessage, rows.MessageRow)

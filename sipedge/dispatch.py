@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-ALLOW = "REGISTER, PUBLISH, SUBSCRIBE, NOTIFY, OPTIONS"
+ALLOW = "REGISTER, PUBLISH, SUBSCRIBE, NOTIFY, MESSAGE, OPTIONS"
 "Methods that are served."
 
 SUPPORTED = frozenset({"eventlist", "recipient-list-subscribe"})

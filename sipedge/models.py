@@ -29,3 +29,24 @@ class Binding(models.Model):
 
     def __str__(self) -> str:
         return str(self.contact)
+
+
+class StoredMessage(models.Model):
+    """A message for a user who was not registered when it came (D-34); written by `presence.store` only."""
+
+    id = models.BigIntegerField(primary_key=True)
+    version = models.BigIntegerField()
+    persona = models.ForeignKey(Persona, on_delete=models.CASCADE, related_name="stored_messages")
+    sender = models.TextField()
+    recipient = models.TextField()
+    content_type = models.TextField()
+    body = models.BinaryField()
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        ordering = ["created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.sender} to {self.recipient}"

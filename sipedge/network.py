@@ -14,7 +14,8 @@ from dataclasses import replace
 import structlog
 
 from provisioning.policy import Policy
-from sipedge.listeners import ENGINE, Listener, with_options
+from provisioning.uri import BadUri, SipUri
+from sipedge.listeners import ENGINE, PROXY, Listener, with_options
 from sipedge.resolve import address_of
 from sipedge.sip.dialog import Dialog
 from sipedge.sip.errors import MalformedMessage, SipError
@@ -147,16 +148,34 @@ class Network:
         ours = next((local for local in self._udp if (":" in local[0]) == (":" in flow.remote[0])), None)
         return flow._replace(local=ours) if ours is not None else None
 
-    async def flow_to(self, transport: str, address: Address) -> Flow | None:
-        """A flow to a server at this address; None when it cannot be reached. An engine's socket is preferred."""
+    async def flow_to(self, transport: str, address: Address, *, role: str = ENGINE) -> Flow | None:
+        """A flow to this address, from a socket of this role if there is one; None when it cannot be reached."""
         if transport == "tcp":
             return await self.connections.connect(address)
         ours = [
             local
-            for one in sorted(self.listeners, key=lambda one: one.role != ENGINE)
+            for one in sorted(self.listeners, key=lambda one: one.role != role)
             if (local := (one.host, one.port)) in self._udp and (":" in one.host) == (":" in address[0])
         ]
         return Flow("UDP", ours[0], address) if ours else None
+
+    async def flow_of(self, text: str, contact: str) -> Flow | None:
+        """The flow that a binding was registered over (`UDP 127.0.0.1:5060`), or one to its Contact (D-46)."""
+        transport, _, where = text.partition(" ")
+        host, _, port = where.rpartition(":")
+        if not port.isdecimal():
+            return None
+        remote = (host, int(port))
+        if transport == "UDP":
+            return await self.flow_to("udp", remote, role=PROXY)
+        flow = self.connections.find(remote)
+        if flow is not None:
+            return flow
+        try:
+            address = address_of(SipUri.parse(contact))
+        except BadUri:
+            return None
+        return await self.connections.connect(address, limit=PROBE_LIMIT) if address is not None else None
 
     async def reconnect(self, dialog: Dialog) -> Flow | None:
         """Reach a peer whose connection is gone at its Contact; None when nobody answers there."""

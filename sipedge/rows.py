@@ -1,9 +1,10 @@
-"""Bindings as plain tuples, in the order of their columns."""
+"""Bindings and kept messages as plain tuples, in the order of their columns."""
 
 from datetime import datetime
 from typing import Final, NamedTuple
 
 BINDING: Final = "binding"
+MESSAGE: Final = "message"
 
 
 class BindingRow(NamedTuple):
@@ -23,6 +24,22 @@ class BindingRow(NamedTuple):
     "For people: over what it was registered."
     path: str
     edge: str
+    created_at: datetime
+    updated_at: datetime
+    expires_at: datetime
+
+
+class MessageRow(NamedTuple):
+    """A message that waits for its recipient; see `sipedge.models.StoredMessage`."""
+
+    id: int
+    version: int
+    persona_id: int
+    sender: str
+    recipient: str
+    "The address that it was sent to."
+    content_type: str
+    body: bytes
     created_at: datetime
     updated_at: datetime
     expires_at: datetime

@@ -26,16 +26,18 @@ from provisioning.policy import Policy
 from sipedge.committer import PATIENCE, RETRY_AFTER, Committer
 from sipedge.dialogs import LiveSubscription, Subscriptions
 from sipedge.dispatch import Dispatcher, Handler
-from sipedge.handlers import notify, options, publish, register, subscribe
+from sipedge.handlers import message, notify, options, publish, register, subscribe
 from sipedge.lease import Lease
 from sipedge.listeners import Listener
 from sipedge.models import Binding
 from sipedge.network import Network
+from sipedge.offline import OfflineMessages
 from sipedge.registrar import Registrar
 from sipedge.resume import resume
 from sipedge.rows import BindingRow
 from sipedge.senders.backend import Backends
 from sipedge.senders.notify import Notifier
+from sipedge.senders.relay import Relay
 from sipedge.sip.errors import MalformedMessage
 from sipedge.sip.flow import Flow
 from sipedge.sip.stack import RequestReceived, ResponseReceived, Stack, TransactionFailed
@@ -48,6 +50,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 HANDLERS: dict[str, Handler] = {
+    "MESSAGE": message.handle,
     "NOTIFY": notify.handle,
     "OPTIONS": options.handle,
     "PUBLISH": publish.handle,
@@ -106,6 +109,8 @@ class Edge:
         )
         self.notifier = Notifier(self)
         self.backends = Backends(self)
+        self.relay = Relay(self)
+        self.offline = OfflineMessages(self)
         self.dispatcher = Dispatcher(self, HANDLERS)
         self.policy: Policy
         self.gatekeeper: Gatekeeper
@@ -180,9 +185,11 @@ class Edge:
             elif isinstance(event, ResponseReceived):
                 self.notifier.answered(event.transaction, event.response)
                 self.backends.answered(event.transaction, event.response)
+                self.relay.answered(event.transaction, event.response)
             elif isinstance(event, TransactionFailed) and isinstance(event.transaction, ClientTransaction):
                 self.notifier.failed(event.transaction)
                 self.backends.failed(event.transaction, event.status)
+                self.relay.failed(event.transaction, event.status)
         self.flush()
 
     def flush(self) -> None:

@@ -250,6 +250,7 @@ class Phone:
         self.answer_with = 200
         "Status of the answers to NOTIFYs; 0 for none."
         self.notifies: list[Request] = []
+        self.messages: list[Request] = []
         self.responses: list[Response] = []
         self._server = server
         family = socket.AF_INET6 if ":" in server[0] else socket.AF_INET
@@ -389,6 +390,27 @@ class Phone:
             headers.append(("Content-Type", "application/pidf+xml"))
         return self.ask("PUBLISH", to or self.aor, headers, body or b"", **changes)
 
+    def message(
+        self,
+        to: str,
+        text: str = "Hello xten4!",
+        kind: str = "text/plain",
+        *,
+        body: bytes | None = None,
+        **changes: Any,
+    ) -> Response:
+        """MESSAGE somebody; its answer."""
+        changes.setdefault("Contact", None)
+        target = to if ":" in to else str(Aor.parse(f"{to}@{DOMAIN}"))
+        return self.ask("MESSAGE", target, [("Content-Type", kind)], text.encode() if body is None else body, **changes)
+
+    def reads(self, text: str) -> Request:
+        """The message with this text, once it is there."""
+        found: Request = wait_until(
+            lambda: next((one for one in self.messages if one.body == text.encode()), None), f"the message “{text}”"
+        )
+        return found
+
     def subscribe(
         self,
         presentity: str,
@@ -432,9 +454,15 @@ class Phone:
         if self.answer_with:
             self.socket.send(message.respond(self.answer_with).encode())
         if message.method == "NOTIFY":
-            known = any((n.call_id, n.cseq) == (message.call_id, message.cseq) for n in self.notifies)
-            if not known:  # a repetition of one that was answered
-                self.notifies.append(message)
+            _keep(message, self.notifies)
+        elif message.method == "MESSAGE":
+            _keep(message, self.messages)
+
+
+def _keep(message: Request, kept: list[Request]) -> None:
+    """Keep a request, but not the repetition of one that is there."""
+    if not any((one.call_id, one.cseq, one.target) == (message.call_id, message.cseq, message.target) for one in kept):
+        kept.append(message)
 
 
 class Watch:

@@ -74,7 +74,16 @@ class PersonaForm(forms.ModelForm):
 
     class Meta:
         model = Persona
-        fields = ["domain", "user", "name", "enabled", "confirm_watchers", "publish_policy", "delegates"]
+        fields = [
+            "domain",
+            "user",
+            "name",
+            "enabled",
+            "confirm_watchers",
+            "offline_messages",
+            "publish_policy",
+            "delegates",
+        ]
         widgets = {"user": UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"})}
 
     def save(self, commit: bool = True) -> Persona:
@@ -146,7 +155,7 @@ class PersonaAdmin(PolicyAdmin):
     actions = ["enable", "disable"]
     fieldsets = [
         (None, {"fields": ["domain", "user", "name", "password", "enabled"]}),
-        ("Watchers", {"fields": ["confirm_watchers"]}),
+        ("Watchers and messages", {"fields": ["confirm_watchers", "offline_messages"]}),
         ("Publishing", {"fields": ["publish_policy", "delegates"], "classes": ["collapse"]}),
     ]
 

@@ -72,6 +72,10 @@ class EngineSettingsAdmin(PolicyAdmin):
 
     fieldsets = [
         ("Watchers", {"fields": ["allow_by_default", "list_interval"]}),
+        (
+            "Messages",
+            {"fields": ["message_limit", "relay_message_reports", "offline_limit", "offline_lifetime"]},
+        ),
         ("Older clients", {"fields": ["legacy_dialects", "legacy_digest"]}),
         ("Authentication", {"fields": ["digest_sha256", "digest_md5"]}),
     ]

@@ -118,8 +118,8 @@ class PersonaSerializer(Validated):
     class Meta:
         model = models.Persona
         fields = [
-            "id", "aor", "domain", "user", "name", "enabled", "confirm_watchers", "publish_policy", "delegates",
-            "aliases", "password", "has_password",
+            "id", "aor", "domain", "user", "name", "enabled", "confirm_watchers", "offline_messages", "publish_policy",
+            "delegates", "aliases", "password", "has_password",
         ]  # fmt: skip
         read_only_fields = ["aor"]
 
@@ -233,7 +233,7 @@ class EngineSettingsSerializer(Validated):
         model = models.EngineSettings
         fields = [
             "id", "allow_by_default", "legacy_dialects", "legacy_digest", "digest_sha256", "digest_md5",
-            "list_interval",
+            "list_interval", "relay_message_reports", "message_limit", "offline_limit", "offline_lifetime",
         ]  # fmt: skip
 
 

@@ -67,6 +67,9 @@ class Persona(models.Model):
         default=False,
         help_text="Watchers whom no access or privacy list names wait until the user has decided (D-15).",
     )
+    offline_messages = models.BooleanField(
+        "keep messages", default=False, help_text="Messages that come while nothing is registered wait (D-34)."
+    )
     ever_published = models.BooleanField(default=False, editable=False)
     md5 = models.CharField(max_length=32, blank=True, editable=False)
     sha256 = models.CharField(max_length=64, blank=True, editable=False)

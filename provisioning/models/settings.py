@@ -4,7 +4,7 @@ import secrets
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 
@@ -34,6 +34,27 @@ class EngineSettings(models.Model):
         default=1000,
         validators=[MaxValueValidator(60_000)],
         help_text="Milliseconds between two notifications of one list subscription; changes in between go together.",
+    )
+    relay_message_reports = models.BooleanField(
+        "relay message reports", default=True, help_text="Typing notices and delivery reports between clients (D-08)."
+    )
+    message_limit = models.PositiveIntegerField(
+        "message limit",
+        default=8000,
+        validators=[MinValueValidator(1), MaxValueValidator(60_000)],
+        help_text="Bytes of an instant message; longer ones are refused (D-35).",
+    )
+    offline_limit = models.PositiveIntegerField(
+        "kept messages",
+        default=100,
+        validators=[MaxValueValidator(10_000)],
+        help_text="Messages that are kept for a user who is not registered; further ones are refused.",
+    )
+    offline_lifetime = models.PositiveIntegerField(
+        "kept for",
+        default=604_800,
+        validators=[MinValueValidator(60), MaxValueValidator(31_536_000)],
+        help_text="Seconds for which messages are kept.",
     )
     nonce_key = models.BinaryField(default=nonce_key, editable=False)
 

@@ -23,6 +23,7 @@ async def handle(call: Call) -> Response:
     star = request.contacts is STAR
     for _ in range(MAX_RACES):
         now = edge.now()
+        before = edge.registrar.of(persona.id, now)
         result = registrar.plan_register(
             persona_id=persona.id,
             contacts=() if star else request.contacts,
@@ -34,7 +35,7 @@ async def handle(call: Call) -> Response:
             path=", ".join(request.get_all("Path")),
             flow=call.flow_text,
             edge=edge.name,
-            held=edge.registrar.of(persona.id, now),
+            held=before,
             bounds=edge.policy.expiry["register"],
             now=now,
             new_id=edge.new_id,
@@ -49,6 +50,7 @@ async def handle(call: Call) -> Response:
             if outcome is Outcome.CONFLICT:
                 await edge.reload_bindings(persona.id)
                 continue
+            edge.offline.registered(persona.id, before, result.bindings)
         contacts = [registrar.contact_header(row, now) for row in result.bindings]
         return request.respond(200, headers=[*contacts, ("Date", f"{now:%a, %d %b %Y %H:%M:%S GMT}")])
     raise TryAgainLater(1)

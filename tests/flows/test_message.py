@@ -1,0 +1,234 @@
+"""Instant messages at a running edge (section 9, RFC 3428, F-6, D-34, D-35)."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from sipedge.sip.message import Request, parse
+from tests.builders import guide
+from tests.services import valkey
+from tests.system import DOMAIN, PROVISIONED, Deployment, Phone, deployed, pidf
+
+pytestmark = pytest.mark.system
+Make = Callable[..., Phone]
+
+
+@pytest.mark.parametrize("transport", ["UDP", "TCP"])
+def test_two_clients_log_in_watch_each_other_and_talk(running: Deployment, phone: Make, transport: str) -> None:
+    """F-6, R-FLW-04, R-FLW-05, R-REG-01, R-MSG-01 to R-MSG-05, R-TRN-01, EX-6, D-14, D-46."""
+    one, other = phone(transport=transport), phone(transport=transport)
+    watches = []
+    for me, buddy in ((one, other), (other, one)):
+        assert me.register().status == 200
+        assert me.publish(pidf(me.aor)).status == 200
+        watches.append(me.subscribe(buddy.aor))
+    for watch in watches:
+        watch.sees("<ce:available/>")
+    example = parse(guide("ex6.sip"))
+    assert isinstance(example, Request)
+    for me, buddy in ((one, other), (other, one)):
+        answer = me.message(
+            buddy.aor, kind=example.get("Content-Type") or "", body=example.body, Contact="<sip:ignored@192.0.2.1>"
+        )
+        assert answer.status == 200
+        got = buddy.reads("Hello xten4!")
+        assert got.target == buddy.contact.strip("<>"), "exactly the registered Contact"
+        assert (got.get("Content-Type"), len(got.body)) == (example.get("Content-Type"), 12)
+        assert got.get("P-Asserted-Identity") == f"<{me.aor}>"
+        assert got.get("Proxy-Authorization") is None and got.get("Contact") is None  # V-29
+        assert got.max_forwards == 69 and len(got.get_all("Via")) == 2
+        assert len(answer.get_all("Via")) == 1
+
+
+def test_between_transports_and_address_families(running: Deployment, phone: Make) -> None:
+    """R-TRN-01, D-46: each is reached the way it came."""
+    udp, tcp = phone(), phone(transport="TCP")
+    six = Phone("u150", ("::1", running.proxy6))
+    try:
+        for client in (udp, tcp, six):
+            assert client.register().status == 200
+        for sender in (udp, tcp, six):
+            for recipient in (udp, tcp, six):
+                text = f"{sender.aor} to {recipient.aor}"
+                assert sender.message(recipient.aor, text).status == 200
+                recipient.reads(text)
+    finally:
+        six.close()
+
+
+def test_the_best_contacts_are_tried_first(phone: Make) -> None:
+    """D-34, R-REG-03: falling q, equal q in parallel; the first 2xx wins, and later ones are not bothered."""
+    sender, desk, laptop, pocket = (phone("u180"), *(phone("u181") for _ in range(3)))
+    desk.register(f"{desk.contact};q=0.9")
+    laptop.register(f"{laptop.contact};q=0.9")
+    pocket.register(f"{pocket.contact};q=0.1")
+    assert sender.message(desk.aor, "first").status == 200
+    desk.reads("first")
+    laptop.reads("first")
+    assert not pocket.messages
+    desk.answer_with = laptop.answer_with = 486
+    assert sender.message(desk.aor, "second").status == 200
+    pocket.reads("second")
+    pocket.answer_with = 415
+    assert sender.message(desk.aor, "third").status in (415, 486)
+    desk.answer_with = 603
+    assert sender.message(desk.aor, "fourth").status == 603
+    assert len(pocket.messages) == 2, "the user itself has declined"
+    desk.answer_with = laptop.answer_with = 0
+    pocket.answer_with = 200
+    began = time.monotonic()
+    assert sender.message(desk.aor, "fifth").status == 200
+    assert time.monotonic() - began < 20, "who does not answer holds nobody up"
+
+
+def test_what_a_contact_answers_goes_back(phone: Make) -> None:
+    """D-34, RFC 3261 section 16.7: status and tag of the recipient."""
+    sender, recipient = phone(), phone()
+    recipient.register()
+    recipient.answer_with = 488
+    answer = sender.message(recipient.aor)
+    assert answer.status == 488 and answer.to.tag
+
+
+def test_nobody_there(phone: Make) -> None:
+    """D-02, D-34: 480 without a binding, 404 for nobody of ours, also by an alias that does not exist."""
+    sender = phone()
+    assert sender.message(f"sip:ippm4@{DOMAIN}").status == 480
+    assert sender.message(f"sip:nobody@{DOMAIN}").status == 404
+
+
+def test_the_request_uri_says_who_it_is(phone: Make) -> None:
+    """V-28, D-01: To and From of other domains do not matter."""
+    sender, recipient = phone(), phone("xten3")
+    recipient.register()
+    answer = sender.message(f"sip:xten.three@{DOMAIN}", "by alias", To="<sip:xten4@cisco.com>")
+    assert answer.status == 200
+    recipient.reads("by alias")
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        ("text/plain", 200),
+        ("TEXT/PLAIN; charset=UTF-8", 200),
+        ("text/html", 415),
+        ("application/im-iscomposing+xml", 200),
+        ("message/imdn+xml", 200),
+        ("message/cpim", 415),
+    ],
+)
+def test_types_that_are_carried(phone: Make, kind: str, status: int) -> None:
+    """R-MSG-04, D-08: text, typing notices and delivery reports; 415 says what is accepted."""
+    sender, recipient = phone(), phone()
+    recipient.register()
+    answer = sender.message(recipient.aor, kind, kind)
+    assert answer.status == status
+    assert answer.get("Accept") == ("text/plain" if status == 415 else None)
+
+
+def test_a_report_is_relayed_byte_for_byte(phone: Make) -> None:
+    """D-08: as liblinphone sends it, deflated."""
+    sender, recipient = phone(), phone()
+    recipient.register()
+    body = bytes(range(256))
+    answer = sender.message(
+        recipient.aor,
+        kind="message/imdn+xml",
+        body=body,
+        Content_Encoding="deflate",
+        Content_Disposition="notification",
+    )
+    assert answer.status == 200
+    got = recipient.messages[-1]
+    assert got.body == body and got.get("Content-Encoding") == "deflate"
+    assert got.get("Content-Disposition") == "notification"
+
+
+def test_a_long_message_is_refused(phone: Make) -> None:
+    """D-35: 413 above the configured size, and what fits arrives whole."""
+    sender, recipient = phone(transport="TCP"), phone(transport="TCP")
+    recipient.register()
+    assert sender.message(recipient.aor, "x" * 8000).status == 200
+    recipient.reads("x" * 8000)
+    assert sender.message(recipient.aor, "x" * 8001).status == 413
+
+
+def test_somebody_elses_identity_is_refused(phone: Make) -> None:
+    """D-14, V-25, R-MSG-03: 403; Remote-Party-ID is not passed on."""
+    sender, recipient = phone(), phone()
+    recipient.register()
+    assert sender.message(recipient.aor, P_Asserted_Identity=f"<{recipient.aor}>").status == 403
+    assert sender.message(recipient.aor, "mine", Remote_Party_ID=f"<{recipient.aor}>").status == 200
+    assert recipient.reads("mine").get("Remote-Party-ID") is None
+    assert sender.message(recipient.aor, Max_Forwards="0").status == 483
+    assert sender.ask("MESSAGE", recipient.aor, login=False).status == 407  # D-45
+
+
+@pytest.fixture(scope="module")
+def deployment() -> Iterator[Deployment]:
+    with valkey() as bus, deployed(bus=bus, provisioned=PROVISIONED) as found:
+        found.manage(
+            "shell", "-v0", "-c",
+            "from provisioning.models import *; Persona.objects.filter(user__in=['u1','u2','u3','u4']).update("
+            "offline_messages=True); EngineSettings.objects.update(offline_limit=5)",
+        )  # fmt: skip
+        found.start_edge()
+        yield found
+        assert "Traceback" not in found.logs()
+
+
+def test_messages_wait_for_their_recipient(deployment: Deployment) -> None:
+    """D-34: 202, then in order at the next REGISTER, once, from their senders; reports are never kept (D-08)."""
+    with deployment.phone("u9") as sender:
+        for number in range(5):
+            assert sender.message("u1", f"text {number}").status == 202
+        assert sender.message("u1", "one too many").status == 480
+        assert sender.message("u2", kind="application/im-iscomposing+xml").status == 480
+        assert sender.message("u5").status == 480, "off for this user"
+        with deployment.phone("u1") as recipient:
+            recipient.register()
+            recipient.reads("text 4")
+            assert [one.body.decode() for one in recipient.messages] == [f"text {number}" for number in range(5)]
+            first = recipient.messages[0]
+            assert first.from_.uri_text == sender.aor and first.get("P-Asserted-Identity") == f"<{sender.aor}>"
+            assert first.get("Date") and first.get("Content-Type") == "text/plain"
+            time.sleep(0.5)
+            recipient.register()
+            time.sleep(0.5)
+            assert len(recipient.messages) == 5
+            recipient.register(expires=0)
+
+
+def test_kept_messages_survive_a_kill(deployment: Deployment) -> None:
+    """D-34: what was answered 202 is durable; one that could not be delivered waits for the next REGISTER."""
+    with deployment.phone("u9") as sender:
+        assert sender.message("u3", "before").status == 202
+    deployment.edge.kill()
+    deployment.edge.wait()
+    deployment.start_edge()
+    with deployment.phone("u3") as recipient:
+        recipient.answer_with = 500
+        recipient.register(f"{recipient.contact};q=0.5")
+        recipient.reads("before")
+        recipient.messages.clear()
+        recipient.answer_with = 200
+        recipient.register(f"{recipient.contact};q=0.5")
+        recipient.reads("before")
+
+
+def test_kept_messages_expire(deployment: Deployment) -> None:
+    """D-34: after their time nobody gets them, and the sweep deletes them."""
+    with deployment.phone("u9") as sender:
+        assert sender.message("u4", "late").status == 202
+    deployment.manage(
+        "shell", "-v0", "-c",
+        "from datetime import timedelta; from django.db.models import F; from sipedge.models import StoredMessage;"
+        "StoredMessage.objects.update(expires_at=F('expires_at') - timedelta(days=8))",
+    )  # fmt: skip
+    with deployment.phone("u4") as recipient:
+        recipient.register()
+        time.sleep(0.5)
+        assert not recipient.messages
+    swept = deployment.manage("shell", "-v0", "-c", "from sipedge.tasks import sweep_messages; print(sweep_messages())")
+    assert int(swept) >= 1
