@@ -45,6 +45,22 @@ class Transport(TextChoices):
 
     UDP = "udp", "UDP"
     TCP = "tcp", "TCP"
+    TLS = "tls", "TLS"
+
+
+class ForeignTransport(TextChoices):
+    """What a foreign server is spoken to over."""
+
+    UDP = "udp", "UDP"
+    TCP = "tcp", "TCP"
+
+
+class ClientCertificates(TextChoices):
+    """What a TLS listener asks of its clients."""
+
+    NONE = "none", "Never asked for"
+    OPTIONAL = "optional", "Asked for"
+    REQUIRED = "required", "Required"
 
 
 class Role(TextChoices):

@@ -98,6 +98,7 @@ class ListenerFacts(NamedTuple):
     role: str
     authentication: bool
     advertised: str
+    client_certificates: str
 
 
 class AclFacts(NamedTuple):
@@ -204,6 +205,8 @@ class Policy:
     rules: tuple[RuleFacts, ...] = ()
     trusted_addresses: frozenset[str] = frozenset()
     trusted_networks: tuple[Network, ...] = ()
+    trusted_names: frozenset[str] = frozenset()
+    "Domains in the certificates of trusted peers (R-SEC-05)."
     access_list: tuple[tuple[Network, AccessEntry], ...] = ()
     listeners: tuple[ListenerFacts, ...] = ()
     settings: Settings = field(default_factory=Settings)
@@ -243,8 +246,10 @@ class Policy:
         domain = next(iter(self.domains), "localhost")
         return Aor(server.identity) if server.identity else Aor(f"sip:presence@{domain}")
 
-    def trusts(self, address: str) -> bool:
-        """This IP address is a trusted peer of the engine."""
+    def trusts(self, address: str, names: frozenset[str] = frozenset()) -> bool:
+        """This IP address, or a peer with these names in its certificate, is a trusted peer of the engine."""
+        if not self.trusted_names.isdisjoint(names):
+            return True
         address = plain_address(address)
         if address in self.trusted_addresses:
             return True

@@ -176,7 +176,8 @@ def _rules() -> dict[str, Any]:
 def _peers() -> dict[str, Any]:
     from provisioning.models import AccessListEntry, TrustedPeer
 
-    networks = [ipaddress.ip_network(text) for text in TrustedPeer.objects.values_list("network", flat=True)]
+    peers = TrustedPeer.objects.values_list("network", "tls_name")
+    networks = [ipaddress.ip_network(text) for text, _ in peers if text]
     access: list[tuple[Network, AccessEntry]] = []
     for kind, value, asserts in AccessListEntry.objects.values_list("kind", "value", "asserts_identity"):
         if kind == AccessKind.ADDRESS:  # names need a resolver; they come with routing by name
@@ -185,6 +186,7 @@ def _peers() -> dict[str, Any]:
     return {
         "trusted_addresses": frozenset(str(one.network_address) for one in networks if one.num_addresses == 1),
         "trusted_networks": tuple(one for one in networks if one.num_addresses > 1),
+        "trusted_names": frozenset(name for _, name in peers if name),
         "access_list": tuple(access),
     }
 

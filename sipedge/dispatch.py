@@ -107,7 +107,9 @@ class Dispatcher:
             if request.method == "NOTIFY":  # its dialog decides whether it is let in (D-31)
                 caller = NOBODY
             else:
-                caller = edge.gatekeeper.identify(request, flow, listener, edge.policy, edge.now().timestamp())
+                caller = edge.gatekeeper.identify(
+                    request, flow, listener, edge.policy, edge.now().timestamp(), edge.network.names_of(flow)
+                )
             if handler is None:
                 status = 405 if request.method in KNOWN_METHODS else 501
                 raise SipError(status, "Method Not Allowed" if status == 405 else "Not Implemented")

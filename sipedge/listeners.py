@@ -1,12 +1,12 @@
 """Listening addresses and their roles (DESIGN: listeners have roles; CUPS_SIP_LISTEN)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 PROXY = "proxy"
 ENGINE = "engine"
 ROLES = (PROXY, ENGINE)
-TRANSPORTS = ("udp", "tcp")
+TRANSPORTS = ("udp", "tcp", "tls")
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,7 @@ class Listener:
     """One address that the edge opens."""
 
     transport: str
-    "udp or tcp."
+    "udp, tcp or tls."
     host: str
     port: int
     role: str
@@ -23,6 +23,8 @@ class Listener:
     "Digest challenges at a proxy listener; off only behind something else that authenticates."
     advertised: str = ""
     "host or host:port that peers are told, where it differs from the address that is opened."
+    client_certificates: str = "optional"
+    "TLS: none, optional or required."
 
     @property
     def sent_by(self) -> str:
@@ -66,7 +68,12 @@ def with_options(listeners: Iterable[Listener], known: Iterable[Listener]) -> li
     """Give each address the options of the provisioned row with the same transport, host and port."""
     rows = {(row.transport, row.host, row.port): row for row in known}
     return [
-        Listener(one.transport, one.host, one.port, one.role, row.authentication, row.advertised)
+        replace(
+            one,
+            authentication=row.authentication,
+            advertised=row.advertised,
+            client_certificates=row.client_certificates,
+        )
         if (row := rows.get((one.transport, one.host, one.port)))
         else one
         for one in listeners

@@ -10,6 +10,7 @@ import socket
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import structlog
 
@@ -21,6 +22,7 @@ from sipedge.sip.dialog import Dialog
 from sipedge.sip.errors import MalformedMessage, SipError
 from sipedge.sip.flow import Address, Flow
 from sipedge.transport.tcp import ConnectionTable
+from sipedge.transport.tls import Certificates, NoCertificate
 from sipedge.transport.udp import UdpEndpoint
 
 log = structlog.get_logger(__name__)
@@ -35,7 +37,7 @@ MAX_PROBED = 10_000
 "Peers remembered to take no TCP; the oldest goes first."
 
 STALL_CHECK = 10.0
-"Seconds between two looks for connections that only hold memory."
+"Seconds between two looks for connections that only hold memory, and for new certificates."
 
 
 class CannotListen(Exception):
@@ -49,6 +51,7 @@ class Network:
         self,
         loop: asyncio.AbstractEventLoop,
         *,
+        certificates: Path,
         received: Callable[[bytes, Flow], None],
         drained: Callable[[], None],
         broken: Callable[[MalformedMessage, Flow], None],
@@ -58,6 +61,7 @@ class Network:
         self._received = received
         self._drained = drained
         self.connections = ConnectionTable(loop, received=received, drained=drained, broken=broken, lost=lost)
+        self.certificates = Certificates(certificates)
         self.listeners: list[Listener] = []
         self._by_local: dict[tuple[str, Address], Listener] = {}
         self._udp: dict[Address, UdpEndpoint] = {}
@@ -67,7 +71,8 @@ class Network:
 
     async def open(self, wanted: Sequence[Listener] | None, policy: Policy) -> None:
         """Bind the addresses (None: those of the policy); raises CannotListen."""
-        for listener in wanted if wanted is not None else provisioned(policy):
+        chosen = wanted if wanted is not None else provisioned(policy)
+        for listener in with_options(chosen, provisioned(policy)):
             try:
                 if listener.transport == "udp":
                     endpoint = UdpEndpoint(
@@ -76,9 +81,14 @@ class Network:
                     self._udp[endpoint.local] = endpoint
                     local = endpoint.local
                 else:
-                    server = await self.connections.listen(listener.host, listener.port)
+                    tls = (
+                        self.certificates.context(listener.client_certificates) if listener.transport == "tls" else None
+                    )
+                    server = await self.connections.listen(listener.host, listener.port, tls)
                     self._tcp.append(server)
                     local = server.sockets[0].getsockname()[:2]
+            except NoCertificate as error:
+                raise CannotListen(f"tls {listener.host}:{listener.port}: {error}") from None
             except OSError as error:
                 raise CannotListen(
                     f"{listener.transport} {listener.host}:{listener.port} cannot be opened: {error.strerror}"
@@ -169,7 +179,7 @@ class Network:
         if transport == "UDP":
             return await self.flow_to("udp", remote, role=PROXY)
         flow = self.connections.find(remote)
-        if flow is not None:
+        if flow is not None or transport == "TLS":  # a client's certificate is not known: only it can connect
             return flow
         try:
             address = address_of(SipUri.parse(contact))
@@ -178,7 +188,9 @@ class Network:
         return await self.connections.connect(address, limit=PROBE_LIMIT) if address is not None else None
 
     async def reconnect(self, dialog: Dialog) -> Flow | None:
-        """Reach a peer whose connection is gone at its Contact; None when nobody answers there."""
+        """Reach a peer whose connection is gone at its Contact; None when nobody answers there, or it was TLS."""
+        if dialog.flow.transport == "TLS":
+            return None
         try:
             address = address_of(dialog.next_hop)
         except SipError:
@@ -199,6 +211,11 @@ class Network:
                 self._no_tcp.popitem(last=False)
         return found
 
+    def names_of(self, flow: Flow) -> frozenset[str]:
+        """The domains that the peer of a TLS flow has proven to speak for."""
+        connection = self.connections.get(flow) if flow.transport == "TLS" else None
+        return connection.names if connection is not None else frozenset()
+
     def space(self, flow: Flow) -> None:
         """Write one message at a time to this peer (D-47)."""
         connection = self.connections.get(flow)
@@ -207,13 +224,16 @@ class Network:
 
     def _look_for_stalls(self) -> None:
         self.connections.close_stalled()
+        self.certificates.reload()
         self._stalls = self._loop.call_later(STALL_CHECK, self._look_for_stalls)
 
 
 def provisioned(policy: Policy) -> list[Listener]:
     """The listeners of the policy."""
     return [
-        Listener(row.transport, row.host, row.port, row.role, row.authentication, row.advertised)
+        Listener(
+            row.transport, row.host, row.port, row.role, row.authentication, row.advertised, row.client_certificates
+        )
         for row in policy.listeners
     ]
 

@@ -53,10 +53,21 @@ class Gatekeeper:
         self.nonces = digest.Nonces(nonce_key, token)
         self.counts = digest.NonceCounts()
 
-    def identify(self, request: Request, flow: Flow, listener: Listener, policy: Policy, now: float) -> Caller:
-        """The caller; raises NotAuthorised (403) or Unauthenticated (401, 407). `now`: epoch seconds."""
+    def identify(
+        self,
+        request: Request,
+        flow: Flow,
+        listener: Listener,
+        policy: Policy,
+        now: float,
+        names: frozenset[str] = frozenset(),
+    ) -> Caller:
+        """The caller; raises NotAuthorised (403) or Unauthenticated (401, 407).
+
+        `now`: epoch seconds; `names`: the domains in the peer's certificate.
+        """
         if listener.role != PROXY:
-            if not policy.trusts(flow.remote[0]):
+            if not policy.trusts(flow.remote[0], names):
                 raise NotAuthorised("not a trusted peer")
             return asserted(request, policy)
         entry = policy.admits(flow.remote[0])

@@ -12,9 +12,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import structlog
+from django.conf import settings
 from django.db import connection
 
 from presence import store
@@ -100,7 +102,12 @@ class Edge:
         "Tells this run from others in branches and nonces."
         self.stack = Stack(self._token)
         self.network = Network(
-            self.loop, received=self._received, drained=self._pump, broken=self._broken, lost=self._lost
+            self.loop,
+            certificates=Path(settings.DATA_DIR) / "tls",
+            received=self._received,
+            drained=self._pump,
+            broken=self._broken,
+            lost=self._lost,
         )
         self.registrar = Registrar()
         self.subscriptions = Subscriptions()

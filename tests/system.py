@@ -3,9 +3,11 @@
 import contextlib
 import os
 import secrets
+import select
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -56,14 +58,23 @@ def wait_until(what: Callable[[], Any], about: str, patience: float = PATIENCE) 
 class Deployment:
     """A database, provisioned; edges (and the web) are started on it, killed, started again."""
 
-    def __init__(self, *, database: str | None = None, bus: str | None = None, provisioned: str = PROVISIONED) -> None:
+    def __init__(
+        self,
+        *,
+        database: str | None = None,
+        bus: str | None = None,
+        provisioned: str = PROVISIONED,
+        tls: bool = False,
+    ) -> None:
         """`database`: a PostgreSQL URL of its own, else SQLite or a new database of DATABASE_URL's server; `bus`: a
-        Valkey of its own, else that of the test run."""
+        Valkey of its own, else that of the test run; `tls`: with listeners and development certificates for it."""
         self._files = contextlib.ExitStack()
         self.folder = Path(self._files.enter_context(tempfile.TemporaryDirectory(prefix="cups-system-")))
         self.proxy = free_port()
         self.engine = free_port()
         self.proxy6 = free_port(host="::1")
+        self.proxy_tls = free_port()
+        self.engine_tls = free_port()
         self._processes: list[subprocess.Popen[bytes]] = []
         self.edge: subprocess.Popen[bytes]
         "The one that was started last."
@@ -78,6 +89,11 @@ class Deployment:
                     *(f"{transport}:127.0.0.1:{self.proxy}:proxy" for transport in ("udp", "tcp")),
                     *(f"{transport}:127.0.0.1:{self.engine}:engine" for transport in ("udp", "tcp")),
                     *(f"{transport}:[::1]:{self.proxy6}:proxy" for transport in ("udp", "tcp")),
+                    *(
+                        [f"tls:127.0.0.1:{self.proxy_tls}:proxy", f"tls:127.0.0.1:{self.engine_tls}:engine"]
+                        if tls
+                        else ()
+                    ),
                 ]
             ),
         }
@@ -91,6 +107,8 @@ class Deployment:
             self.environment["DATABASE_URL"] = _new_database(server)
         self._prepare()
         self.apply(provisioned)
+        if tls:
+            self.manage("make_certificates")
 
     def _prepare(self) -> None:
         template = _templates.get("sqlite") if "DATABASE_URL" not in self.environment else None
@@ -181,6 +199,12 @@ class Deployment:
                 process.wait()
         self._files.close()
 
+    def door(self, transport: str) -> tuple[int, Path | None]:
+        """The proxy's port for a transport, and the file of the authority that a client has to believe there."""
+        if transport == "tls":
+            return self.proxy_tls, self.folder / "tls" / "development-ca.crt"
+        return self.proxy, None
+
     def phone(self, user: str, **options: Any) -> "Phone":
         """A client of this deployment's proxy."""
         return Phone(user, ("127.0.0.1", self.proxy), **options)
@@ -241,6 +265,8 @@ class Phone:
         password: str = PASSWORD,
         asserted: bool = False,
         algorithm: str = digest.SHA256,
+        tls: ssl.SSLContext | None = None,
+        server_name: str = "",
     ) -> None:
         self.aor = Aor.parse(user if "@" in user else f"{user}@{DOMAIN}")
         self.password = password
@@ -256,11 +282,17 @@ class Phone:
         family = socket.AF_INET6 if ":" in server[0] else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_DGRAM if transport == "UDP" else socket.SOCK_STREAM)
         self.socket.connect(server)
+        if tls is not None:
+            wrapped = tls.wrap_socket(self.socket, server_hostname=server_name or None)
+            self.socket, self.certificate = wrapped, wrapped.getpeercert(binary_form=True) or b""
+            self.certificate_names = set(dict(wrapped.getpeercert() or {}).get("subjectAltName", ()))
         host, port = self.socket.getsockname()[:2]
         self.address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self.contact = f"<sip:{self.aor.user}@{self.address};transport={transport.lower()}>"
         self._cseq = 0
         self._closed = False
+        self._lock = threading.Lock() if tls is not None else contextlib.nullcontext()
+        "OpenSSL takes no reading and writing at once."
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
@@ -279,7 +311,8 @@ class Phone:
 
     def send(self, data: bytes) -> None:
         """Raw bytes."""
-        self.socket.send(data)
+        with self._lock:
+            self.socket.send(data)
 
     def build(
         self,
@@ -336,7 +369,7 @@ class Phone:
         seen = len(self.responses)
         while time.monotonic() < limit:
             with contextlib.suppress(ConnectionRefusedError):
-                self.socket.send(data)
+                self.send(data)
             again = min(time.monotonic() + (1.0 if self.transport == "UDP" else patience), limit)
             while time.monotonic() < again:
                 for response in self.responses[seen:]:
@@ -435,24 +468,37 @@ class Phone:
         framer = StreamFramer()
         while not self._closed:
             try:
-                data = self.socket.recv(65535)
-            except ConnectionRefusedError:
+                data = self._receive()
+            except (ConnectionRefusedError, TimeoutError):
                 continue
-            except OSError:
+            except (OSError, ValueError):  # closed
                 return
-            if not data and self.transport == "TCP":
+            if not data and self.transport != "UDP":
                 return
             pieces = [data] if self.transport == "UDP" else [one for one in framer.feed(data) if isinstance(one, bytes)]
             for piece in pieces:
                 with contextlib.suppress(MalformedMessage, OSError):
                     self._take(parse(piece))
 
+    def _receive(self) -> bytes:
+        """What has come; over TLS without getting in the way of what is sent."""
+        if not isinstance(self.socket, ssl.SSLSocket):
+            return self.socket.recv(65535)
+        if not self.socket.pending():
+            select.select([self.socket], [], [], 1.0)
+        with self._lock:
+            self.socket.settimeout(0.05)
+            try:
+                return self.socket.recv(65535)
+            finally:
+                self.socket.settimeout(None)
+
     def _take(self, message: Request | Response) -> None:
         if isinstance(message, Response):
             self.responses.append(message)
             return
         if self.answer_with:
-            self.socket.send(message.respond(self.answer_with).encode())
+            self.send(message.respond(self.answer_with).encode())
         if message.method == "NOTIFY":
             _keep(message, self.notifies)
         elif message.method == "MESSAGE":

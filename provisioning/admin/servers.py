@@ -11,7 +11,16 @@ from provisioning.models import AccessListEntry, ForeignMapping, ForeignServer, 
 class ListenerAdmin(PolicyAdmin):
     """Where edges listen; a new address is opened when the edge starts again, options count at once."""
 
-    list_display = ["__str__", "transport", "host", "port", "role", "authentication", "advertised"]
+    list_display = [
+        "__str__",
+        "transport",
+        "host",
+        "port",
+        "role",
+        "authentication",
+        "client_certificates",
+        "advertised",
+    ]
     list_filter = ["transport", "role"]
     search_fields = ["host", "advertised"]
 
@@ -20,9 +29,9 @@ class ListenerAdmin(PolicyAdmin):
 class TrustedPeerAdmin(PolicyAdmin):
     """Who may speak to an engine listener."""
 
-    list_display = ["network", "description", "automatic"]
+    list_display = ["__str__", "network", "tls_name", "description", "automatic"]
     list_filter = ["automatic"]
-    search_fields = ["network", "description"]
+    search_fields = ["network", "tls_name", "description"]
 
     def has_change_permission(self, request: HttpRequest, obj: TrustedPeer | None = None) -> bool:
         """Automatic entries follow from other provisioning (D-22)."""

@@ -206,7 +206,7 @@ class ListenerSerializer(Validated):
 
     class Meta:
         model = models.Listener
-        fields = ["id", "transport", "host", "port", "role", "authentication", "advertised"]
+        fields = ["id", "transport", "host", "port", "role", "authentication", "advertised", "client_certificates"]
 
 
 class TrustedPeerSerializer(Validated):
@@ -214,7 +214,7 @@ class TrustedPeerSerializer(Validated):
 
     class Meta:
         model = models.TrustedPeer
-        fields = ["id", "network", "description", "automatic"]
+        fields = ["id", "network", "tls_name", "description", "automatic"]
         read_only_fields = ["automatic"]
 
 

@@ -219,7 +219,7 @@ class _Run:
 
     def _trusted_peer(self, entry: Entry) -> None:
         if "tls" in entry.values:
-            self._report.unused.append(f"line {entry.line}, trusted peer by TLS name")
+            self._row("trusted peers", TrustedPeer, entry, {"tls_name": str(entry.values["tls"])}, {})
             return
         self._row("trusted peers", TrustedPeer, entry, {"network": str(entry.values.get("address", ""))}, {})
 

@@ -5,7 +5,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
-from provisioning.choices import AccessKind, Role, Transport
+from provisioning.choices import AccessKind, ClientCertificates, ForeignTransport, Role, Transport
 from provisioning.fields import (
     AorField,
     DomainNameField,
@@ -27,6 +27,12 @@ class Listener(models.Model):
     authentication = models.BooleanField(
         default=True, help_text="Challenge clients by digest (proxy role). Off: From is believed."
     )
+    client_certificates = models.CharField(
+        max_length=8,
+        choices=ClientCertificates.choices,
+        default=ClientCertificates.OPTIONAL,
+        help_text="TLS only. A peer is told from others by the names in its certificate (R-SEC-05).",
+    )
     advertised = models.CharField(
         max_length=255, blank=True, help_text="host or host:port told to peers, where it differs from the address."
     )
@@ -42,17 +48,43 @@ class Listener(models.Model):
 class TrustedPeer(models.Model):
     """Who may speak to an engine listener, and whose identity headers count there."""
 
-    network = NetworkField("IP address or network", unique=True)
+    network = NetworkField("IP address or network", unique=True, null=True, blank=True)
+    tls_name = models.CharField(
+        "TLS name",
+        max_length=255,
+        unique=True,
+        null=True,
+        blank=True,
+        help_text="Instead of an address: a domain in its certificate's subject alternative name (DNS or SIP URI).",
+    )
     description = models.CharField(max_length=200, blank=True)
     automatic = models.BooleanField(
         default=False, editable=False, help_text="Follows from other provisioning; not edited by hand (D-22)."
     )
 
     class Meta:
-        ordering = ["network"]
+        ordering = ["network", "tls_name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(network__isnull=True) ^ Q(tls_name__isnull=True),
+                name="a_trusted_peer_has_an_address_or_a_name",
+                violation_error_message="Either an address, or a TLS name.",
+            )
+        ]
 
     def __str__(self) -> str:
-        return str(self.network)
+        return str(self.network or self.tls_name)
+
+    def clean(self) -> None:
+        """One of both, in one spelling."""
+        self.network, self.tls_name = self.network or None, self.tls_name or None
+        if bool(self.network) == bool(self.tls_name):
+            raise ValidationError("Either an address, or a TLS name.")
+        if self.tls_name:
+            try:
+                self.tls_name = domain_name(self.tls_name)
+            except ValidationError as error:
+                raise ValidationError({"tls_name": error}) from None
 
 
 class AccessListEntry(models.Model):
@@ -86,7 +118,7 @@ class ForeignServer(models.Model):
 
     name = models.CharField(max_length=64, unique=True)
     address = ServerAddressField(help_text="IP address or host name, with :port where it is not 5060.")
-    transport = models.CharField(max_length=8, choices=Transport.choices, default=Transport.UDP)
+    transport = models.CharField(max_length=8, choices=ForeignTransport.choices, default=ForeignTransport.UDP)
     domain = DomainNameField(
         blank=True, help_text="All presentities of this domain are there: they need no mapping (D-02)."
     )

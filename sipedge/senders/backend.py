@@ -336,7 +336,8 @@ class Backends:
         found = self._of(request)
         if found is None:
             raise SipError(481, "Subscription Does Not Exist")
-        if source not in found.addresses and not self._edge.policy.trusts(source):
+        names = self._edge.network.names_of(call.flow)
+        if source not in found.addresses and not self._edge.policy.trusts(source, names):
             raise NotAuthorised("not the server of this subscription")
         event = request.event
         if event is None or event.package != "presence":

@@ -1,10 +1,11 @@
-"""TCP: connections that clients open and connections of our own (RFC 3261 18, RFC 5626, D-46, D-47).
+"""TCP and TLS: connections that clients open and connections of our own (RFC 3261 18, RFC 5626, D-46, D-47).
 
 A connection cuts its stream into messages and writes each message by itself. Limits keep a peer from holding
 memory: connections in all and for each address, octets of a message that does not end, octets that are not read.
 """
 
 import asyncio
+import ssl
 from collections import Counter, deque
 from collections.abc import Callable
 from typing import cast
@@ -12,6 +13,7 @@ from typing import cast
 from sipedge.sip.errors import MalformedMessage
 from sipedge.sip.flow import Address, Flow
 from sipedge.sip.framing import KeepAlive, StreamFramer
+from sipedge.transport.tls import names_of
 
 MAX_CONNECTIONS = 20_000
 "Connections held at once, some 20 kB each."
@@ -53,6 +55,8 @@ class Connection(asyncio.Protocol):
         "Loop time of the last byte."
         self.flow: Flow
         self.opened = False
+        self.names: frozenset[str] = frozenset()
+        "Domains that the peer's certificate speaks for."
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Join the table, or leave at once when there are too many."""
@@ -62,7 +66,10 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
             return
         local = self._listening or transport.get_extra_info("sockname")[:2]
-        self.flow = Flow("TCP", local, tuple(peer[:2]), self._table.next_serial())
+        certificate = transport.get_extra_info("peercert")
+        self.names = names_of(certificate) if certificate else frozenset()
+        kind = "TLS" if transport.get_extra_info("ssl_object") is not None else "TCP"
+        self.flow = Flow(kind, local, tuple(peer[:2]), self._table.next_serial())
         self.heard = self._table.loop.time()
         self._transport.set_write_buffer_limits(high=MAX_UNREAD)
         self.opened = self._table.add(self)
@@ -219,11 +226,17 @@ class ConnectionTable:
             return None
         return connection.flow if connection.opened else None
 
-    async def listen(self, host: str, port: int) -> asyncio.Server:
+    async def listen(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> asyncio.Server:
         """Accept connections at an address, not started yet; raises OSError."""
         bound: list[Address] = []
         server = await self.loop.create_server(
-            lambda: Connection(self, bound[0]), host, port, start_serving=False, backlog=1024
+            lambda: Connection(self, bound[0]),
+            host,
+            port,
+            start_serving=False,
+            backlog=1024,
+            ssl=tls,
+            ssl_handshake_timeout=CONNECT_LIMIT if tls is not None else None,
         )
         bound.append(server.sockets[0].getsockname()[:2])
         return server

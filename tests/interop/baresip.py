@@ -17,7 +17,17 @@ MODULES = "/usr/lib/baresip/modules"
 class Baresip:
     """One running client."""
 
-    def __init__(self, folder: Path, account: str, password: str, proxy: int, transport: str, buddy: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        account: str,
+        password: str,
+        proxy: int,
+        transport: str,
+        buddy: str,
+        authority: Path | None = None,
+    ) -> None:
+        """`authority`: the file of the certificate authority that it believes, for TLS."""
         program = needs_program("baresip")
         self.folder = folder
         folder.mkdir()
@@ -27,7 +37,8 @@ class Baresip:
             f"sip_listen 127.0.0.1:{sip}\nmodule_path {MODULES}\nnet_interface 127.0.0.1\n"
             f"module g711.so\nmodule_tmp uuid.so\nmodule_tmp account.so\nmodule_app auloop.so\n"
             f"module_app contact.so\nmodule_app menu.so\nmodule_app presence.so\n"
-            f"module ctrl_tcp.so\nctrl_tcp_listen 127.0.0.1:{self._control}\n"
+            + (f"sip_cafile {authority}\n" if authority is not None else "")
+            + f"module ctrl_tcp.so\nctrl_tcp_listen 127.0.0.1:{self._control}\n"
         )
         (folder / "accounts").write_text(
             f"<sip:{account};transport={transport}>;auth_pass={password};regint=600;pubint=600;"

@@ -12,7 +12,10 @@ bind_address=127.0.0.1
 use_ipv6=0
 sip_port={udp}
 sip_tcp_port={tcp}
-sip_tls_port=0
+sip_tls_port={tls}
+root_ca={authority}
+verify_server_certs=1
+verify_server_cn=1
 default_proxy=0
 auto_net_state_mon=0
 
@@ -54,7 +57,10 @@ class Linphone(Child):
 
     script = "tests.interop.linphone_child"
 
-    def __init__(self, folder: Path, account: str, password: str, proxy: int, transport: str) -> None:
+    def __init__(
+        self, folder: Path, account: str, password: str, proxy: int, transport: str, authority: Path | None = None
+    ) -> None:
+        """`authority`: the file of the certificate authority that it believes, for TLS."""
         library = needs_library("linphone")
         folder.mkdir()
         user, _, domain = account.partition("@")
@@ -62,6 +68,8 @@ class Linphone(Child):
             CONFIGURATION.format(
                 udp=free_port() if transport == "udp" else 0,
                 tcp=free_port() if transport == "tcp" else 0,
+                tls=free_port() if transport == "tls" else 0,
+                authority=authority or "",
                 account=account,
                 user=user,
                 domain=domain,

@@ -11,15 +11,16 @@ from tests.system import DOMAIN, PASSWORD, deployed
 pytestmark = pytest.mark.system
 
 
-@pytest.mark.parametrize("transport", ["udp", "tcp"])
+@pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
 def test_a_status_change_at_one_shows_at_the_other(tmp_path: Path, transport: str) -> None:
     """R-ARC-04, R-ARC-05, R-FLW-01, R-FLW-02, R-FLW-04, R-TRN-01, R-REG-01, D-41, D-42, D-44: the whole loop."""
     needs_program("baresip")
-    with deployed() as deployment:
+    with deployed(tls=transport == "tls") as deployment:
         deployment.start_edge()
+        port, authority = deployment.door(transport)
         alice, bob = f"xten3@{DOMAIN}", f"xten4@{DOMAIN}"
-        one = Baresip(tmp_path / "alice", alice, PASSWORD, deployment.proxy, transport, bob)
-        other = Baresip(tmp_path / "bob", bob, PASSWORD, deployment.proxy, transport, alice)
+        one = Baresip(tmp_path / "alice", alice, PASSWORD, port, transport, bob, authority)
+        other = Baresip(tmp_path / "bob", bob, PASSWORD, port, transport, alice, authority)
         try:
             for client in (one, other):
                 client.registered()

@@ -18,18 +18,19 @@ ALICE, BOB = f"xten3@{DOMAIN}", f"xten4@{DOMAIN}"
 @contextlib.contextmanager
 def logged_in(deployment: Deployment, folder: Path, aor: str, transport: str, buddy: str) -> Iterator[Linphone]:
     """A liblinphone client with one friend; it publishes that it is online."""
-    client = Linphone(folder, aor, PASSWORD, deployment.proxy, transport)
+    port, authority = deployment.door(transport)
+    client = Linphone(folder, aor, PASSWORD, port, transport, authority)
     with contextlib.closing(client):
         client.watch(buddy)
         client.log_in()
         yield client
 
 
-@pytest.mark.parametrize("transport", ["udp", "tcp"])
+@pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
 def test_two_of_them_see_each_other_change(tmp_path: Path, transport: str) -> None:
     """R-ARC-04, R-FLW-01, R-FLW-04, R-TRN-01, R-REG-01, D-42, D-45, D-46, D-49: and one leaves and comes back."""
     needs_library("linphone")
-    with deployed() as deployment:
+    with deployed(tls=transport == "tls") as deployment:
         deployment.start_edge()
         with logged_in(deployment, tmp_path / "alice", ALICE, transport, BOB) as one:
             with logged_in(deployment, tmp_path / "bob", BOB, transport, ALICE) as other:

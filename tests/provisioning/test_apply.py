@@ -43,13 +43,15 @@ lines: [{uri: "tel:5555", owner: "xten3@compB.cisco.com"}]
 def test_everything_is_created_once() -> None:
     """R-AOR-04, R-AOR-07, R-ARC-02, R-BCK-04, D-05: what is named is there; a second run changes nothing."""
     first = apply(read(FILE))
-    assert first.created["users"] == 5 and first.unused == ["line 7, trusted peer by TLS name", "lines"]
+    assert first.created["users"] == 5 and first.unused == ["lines"]
     current = snapshot.load()
     xten3 = current.resolve(Aor.parse("three@compb.cisco.com"))
     assert xten3 is not None and xten3.aor == "sip:xten3@compb.cisco.com"
     assert current.expiry["subscribe"] == (10, 20, 30)
     assert current.trusts("10.9.9.9") and current.trusts("::1") and not current.trusts("11.0.0.1")
     assert current.trusts("::ffff:10.9.9.9"), "an IPv4 address in IPv6 clothes"
+    assert current.trusts("192.0.2.1", frozenset({"proxy.example"}))
+    assert not current.trusts("192.0.2.1", frozenset({"other.example"}))
     entry = current.admits("10.1.1.1")
     assert entry is not None and entry.asserts_identity and current.admits("10.1.1.2") is None
     assert {persona.name for persona in current.personas.values()} == {"", "User 3", "User 4", "User 5", "User 6"}

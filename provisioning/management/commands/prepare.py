@@ -10,7 +10,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 
 class Command(BaseCommand):
-    """Migrates, loads the demonstration into an empty database, makes the first administrator; prints the log-ins."""
+    """Migrates, loads the demonstration into an empty database, makes certificates; prints the log-ins."""
 
     help = "Bring the database up to date and print who can log in."
     requires_system_checks: list[str] = []
@@ -23,3 +23,4 @@ class Command(BaseCommand):
         call_command("first_admin", stdout=self.stdout)
         if os.environ.get("CUPS_DEMO", "1") != "0":
             call_command("load_demo", stdout=self.stdout)
+        call_command("make_certificates", stdout=self.stdout)

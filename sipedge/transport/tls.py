@@ -1,0 +1,110 @@
+"""TLS: server certificates by domain, client certificates, new files without a restart (R-TRN-01, R-SEC-05, RFC 5922).
+
+A folder holds `NAME.pem` for each domain, the chain and the key in one file; a client that names a domain (SNI) is
+shown its certificate, any other the one of `default.pem`, or the first by name. `clients-ca.pem` has the authorities
+whose client certificates are believed.
+"""
+
+import ssl
+from pathlib import Path
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+CLIENTS = "clients-ca.pem"
+DEFAULT = "default"
+
+NONE, OPTIONAL, REQUIRED = "none", "optional", "required"
+_VERIFY = {NONE: ssl.CERT_NONE, OPTIONAL: ssl.CERT_OPTIONAL, REQUIRED: ssl.CERT_REQUIRED}
+
+
+class NoCertificate(Exception):
+    """TLS cannot be served; the message is for the operator."""
+
+
+class Certificates:
+    """The certificates of a folder, as contexts for listeners."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._good: dict[str, Path] = {}
+        "Domain -> the file that could be read last."
+        self._by_name: dict[str, dict[str, ssl.SSLContext]] = {}
+        "Contexts by what is asked of clients, then by domain: with the certificate a connection takes over all of it."
+        self._served: list[tuple[ssl.SSLContext, str]] = []
+        self._seen: dict[Path, float] = {}
+
+    def context(self, clients: str) -> ssl.SSLContext:
+        """A context for one listener, kept up to date; `clients`: NONE, OPTIONAL or REQUIRED. Raises NoCertificate."""
+        if clients == REQUIRED and not (self.folder / CLIENTS).exists():
+            raise NoCertificate(f"client certificates are required, but there is no {self.folder / CLIENTS}")
+        self._by_name.setdefault(clients, {})
+        self._seen.clear()
+        context = self._fresh(clients)
+        self._served.append((context, clients))
+        self.reload()
+        default = self._default()
+        if default is None:
+            raise NoCertificate(
+                f"there is no certificate in {self.folder}: put NAME.pem there (chain and key), or run "
+                "“./run manage make_certificates” for self-signed ones"
+            )
+        table = self._by_name[clients]
+
+        def choose(connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
+            found = table.get((name or "").lower().rstrip("."))
+            if found is not None:
+                connection.context = found
+
+        context.sni_callback = choose
+        return context
+
+    def reload(self) -> None:
+        """Read the folder again if a file has changed; what cannot be read is logged, and the old one stays."""
+        found = {path: path.stat().st_mtime for path in sorted(self.folder.glob("*.pem"))}
+        if found == self._seen or not self._served:
+            return
+        again, self._seen = bool(self._seen), found
+        names = {path.stem.lower(): path for path in found if path.name != CLIENTS}
+        for clients, table in self._by_name.items():
+            for gone in table.keys() - names.keys():
+                del table[gone]
+            for name, path in names.items():
+                context = self._fresh(clients)
+                try:
+                    context.load_cert_chain(path)
+                except (OSError, ssl.SSLError) as error:
+                    log.error("a certificate cannot be used", file=str(path), error=str(error))
+                    continue
+                table[name] = context
+                self._good[name] = path
+        default = self._default()
+        for context, _ in self._served:
+            if default is not None:
+                context.load_cert_chain(self._good[default])
+        if again:
+            log.info("certificates read again", names=sorted(names))
+
+    def _default(self) -> str | None:
+        """The domain whose certificate is shown to clients that name none of ours."""
+        names = sorted({name for table in self._by_name.values() for name in table})
+        return DEFAULT if DEFAULT in names else next(iter(names), None)
+
+    def _fresh(self, clients: str) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        authorities = self.folder / CLIENTS
+        if clients != NONE and authorities.exists():
+            context.load_verify_locations(authorities)
+            context.verify_mode = _VERIFY[clients]
+        return context
+
+
+def names_of(certificate: object) -> frozenset[str]:
+    """The domains that a verified certificate speaks for (RFC 5922 7.1): SIP URIs, else DNS names; no wildcards."""
+    if not isinstance(certificate, dict):
+        return frozenset()
+    said = [(kind, str(value).lower()) for kind, value in certificate.get("subjectAltName", ())]
+    uris = {value[4:] for kind, value in said if kind == "URI" and value.startswith("sip:") and "@" not in value}
+    return frozenset(uris or {value for kind, value in said if kind == "DNS" and "*" not in value})
