@@ -2,11 +2,13 @@
 
 from django.db import models
 
-from provisioning import bus, snapshot
+from provisioning import automatic, bus, snapshot
 
 
 def announce(*saved: type[models.Model]) -> None:
     """Rows of these models were saved or deleted; edges hear of it after the commit."""
     parts = {part for model in saved if (part := snapshot.part_of(model)) is not None}
+    if not automatic.SOURCES.isdisjoint(saved) and automatic.settle():
+        parts.add(snapshot.PEERS)
     if parts:
         bus.announce_policy(*parts)

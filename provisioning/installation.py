@@ -62,7 +62,7 @@ LISTENERS = (("udp", 5060, "proxy"), ("tcp", 5060, "proxy"), ("udp", 5070, "engi
 
 def install(using: str = "default") -> None:
     """Fill tables that are empty; what an operator has changed or removed stays so."""
-    from provisioning import models
+    from provisioning import automatic, models
 
     if models.EngineSettings.objects.using(using).exists():
         return
@@ -114,6 +114,7 @@ def install(using: str = "default") -> None:
         [{"transport": t, "host": "127.0.0.1", "port": port, "role": role} for t, port, role in LISTENERS],
         using,
     )
+    automatic.settle()
 
 
 def _create(model: type, rows: list[dict[str, object]], using: str) -> None:

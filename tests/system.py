@@ -267,7 +267,9 @@ class Phone:
         algorithm: str = digest.SHA256,
         tls: ssl.SSLContext | None = None,
         server_name: str = "",
+        source: str = "",
     ) -> None:
+        """`source`: the address that it speaks from, another one of this machine's."""
         self.aor = Aor.parse(user if "@" in user else f"{user}@{DOMAIN}")
         self.password = password
         self.asserted = asserted
@@ -281,6 +283,8 @@ class Phone:
         self._server = server
         family = socket.AF_INET6 if ":" in server[0] else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_DGRAM if transport == "UDP" else socket.SOCK_STREAM)
+        if source:
+            self.socket.bind((source, 0))
         self.socket.connect(server)
         if tls is not None:
             wrapped = tls.wrap_socket(self.socket, server_hostname=server_name or None)

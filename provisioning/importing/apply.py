@@ -12,7 +12,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from provisioning import bus, snapshot
+from provisioning import automatic, bus, snapshot
 from provisioning.choices import AccessKind, Effect, PrivacyKind, Role, SubjectKind, Transport
 from provisioning.digests import digests
 from provisioning.fields import domain_name
@@ -77,6 +77,7 @@ def apply(root: Entry, *, dry_run: bool = False) -> Report:
             _Run(report).everything(root)
             if dry_run:
                 raise _DryRun
+            automatic.settle()
             bus.announce_policy(*snapshot.PARTS)
     except _DryRun:
         pass

@@ -49,7 +49,10 @@ def peer(deployment: Deployment, user: str, certificate: str) -> Phone:
 
 
 def connect(port: int, user: str, tls: ssl.SSLContext, server_name: str = DOMAIN, *, asserted: bool = False) -> Phone:
-    return Phone(user, ("127.0.0.1", port), transport="TLS", tls=tls, server_name=server_name, asserted=asserted)
+    return Phone(
+        user, ("127.0.0.1", port), transport="TLS", tls=tls, server_name=server_name, asserted=asserted,
+        source="127.0.0.9",
+    )  # fmt: skip
 
 
 def test_the_whole_of_a_log_in_over_tls(deployment: Deployment) -> None:

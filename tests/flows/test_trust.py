@@ -143,7 +143,7 @@ users: [{uri: "u1@compb.cisco.com", password: secret}]
 """
     with deployed(provisioned=provisioned) as deployment:
         deployment.start_edge()
-        with deployment.peer("u1") as one:
+        with deployment.peer("u1", source="127.0.0.9") as one:
             answer = one.publish(pidf(one.aor))
             assert answer.status == 403
             assert answer.get("WWW-Authenticate") is None and answer.get("Proxy-Authenticate") is None
