@@ -238,6 +238,7 @@ LOGGING: dict[str, Any] = {
         "axes": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},
+        "websockets": {"level": "ERROR"},
         "django.server": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
     },
 }

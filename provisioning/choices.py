@@ -46,6 +46,8 @@ class Transport(TextChoices):
     UDP = "udp", "UDP"
     TCP = "tcp", "TCP"
     TLS = "tls", "TLS"
+    WS = "ws", "WebSocket"
+    WSS = "wss", "WebSocket over TLS"
 
 
 class ForeignTransport(TextChoices):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 PROXY = "proxy"
 ENGINE = "engine"
 ROLES = (PROXY, ENGINE)
-TRANSPORTS = ("udp", "tcp", "tls")
+TRANSPORTS = ("udp", "tcp", "tls", "ws", "wss")
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,7 @@ class Listener:
     """One address that the edge opens."""
 
     transport: str
-    "udp, tcp or tls."
+    "udp, tcp, tls, ws or wss."
     host: str
     port: int
     role: str

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import structlog
+from websockets.asyncio.server import Server as WebSocketServer
 
 from provisioning.policy import Policy
 from provisioning.uri import BadUri, SipUri
@@ -21,6 +22,7 @@ from sipedge.resolve import address_of
 from sipedge.sip.dialog import Dialog
 from sipedge.sip.errors import MalformedMessage, SipError
 from sipedge.sip.flow import Address, Flow
+from sipedge.transport import websocket
 from sipedge.transport.tcp import ConnectionTable
 from sipedge.transport.tls import Certificates, NoCertificate
 from sipedge.transport.udp import UdpEndpoint
@@ -66,6 +68,8 @@ class Network:
         self._by_local: dict[tuple[str, Address], Listener] = {}
         self._udp: dict[Address, UdpEndpoint] = {}
         self._tcp: list[asyncio.Server] = []
+        self._websockets: list[WebSocketServer] = []
+        self._accepting = False
         self._no_tcp: OrderedDict[Address, float] = OrderedDict()
         self._stalls: asyncio.TimerHandle | None = None
 
@@ -81,12 +85,7 @@ class Network:
                     self._udp[endpoint.local] = endpoint
                     local = endpoint.local
                 else:
-                    tls = (
-                        self.certificates.context(listener.client_certificates) if listener.transport == "tls" else None
-                    )
-                    server = await self.connections.listen(listener.host, listener.port, tls)
-                    self._tcp.append(server)
-                    local = server.sockets[0].getsockname()[:2]
+                    local = await self._listen(listener)
             except NoCertificate as error:
                 raise CannotListen(f"tls {listener.host}:{listener.port}: {error}") from None
             except OSError as error:
@@ -98,8 +97,25 @@ class Network:
             raise CannotListen("no address to listen on: set CUPS_SIP_LISTEN or provision a listener")
         self.take_options(policy)
 
+    async def _listen(self, listener: Listener) -> Address:
+        """Open the address of a stream listener, or one for WebSockets; the address as it was opened."""
+        secure = listener.transport in ("tls", "wss")
+        tls = self.certificates.context(listener.client_certificates) if secure else None
+        if listener.transport in ("ws", "wss"):
+            served = await websocket.listen(
+                self.connections, listener.host, listener.port, tls, lambda: self._accepting
+            )
+            self._websockets.append(served)
+            name = next(iter(served.sockets)).getsockname()
+        else:
+            server = await self.connections.listen(listener.host, listener.port, tls)
+            self._tcp.append(server)
+            name = server.sockets[0].getsockname()
+        return name[0], name[1]
+
     def accept(self) -> None:
         """Begin to receive."""
+        self._accepting = True
         for endpoint in self._udp.values():
             endpoint.start()
         for server in self._tcp:
@@ -112,9 +128,12 @@ class Network:
             endpoint.pause()
         for server in self._tcp:
             server.close()
+        self._accepting = False
 
     async def close(self) -> None:
         """Give up all addresses."""
+        for server in self._websockets:
+            server.close()
         if self._stalls is not None:
             self._stalls.cancel()
         self.connections.close()
@@ -179,7 +198,7 @@ class Network:
         if transport == "UDP":
             return await self.flow_to("udp", remote, role=PROXY)
         flow = self.connections.find(remote)
-        if flow is not None or transport == "TLS":  # a client's certificate is not known: only it can connect
+        if flow is not None or transport != "TCP":  # a client's certificate is not known: only it can connect
             return flow
         try:
             address = address_of(SipUri.parse(contact))
@@ -188,8 +207,8 @@ class Network:
         return await self.connections.connect(address, limit=PROBE_LIMIT) if address is not None else None
 
     async def reconnect(self, dialog: Dialog) -> Flow | None:
-        """Reach a peer whose connection is gone at its Contact; None when nobody answers there, or it was TLS."""
-        if dialog.flow.transport == "TLS":
+        """Reach a peer whose connection is gone at its Contact; None when nobody is there, or only it can connect."""
+        if dialog.flow.transport not in ("UDP", "TCP"):
             return None
         try:
             address = address_of(dialog.next_hop)
@@ -212,8 +231,8 @@ class Network:
         return found
 
     def names_of(self, flow: Flow) -> frozenset[str]:
-        """The domains that the peer of a TLS flow has proven to speak for."""
-        connection = self.connections.get(flow) if flow.transport == "TLS" else None
+        """The domains that the peer of a flow over TLS has proven to speak for."""
+        connection = self.connections.get(flow) if flow.transport in ("TLS", "WSS") else None
         return connection.names if connection is not None else frozenset()
 
     def space(self, flow: Flow) -> None:

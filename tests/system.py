@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from websockets.exceptions import ConnectionClosed
+
 from provisioning.uri import Aor
 from sipedge.sip import digest
 from sipedge.sip.errors import MalformedMessage
@@ -75,6 +77,8 @@ class Deployment:
         self.proxy6 = free_port(host="::1")
         self.proxy_tls = free_port()
         self.engine_tls = free_port()
+        self.proxy_ws = free_port()
+        self.proxy_wss = free_port()
         self._processes: list[subprocess.Popen[bytes]] = []
         self.edge: subprocess.Popen[bytes]
         "The one that was started last."
@@ -89,11 +93,8 @@ class Deployment:
                     *(f"{transport}:127.0.0.1:{self.proxy}:proxy" for transport in ("udp", "tcp")),
                     *(f"{transport}:127.0.0.1:{self.engine}:engine" for transport in ("udp", "tcp")),
                     *(f"{transport}:[::1]:{self.proxy6}:proxy" for transport in ("udp", "tcp")),
-                    *(
-                        [f"tls:127.0.0.1:{self.proxy_tls}:proxy", f"tls:127.0.0.1:{self.engine_tls}:engine"]
-                        if tls
-                        else ()
-                    ),
+                    f"ws:127.0.0.1:{self.proxy_ws}:proxy",
+                    *(self._tls_listeners() if tls else ()),
                 ]
             ),
         }
@@ -109,6 +110,13 @@ class Deployment:
         self.apply(provisioned)
         if tls:
             self.manage("make_certificates")
+
+    def _tls_listeners(self) -> list[str]:
+        return [
+            f"tls:127.0.0.1:{self.proxy_tls}:proxy",
+            f"tls:127.0.0.1:{self.engine_tls}:engine",
+            f"wss:127.0.0.1:{self.proxy_wss}:proxy",
+        ]
 
     def _prepare(self) -> None:
         template = _templates.get("sqlite") if "DATABASE_URL" not in self.environment else None
@@ -253,6 +261,37 @@ def pidf(aor: str, basic: str = "open", activity: str = "", *, tuple_id: str = "
     ).encode()
 
 
+class WebSocket:
+    """A WebSocket that looks like a socket: one message at a time (RFC 7118)."""
+
+    def __init__(self, server: tuple[str, int], tls: ssl.SSLContext | None, server_name: str) -> None:
+        from websockets.sync.client import connect
+
+        self._connection = connect(
+            f"{'wss' if tls else 'ws'}://{server[0]}:{server[1]}/",
+            subprotocols=["sip"],  # type: ignore[list-item]
+            ssl=tls,
+            server_hostname=server_name or None,
+        )
+
+    def send(self, data: bytes) -> None:
+        self._connection.send(data.decode())
+
+    def recv(self, size: int) -> bytes:
+        message = self._connection.recv()
+        return message.encode() if isinstance(message, str) else message
+
+    def getsockname(self) -> tuple[str, int]:
+        name: tuple[str, int] = self._connection.local_address
+        return name
+
+    def shutdown(self, how: int) -> None:
+        """Closing says it."""
+
+    def close(self) -> None:
+        self._connection.close()
+
+
 class Phone:
     """A SIP client: sends requests, logs in when challenged, answers NOTIFYs and keeps them."""
 
@@ -285,7 +324,12 @@ class Phone:
         self.socket = socket.socket(family, socket.SOCK_DGRAM if transport == "UDP" else socket.SOCK_STREAM)
         if source:
             self.socket.bind((source, 0))
-        self.socket.connect(server)
+        if transport in ("WS", "WSS"):
+            self.socket.close()
+            self.socket = WebSocket(server, tls, server_name)  # type: ignore[assignment]
+            tls = None
+        else:
+            self.socket.connect(server)
         if tls is not None:
             wrapped = tls.wrap_socket(self.socket, server_hostname=server_name or None)
             self.socket, self.certificate = wrapped, wrapped.getpeercert(binary_form=True) or b""
@@ -475,11 +519,15 @@ class Phone:
                 data = self._receive()
             except (ConnectionRefusedError, TimeoutError):
                 continue
-            except (OSError, ValueError):  # closed
+            except (OSError, ValueError, ConnectionClosed):
                 return
             if not data and self.transport != "UDP":
                 return
-            pieces = [data] if self.transport == "UDP" else [one for one in framer.feed(data) if isinstance(one, bytes)]
+            pieces = (
+                [data]
+                if self.transport in ("UDP", "WS", "WSS")
+                else [one for one in framer.feed(data) if isinstance(one, bytes)]
+            )
             for piece in pieces:
                 with contextlib.suppress(MalformedMessage, OSError):
                     self._take(parse(piece))

@@ -10,7 +10,7 @@ class Flow(NamedTuple):
     """One pair of addresses over one transport; on streams, one connection."""
 
     transport: str
-    "`UDP`, `TCP` or `TLS`, as in Via."
+    "`UDP`, `TCP`, `TLS`, `WS` or `WSS`, as in Via."
     local: Address
     "The listening address it belongs to."
     remote: Address

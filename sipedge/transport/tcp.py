@@ -8,7 +8,7 @@ import asyncio
 import ssl
 from collections import Counter, deque
 from collections.abc import Callable
-from typing import cast
+from typing import Protocol, cast
 
 from sipedge.sip.errors import MalformedMessage
 from sipedge.sip.flow import Address, Flow
@@ -145,6 +145,19 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
 
 
+class AnyConnection(Protocol):
+    """What the table asks of a connection, whatever it is made of."""
+
+    flow: Flow
+    names: frozenset[str]
+
+    def send(self, data: bytes) -> None: ...
+    def space(self) -> None: ...
+    def stalled(self, now: float) -> bool: ...
+    def close(self) -> None: ...
+    def abort(self) -> None: ...
+
+
 class ConnectionTable:
     """All streams of the edge, by flow and by the peer's address."""
 
@@ -162,8 +175,8 @@ class ConnectionTable:
         self.drained = drained
         self.broken = broken
         self._lost = lost
-        self._connections: dict[Flow, Connection] = {}
-        self._by_remote: dict[Address, Connection] = {}
+        self._connections: dict[Flow, AnyConnection] = {}
+        self._by_remote: dict[Address, AnyConnection] = {}
         self._per_peer: Counter[str] = Counter()
         self._serial = 0
         self.refused = 0
@@ -174,7 +187,7 @@ class ConnectionTable:
         self._serial += 1
         return self._serial
 
-    def add(self, connection: Connection) -> bool:
+    def add(self, connection: AnyConnection) -> bool:
         """Take in a connection; False when there are too many."""
         host = connection.flow.remote[0]
         if len(self._connections) >= MAX_CONNECTIONS or self._per_peer[host] >= MAX_PER_PEER:
@@ -185,7 +198,7 @@ class ConnectionTable:
         self._per_peer[host] += 1
         return True
 
-    def remove(self, connection: Connection) -> None:
+    def remove(self, connection: AnyConnection) -> None:
         """A connection is gone: whoever used its flow is told."""
         flow = connection.flow
         if self._connections.pop(flow, None) is None:
@@ -205,7 +218,7 @@ class ConnectionTable:
         connection.send(data)
         return True
 
-    def get(self, flow: Flow) -> Connection | None:
+    def get(self, flow: Flow) -> AnyConnection | None:
         """The connection of a flow."""
         return self._connections.get(flow)
 
