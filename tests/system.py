@@ -267,11 +267,14 @@ class WebSocket:
     def __init__(self, server: tuple[str, int], tls: ssl.SSLContext | None, server_name: str) -> None:
         from websockets.sync.client import connect
 
-        self._connection = connect(
-            f"{'wss' if tls else 'ws'}://{server[0]}:{server[1]}/",
-            subprotocols=["sip"],  # type: ignore[list-item]
-            ssl=tls,
-            server_hostname=server_name or None,
+        self._open = contextlib.ExitStack()
+        self._connection = self._open.enter_context(
+            connect(
+                f"{'wss' if tls else 'ws'}://{server[0]}:{server[1]}/",
+                subprotocols=["sip"],  # type: ignore[list-item]
+                ssl=tls,
+                server_hostname=server_name or None,
+            )
         )
 
     def send(self, data: bytes) -> None:
@@ -289,7 +292,7 @@ class WebSocket:
         """Closing says it."""
 
     def close(self) -> None:
-        self._connection.close()
+        self._open.close()
 
 
 class Phone:

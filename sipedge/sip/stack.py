@@ -13,6 +13,7 @@ from collections import Counter, deque
 from itertools import count
 from typing import Any, NamedTuple
 
+from sipedge.sip import stun
 from sipedge.sip import transaction as t
 from sipedge.sip.errors import MalformedMessage, SipError
 from sipedge.sip.flow import Flow
@@ -92,6 +93,11 @@ class Stack:
     def receive(self, data: bytes, flow: Flow, now: float) -> None:
         """A datagram, or one message from a stream, has arrived."""
         if is_keepalive(data):
+            return
+        if stun.is_stun(data):
+            reply = stun.answer(data, flow.remote) if flow.transport == "UDP" else None
+            if reply is not None:
+                self.transmissions.append((reply, flow))
             return
         self.counters["received"] += 1
         try:
