@@ -50,6 +50,9 @@ AGAIN_AT_ONCE = frozenset({"deactivated", "timeout"})
 FINAL_REASONS = frozenset({"noresource", "rejected", "invariant"})
 "Reasons after which nothing is tried until the mapping changes."
 
+LONGEST_MINIMUM = 86_400
+"Seconds: a server that wants longer intervals than this is not obeyed."
+
 NEVER = timedelta(days=3650)
 "Until the next attempt, when there is to be none."
 
@@ -142,10 +145,13 @@ def asked_expires(server: ServerFacts, policy: Policy) -> int:
 
 
 def granted(row: BackendRow, seconds: int, *, dialog: str, chance: float, now: datetime) -> tuple[Plan, BackendRow]:
-    """The server accepted a SUBSCRIBE for `seconds`; it is refreshed in good time (D-32)."""
+    """The server accepted a SUBSCRIBE for `seconds`; it is refreshed in good time (D-32).
+
+    Only a NOTIFY says that all is well again: a server that accepts and ends at once is not asked without a pause.
+    """
     state = row.state if row.state in (ACTIVE, PENDING) else TRYING
     return changed(
-        row, now, dialog=dialog, state=state, failures=0, reason="", refresh_at=refresh_at(seconds, chance, now),
+        row, now, dialog=dialog, state=state, reason="", refresh_at=refresh_at(seconds, chance, now),
         expires_at=now + timedelta(seconds=seconds),
     )  # fmt: skip
 

@@ -79,7 +79,7 @@ class LiveSubscription:
         self.waiting = False
         "Somebody will look again when that time has come."
         self.suppress = ""
-        "The state that the watcher has and need not be sent again (RFC 5839)."
+        "The state that the watcher had when it subscribed; the first NOTIFY need not send it again (RFC 5839)."
 
     @property
     def row(self) -> SubscriptionRow:
@@ -154,7 +154,7 @@ class LiveSubscription:
         if rendered is None:
             return None
         head = f"SIP-ETag: {rendered.digest}\r\n"
-        if self.suppress in (rendered.digest, ANY_STATE):
+        if self.forced and self.suppress in (rendered.digest, ANY_STATE):
             return Content(rendered.digest, head, b"")
         media_type = media.choose(self.row.accept or None)
         return Content(rendered.digest, f"{head}Content-Type: {media_type}\r\n", rendered.body)
@@ -166,18 +166,17 @@ class LiveSubscription:
         if self.row.min_interval:
             self.not_before = loop_time + self.row.min_interval
 
-    def knows(self, personas: Personas, now: datetime) -> bool:
-        """The watcher says that it has the state, and wants no NOTIFY for it (RFC 5839)."""
-        if not self.suppress:
-            return False
+    def knows(self, condition: str, personas: Personas, now: datetime) -> bool:
+        """Whether the watcher, which says so by Suppress-If-Match, has the state and needs no NOTIFY (RFC 5839)."""
         rendered = self._rendered(personas, now)
-        found = rendered is not None and self.suppress in (rendered.digest, ANY_STATE)
-        self.suppress = ""
-        return found
+        return rendered is not None and condition in (rendered.digest, ANY_STATE)
 
     def unknown(self) -> None:
         """What the watcher knows is not known any more."""
         self.digest = ""
+
+    def refused(self) -> None:
+        """The watcher did not take the last content, and would not take it again."""
 
     def _rendered(self, personas: Personas, now: datetime) -> Rendered | None:
         row = self.row

@@ -15,7 +15,7 @@ from presence.engine.authorization import Effect
 from presence.engine.capabilities import client_type
 from presence.engine.filtering import View
 from presence.engine.fragments import digest
-from presence.lists import members_of
+from presence.lists import may_subscribe, members_of
 from presence.personas import Personas
 from presence.rows import LIST, SubscriptionRow
 from provisioning.policy import Policy, Settings
@@ -24,8 +24,14 @@ from sipedge.dialogs import Content, LiveSubscription
 from sipedge.sip.dialog import Dialog
 from sipedge.sip.flow import Flow
 
-PART_OVERHEAD = 300
-"Bytes that a member costs beside its document: its lines in the RLMI and the headers of its part."
+NAMED = 90
+"Bytes that a member costs in the RLMI beside its address."
+
+PART_OVERHEAD = 180
+"Bytes that the document of a member costs beside itself: the headers of its part."
+
+LARGEST = 60_000
+"Bytes of a notification that is the only one, whatever the room: what a datagram and most watchers still take."
 
 
 class Member:
@@ -65,7 +71,7 @@ class Member:
 class LiveList(LiveSubscription):
     """One watcher's subscription to a list."""
 
-    __slots__ = ("_by_key", "_dirty", "_full", "_linphone", "members")
+    __slots__ = ("_by_key", "_dirty", "_full", "_linphone", "_resumed", "members")
 
     def __init__(self, row: SubscriptionRow, dialog: Dialog, flow: Flow | None) -> None:
         super().__init__(row, dialog, flow)
@@ -75,6 +81,8 @@ class LiveList(LiveSubscription):
         "Members that may have changed since they were told."
         self._linphone = False
         "The watcher's client reads lists in a form of its own."
+        self._resumed = False
+        "The watcher's state was recalled after a restart: its next notification is a full one, with a new version."
         self._full = True
         "The next notification tells about every member."
 
@@ -107,12 +115,12 @@ class LiveList(LiveSubscription):
             found = policy.lists.get(Aor(row.uri))
             if found is None:
                 return "noresource"
-            if not may_subscribe(found.owner, watcher, policy):
+            if not may_subscribe(found, watcher, policy):
                 return "rejected"
             uris = found.members
         before = self.members
         self.members, self._by_key = {}, {}
-        for uri in members_of(policy, uris):
+        for uri in members_of(policy, uris, watcher):
             member = before.get(uri) or Member(uri)
             member.judged(policy, watcher, row.user_agent)
             self.members[uri] = member
@@ -149,7 +157,7 @@ class LiveList(LiveSubscription):
         if _whole(current.values()) == self.digest:
             for member in self.members.values():
                 member.told = current[member.uri]
-            self._full = False
+            self._full, self._resumed = False, True
         else:
             self.unknown()
 
@@ -158,22 +166,24 @@ class LiveList(LiveSubscription):
 
         With `room` the documents of as many members as fit; the others come in the next notification.
         """
-        full = self._full or self.forced or self.ended
+        full = self._full or self._resumed or self.forced or self.ended
+        if self.ended and room is not None:
+            room = LARGEST  # nothing follows
         uris = list(self.members) if full else [uri for uri in self._dirty if uri in self.members]
         resources: list[lists.Resource] = []
         told: list[tuple[str, str]] = []
-        used = PART_OVERHEAD * len(uris)
+        used = sum(len(uri) + NAMED for uri in uris) if full else 0
         for uri in uris:
             member = self.members[uri]
             resource, fresh = self._resource(member, personas, now)
             if not full and fresh == member.told:
                 continue
-            used += len(resource.body)
-            if room is not None and used > room and told:
-                used -= len(resource.body)
+            cost = (len(resource.body) + PART_OVERHEAD if resource.body else 0) + (0 if full else len(uri) + NAMED)
+            if room is not None and used + cost > room and told:
                 if full:
                     resources.append(lists.Resource(uri, ""))
                 continue
+            used += cost
             resources.append(resource)
             told.append((uri, fresh))
         row = self.row
@@ -193,11 +203,11 @@ class LiveList(LiveSubscription):
 
     def sent(self, content: Content, loop_time: float, settings: Settings) -> None:
         """A NOTIFY with this content is on its way."""
-        if self._full or self.forced or self.ended:
+        if self._full or self._resumed or self.forced or self.ended:
             for member in self.members.values():
                 member.told = ""
             self._dirty = dict.fromkeys(self.members)
-        self._full = False
+        self._full = self._resumed = False
         self.digest = content.digest
         for uri, fresh in content.told:
             self.members[Aor(uri)].told = fresh
@@ -205,9 +215,8 @@ class LiveList(LiveSubscription):
         interval = max(settings.list_interval / 1000, self.row.min_interval)
         self.not_before = loop_time + (interval if content.digest else 0.0)  # the rest of a split one follows at once
 
-    def knows(self, personas: Personas, now: datetime) -> bool:
+    def knows(self, condition: str, personas: Personas, now: datetime) -> bool:
         """Of lists every refresh brings the full state (RFC 4662 section 5.2)."""
-        self.suppress = ""
         return False
 
     def unknown(self) -> None:
@@ -230,9 +239,3 @@ class LiveList(LiveSubscription):
 def _whole(digests: Iterable[str]) -> str:
     """The digest of what a watcher knows of all members, in their order."""
     return digest("\n".join(digests).encode()).hex()
-
-
-def may_subscribe(owner: int | None, watcher: Aor, policy: Policy) -> bool:
-    """A list with an owner is for its owner only."""
-    persona = policy.resolve(watcher)
-    return owner is None or (persona is not None and persona.id == owner)

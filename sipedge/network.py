@@ -177,6 +177,11 @@ class Network:
         ours = next((local for local in self._udp if (":" in local[0]) == (":" in flow.remote[0])), None)
         return flow._replace(local=ours) if ours is not None else None
 
+    def ours(self, address: Address) -> bool:
+        """One of our own listening addresses: nothing that clients may name."""
+        wild = ("0.0.0.0", "::")
+        return any(one.port == address[1] and (one.host == address[0] or one.host in wild) for one in self.listeners)
+
     async def flow_to(self, transport: str, address: Address, *, role: str = ENGINE) -> Flow | None:
         """A flow to this address, from a socket of this role if there is one; None when it cannot be reached."""
         if transport == "tcp":
@@ -195,6 +200,8 @@ class Network:
         if not port.isdecimal():
             return None
         remote = (host, int(port))
+        if self.ours(remote):
+            return None
         if transport == "UDP":
             return await self.flow_to("udp", remote, role=PROXY)
         flow = self.connections.find(remote)
@@ -204,7 +211,9 @@ class Network:
             address = address_of(SipUri.parse(contact))
         except BadUri:
             return None
-        return await self.connections.connect(address, limit=PROBE_LIMIT) if address is not None else None
+        if address is None or self.ours(address):
+            return None
+        return await self.connections.connect(address, limit=PROBE_LIMIT)
 
     async def reconnect(self, dialog: Dialog) -> Flow | None:
         """Reach a peer whose connection is gone at its Contact; None when nobody is there, or only it can connect."""
@@ -242,9 +251,9 @@ class Network:
             connection.space()
 
     def _look_for_stalls(self) -> None:
+        self._stalls = self._loop.call_later(STALL_CHECK, self._look_for_stalls)
         self.connections.close_stalled()
         self.certificates.reload()
-        self._stalls = self._loop.call_later(STALL_CHECK, self._look_for_stalls)
 
 
 def provisioned(policy: Policy) -> list[Listener]:

@@ -22,6 +22,9 @@ from sipedge.sip.message import Request
 if TYPE_CHECKING:
     from sipedge.worker import Edge
 
+LATER = frozenset({408, 480, 486, 491})
+"Answers after which a message waits for the next REGISTER; one that is refused for good does not hold up others."
+
 log = structlog.get_logger(__name__)
 
 
@@ -69,9 +72,11 @@ class OfflineMessages:
             for row in await edge.read(_load, persona_id, edge.now()):
                 bindings = edge.registrar.of(persona_id, edge.now())
                 answer = await edge.relay.fork(_request(row), Aor(row.sender), bindings) if bindings else None
-                if answer is None or not 200 <= answer.status < 300:
+                if answer is None or answer.status in LATER or 500 <= answer.status < 600:
                     self._kept.add(persona_id)
                     return
+                if answer.status >= 300:
+                    log.warning("a kept message was refused", status=answer.status, sender=row.sender)
                 await edge.commit(Plan(persona_id, (Remove(MESSAGE, row.id, row.version),)))
             self._kept.discard(persona_id)
         except DomainError:

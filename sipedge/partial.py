@@ -46,6 +46,10 @@ class LivePartial(LiveSubscription):
             self._version += 1
             self._known = self._next
 
+    def refused(self) -> None:
+        """Differences have nothing to stand on: the next notification is the whole document."""
+        self._known = b""
+
     def unknown(self) -> None:
         """What the watcher knows is not known any more."""
         super().unknown()

@@ -350,7 +350,7 @@ class Edge:
             self.backends.policy_changed()
             for index, live in enumerate(self.subscriptions):
                 if not live.ended:
-                    self._look_again(live)
+                    self.look_again(live)
                 if index % LOOKED_AT == LOOKED_AT - 1:
                     await asyncio.sleep(0)
         if parts is None or not COMPOSING.isdisjoint(parts):
@@ -358,7 +358,7 @@ class Edge:
             for key in self.subscriptions.watched():
                 self.notifier.changed(key)
 
-    def _look_again(self, live: LiveSubscription) -> None:
+    def look_again(self, live: LiveSubscription) -> None:
         """End a subscription that the policy does not allow any more (D-13); else see whether its view has changed."""
         before = live.keys
         reason = live.judged(self.policy)

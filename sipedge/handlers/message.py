@@ -15,6 +15,8 @@ async def handle(call: Call) -> Response:
     edge, request, settings = call.edge, call.request, call.edge.policy.settings
     if request.max_forwards == 0:
         raise SipError(483, "Too Many Hops")
+    if any(edge.stack.made(via.branch) for via in request.vias):
+        raise SipError(482, "Loop Detected")
     if call.caller.aor is None:
         raise NotAuthorised("the sender has no SIP identity")
     kind = (request.content_type or "").partition(";")[0].strip().lower()
@@ -27,6 +29,12 @@ async def handle(call: Call) -> Response:
     bindings = edge.registrar.of(recipient.id, edge.now())
     if bindings:
         return (await edge.relay.fork(request, call.caller.aor, bindings)).to(request)
-    if recipient.offline_messages and not report and await edge.offline.keep(request, call.caller.aor, recipient):
+    plain = (request.get("Content-Encoding") or "identity").lower() == "identity"
+    if (
+        recipient.offline_messages
+        and plain
+        and not report
+        and await edge.offline.keep(request, call.caller.aor, recipient)
+    ):
         return request.respond(202)
     return request.respond(480)

@@ -75,11 +75,14 @@ async def _initial(call: Call) -> Response:
         now=edge.now(),
     )
     live = live_of(planned.row, dialog, dialog.flow)
-    if live.judged(edge.policy):
+    policy = edge.policy
+    if live.judged(policy):
         raise NotAuthorised("the presentity's policy does not allow this watcher")
     live.suppress = request.get("Suppress-If-Match") or ""
     await asyncio.gather(*map(edge.personas.get, live.missing(edge.personas)))  # before the first NOTIFY is due
     if planned.plan is None:  # a fetch (D-04): one NOTIFY, nothing is kept
+        if edge.policy is not policy and live.judged(edge.policy):
+            raise NotAuthorised("the presentity's policy does not allow this watcher")
         live.reason = "timeout"
         edge.notifier.first(live)
     else:
@@ -89,6 +92,8 @@ async def _initial(call: Call) -> Response:
                 edge.subscriptions.add(live)
                 edge.notifier.first(live)
                 edge.backends.follow(live)
+                if edge.policy is not policy:  # it was changed while this was written
+                    edge.look_again(live)
 
         await edge.commit(planned.with_row(live.record()), applied)
     return _accepted(call, live, planned.granted)
@@ -164,7 +169,6 @@ async def _within_dialog(call: Call) -> Response:
     if not same:
         raise NotAuthorised("only the watcher may refresh a subscription")  # D-10
     live.dialog.receive(request)  # CSeq order, remote target (D-10)
-    live.suppress = request.get("Suppress-If-Match") or ""
     live.dialog.flow = notify_flow(live.dialog, call.flow)
     for _ in range(MAX_RACES):
         planned = subscriptions.plan_refresh(
@@ -198,7 +202,8 @@ def _refreshed(call: Call, live: LiveSubscription, row: SubscriptionRow, ended: 
     live.strikes = 0
     edge.subscriptions.add(live)
     edge.subscriptions.written(live)
-    if live.knows(edge.personas, edge.now()):  # RFC 5839: the watcher has the state and wants no NOTIFY
+    condition = call.request.get("Suppress-If-Match")
+    if condition and live.knows(condition, edge.personas, edge.now()):  # it wants no NOTIFY then (RFC 5839)
         if ended:
             edge.backends.release(live)
             edge.subscriptions.remove(live)

@@ -6,6 +6,7 @@ subscription happens in turn, under its lock.
 """
 
 import asyncio
+import contextlib
 import random
 import secrets
 import socket
@@ -68,6 +69,8 @@ class LiveBackend:
         "Seconds that the server said it wants at least (423)."
         self.lock = asyncio.Lock()
         self.ended = False
+        self.farewell = False
+        "The server was told that it has ended."
 
 
 class Backends:
@@ -144,8 +147,6 @@ class Backends:
                     found.dialog = Dialog.loads(row.dialog)
                 except ValueError:
                     log.error("a back-end subscription's dialog cannot be read", id=row.id)
-                else:
-                    found.addresses = frozenset({found.dialog.flow.remote[0]})
             self._deadlines.set(row.id, row.refresh_at + FALLBACK)
 
     def drop_unneeded(self) -> None:
@@ -291,9 +292,15 @@ class Backends:
 
     async def _take_answer(self, found: LiveBackend, response: Response) -> None:
         async with found.lock:
-            if found.ended or found.dialog is None:
-                return
             status = response.status
+            if found.dialog is None:
+                return
+            if found.ended:
+                if status < 300 and not found.farewell:  # the last watcher left before the server had answered
+                    with contextlib.suppress(SipError):
+                        found.dialog.answered(response)
+                        found.farewell = await self._send(found, 0)
+                return
             if status < 300:
                 try:
                     found.dialog.answered(response)
@@ -310,17 +317,27 @@ class Backends:
                     ),
                 )
                 return
-            if status == 423 and (minimum := _seconds(response.get("Min-Expires"))) and minimum > found.min_expires:
-                found.min_expires = minimum
-                again = True
-            else:  # the server has forgotten the dialog: a new one, once
-                again = status == 481 and bool(found.dialog.remote_tag)
-                if again:
-                    found.dialog = None
-            if not again:
+            if not self._once_more(found, response):
                 await self._failed(found, status, _seconds(response.get("Retry-After")))
                 return
+            # At once, but only once: until a NOTIFY says that all is well, the next failure waits (D-32).
+            await self._commit(found, *rules.changed(found.row, self._edge.now(), failures=1, dialog=""))
         await self._subscribe(found)
+
+    def _once_more(self, found: LiveBackend, response: Response) -> bool:
+        """A refusal that another SUBSCRIBE may mend at once: a longer interval, or a new dialog."""
+        if found.row.failures:
+            return False
+        if response.status == 423:
+            minimum = _seconds(response.get("Min-Expires")) or 0
+            if not found.min_expires < minimum <= rules.LONGEST_MINIMUM:
+                return False
+            found.min_expires = minimum
+            return True
+        if response.status == 481 and found.dialog is not None and found.dialog.remote_tag:
+            found.dialog = None  # the server has forgotten it
+            return True
+        return False
 
     async def _failed(self, found: LiveBackend, status: int, retry_after: int | None) -> None:
         log.warning("back-end subscription failed", server=found.server.name, foreign=found.row.foreign, status=status)
@@ -337,6 +354,8 @@ class Backends:
         if found is None:
             raise SipError(481, "Subscription Does Not Exist")
         names = self._edge.network.names_of(call.flow)
+        if source not in found.addresses:  # after a restart they are not known yet
+            found.addresses |= {address for address, _ in await _resolve(found.server.address)}
         if source not in found.addresses and not self._edge.policy.trusts(source, names):
             raise NotAuthorised("not the server of this subscription")
         event = request.event
@@ -345,6 +364,8 @@ class Backends:
         state = SubscriptionState.parse(request.get("Subscription-State") or "")
         async with found.lock:
             if found.ended:
+                if not found.farewell:
+                    raise SipError(481, "Subscription Does Not Exist")
                 return request.respond(200)
             dialog = found.dialog
             if dialog is None or dialog.call_id != request.call_id:
@@ -415,8 +436,8 @@ class Backends:
     async def _say_goodbye(self, found: LiveBackend) -> None:
         edge = self._edge
         async with found.lock:
-            if found.dialog is not None:
-                await self._send(found, 0)
+            if found.dialog is not None and found.dialog.remote_tag:
+                found.farewell = await self._send(found, 0)
 
             def applied(outcome: Outcome) -> None:
                 edge.personas.remove_backend(found.row)

@@ -44,6 +44,12 @@ STREAM_ROOM = 60_000
 STRIKES = 3
 "NOTIFYs in a row without any answer after which a watcher counts as gone."
 
+REFUSED_PAUSE = 5
+"Seconds until a watcher that answered with a server error is told again, unless it says when."
+
+MAX_PAUSE = 600
+"Seconds that a watcher can ask for."
+
 ENDING = frozenset({404, 405, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 604})
 "Answers that end the subscription (RFC 6665 4.2.2)."
 
@@ -89,7 +95,12 @@ class Notifier:
         if response.status < 200:
             return
         live.outstanding = None
+        if 500 <= response.status < 600 and response.status not in ENDING and not live.ended:
+            self._refused(live, response)
+            return
         live.strikes = 0
+        if response.status >= 300:
+            live.refused()
         if response.status in ENDING and not live.ended:
             log.info("watcher ended its subscription", status=response.status, watcher=live.row.watcher)
             self._drop(live)
@@ -97,6 +108,17 @@ class Notifier:
             self._edge.subscriptions.remove(live)
         else:
             self.look_again(live)
+
+    def _refused(self, live: LiveSubscription, response: Response) -> None:
+        """The watcher cannot take it now: it is told again after a while, a few times."""
+        live.strikes += 1
+        live.unknown()
+        self._edge.subscriptions.told(live, self._edge.now())
+        if live.strikes >= STRIKES:
+            self._drop(live)
+            return
+        live.not_before = self._edge.loop.time() + seconds(response.get("Retry-After"), REFUSED_PAUSE)
+        self.look_again(live)
 
     def failed(self, transaction: ClientTransaction) -> None:
         """Nobody answered (Timer F) or the flow broke: a strike."""
@@ -309,3 +331,10 @@ class Notifier:
 
     def _end_row_again(self, live: LiveSubscription, told: bool) -> None:
         self._end_row(live, told=told)
+
+
+def seconds(text: str | None, usual: int) -> int:
+    """The number in front of a Retry-After, within reason."""
+    digits = (text or "").strip().partition(";")[0].partition("(")[0].strip()
+    number = int(digits) if digits.isascii() and digits.isdecimal() and len(digits) < 10 else usual
+    return min(number, MAX_PAUSE)

@@ -74,9 +74,8 @@ class Relay:
         answers: list[Answer] = []
         groups = [list(group) for _, group in itertools.groupby(bindings, lambda row: row.q)]
         for number, group in enumerate(groups, 1):
-            for row in group:
-                branch = await self._begin(request, sender, row)
-                waiting.add(branch.answer)
+            begun = await asyncio.gather(*(self._begin(request, sender, row) for row in group))
+            waiting |= {branch.answer for branch in begun}
             last = number == len(groups)
             ends = self._edge.loop.time() + PATIENCE
             while waiting:

@@ -84,6 +84,10 @@ class Stack:
     def __len__(self) -> int:
         return len(self._servers) + len(self._clients)
 
+    def made(self, branch: str | None) -> bool:
+        """This run has made that branch: a request that carries it has been here before (RFC 3261 16.3 step 4)."""
+        return branch is not None and branch.startswith(self._prefix)
+
     def branch(self) -> str:
         """A branch that was never used before; `token` keeps edges and restarts apart."""
         return f"{self._prefix}{next(self._numbers):x}"

@@ -115,7 +115,9 @@ class Connection(asyncio.Protocol):
             self._spaced = deque()
 
     def send(self, data: bytes) -> None:
-        """Write one message."""
+        """Write one message; what comes too late for a connection that is closing is dropped."""
+        if self._transport.is_closing():
+            return
         if self._spaced is None:
             self._transport.write(data)
         elif self._writing:

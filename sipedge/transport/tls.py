@@ -28,8 +28,6 @@ class Certificates:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._good: dict[str, Path] = {}
-        "Domain -> the file that could be read last."
         self._by_name: dict[str, dict[str, ssl.SSLContext]] = {}
         "Contexts by what is asked of clients, then by domain: with the certificate a connection takes over all of it."
         self._served: list[tuple[ssl.SSLContext, str]] = []
@@ -53,7 +51,8 @@ class Certificates:
         table = self._by_name[clients]
 
         def choose(connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
-            found = table.get((name or "").lower().rstrip("."))
+            """Always away from the context that the listener was opened with: its authorities may be old."""
+            found = table.get((name or "").lower().rstrip(".")) or table.get(self._default() or "")
             if found is not None:
                 connection.context = found
 
@@ -62,7 +61,10 @@ class Certificates:
 
     def reload(self) -> None:
         """Read the folder again if a file has changed; what cannot be read is logged, and the old one stays."""
-        found = {path: path.stat().st_mtime for path in sorted(self.folder.glob("*.pem"))}
+        try:
+            found = {path: path.stat().st_mtime for path in sorted(self.folder.glob("*.pem"))}
+        except OSError:  # a file is being replaced at this moment: the next look will do
+            return
         if found == self._seen or not self._served:
             return
         again, self._seen = bool(self._seen), found
@@ -71,18 +73,24 @@ class Certificates:
             for gone in table.keys() - names.keys():
                 del table[gone]
             for name, path in names.items():
-                context = self._fresh(clients)
                 try:
+                    context = self._fresh(clients)
                     context.load_cert_chain(path)
                 except (OSError, ssl.SSLError) as error:
                     log.error("a certificate cannot be used", file=str(path), error=str(error))
-                    continue
-                table[name] = context
-                self._good[name] = path
+                else:
+                    table[name] = context
         default = self._default()
-        for context, _ in self._served:
-            if default is not None:
-                context.load_cert_chain(self._good[default])
+        for context, clients in self._served:
+            current = self._by_name[clients].get(default or "")
+            if current is not None:  # whether a client is asked for its certificate is decided before it names a domain
+                context.verify_mode = current.verify_mode
+        if default is not None:
+            for context, _ in self._served:
+                try:
+                    context.load_cert_chain(names[default])
+                except (OSError, ssl.SSLError):
+                    pass  # said above; the one that was read before is still in there
         if again:
             log.info("certificates read again", names=sorted(names))
 

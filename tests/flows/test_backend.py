@@ -1,6 +1,7 @@
 """Back-end subscriptions at a running edge: flow F-5, sections 8.1 and 8.2, D-30 to D-32."""
 
 import contextlib
+import itertools
 import time
 from collections.abc import Iterator
 
@@ -44,6 +45,9 @@ SCENES: dict[str, tuple[str, str]] = {
     "j43": ("43@cm.example", ""),
     "j44": ("44@cm.example", ""),
     "j45": ("45@cm.example", "domain: lists.example"),
+    "j47": ("47@cm.example", ""),
+    "j48": ("48@cm.example", ""),
+    "j49": ("49@cm.example", ""),
     "j46": ("46@cm.example", ""),
 }
 "User, and what is provisioned for it: the presentity at a foreign server of its own, and that server's options."
@@ -343,6 +347,42 @@ def test_the_server_can_ask_for_patience(deployment: Deployment, servers: dict[s
         foreign.asked(2)
         assert time.monotonic() - began >= 3
         assert b"busy" in watch.notifies[-1].body
+
+
+def test_a_server_that_never_settles_is_not_stormed(deployment: Deployment, servers: dict[str, Foreign]) -> None:
+    """D-32: one attempt at once, then growing delays, whatever it says."""
+    raising, ending = servers["j47"], servers["j48"]
+    wanted = itertools.count(1000)
+    raising.answer = lambda request: request.respond(423, headers=[("Min-Expires", str(next(wanted)))])
+    with deployment.peer("u72") as a, deployment.peer("u73") as b:
+        a.subscribe(f"sip:j47@{CISCO}")
+        b.subscribe(f"sip:j48@{CISCO}")
+        until = time.monotonic() + 5
+        ended = 0
+        while time.monotonic() < until:
+            for request in ending.requests[ended:]:
+                ended += 1
+                ending.notify(request, state="terminated;reason=deactivated")
+            time.sleep(0.05)
+        assert len(raising.requests) < 8 and len(ending.requests) < 8
+
+
+def test_a_watcher_that_leaves_before_the_answer_leaves_nothing(
+    deployment: Deployment, servers: dict[str, Foreign]
+) -> None:
+    """F-5 (6): the server's answer comes too late, and is answered by the end in the same dialog."""
+    foreign = servers["j49"]
+    foreign.answer = lambda request: None if request.to.tag is None else foreign.accept(request)
+    with deployment.peer("u74") as watcher:
+        watch = watcher.subscribe(f"sip:j49@{CISCO}")
+        first = foreign.asked(1)
+        watch.refresh(expires=0)
+        time.sleep(0.5)
+        foreign.answer = foreign.accept
+        end = wait_until(
+            lambda: next((one for one in foreign.requests if one.to.tag is not None), None), "the end in its dialog"
+        )
+        assert (end.get("Expires"), end.call_id, end.to.tag) == ("0", first.call_id, foreign.tag)
 
 
 def test_a_server_that_wants_longer_intervals_gets_them(deployment: Deployment, servers: dict[str, Foreign]) -> None:

@@ -91,6 +91,21 @@ def test_what_a_contact_answers_goes_back(phone: Make) -> None:
     assert answer.status == 488 and answer.to.tag
 
 
+def test_a_contact_that_leads_back_to_us_is_not_followed(running: Deployment, phone: Make) -> None:
+    """D-34, D-39, RFC 3261 section 16.3: no loop, and everybody else is served."""
+    sender, honest = phone(), phone()
+    with running.phone("u183", transport="TCP") as vain:
+        ours = f"sip:u183@{DOMAIN}:{running.engine};transport=tcp;maddr=127.0.0.1"
+        vain.register(*(f"<{ours};x{number}={number}>" for number in range(20)))
+        recipient = vain.aor
+    began = time.monotonic()
+    assert sender.message(recipient).status in (480, 482)
+    assert honest.register().status == 200
+    assert time.monotonic() - began < 10
+    with running.phone("u183") as vain:
+        vain.ask("REGISTER", f"sip:{DOMAIN}", [("Contact", "*"), ("Expires", "0")], Contact=None)
+
+
 def test_nobody_there(phone: Make) -> None:
     """D-02, D-34: 480 without a binding, 404 for nobody of ours, also by an alias that does not exist."""
     sender = phone()
@@ -198,6 +213,18 @@ def test_messages_wait_for_their_recipient(deployment: Deployment) -> None:
             time.sleep(0.5)
             assert len(recipient.messages) == 5
             recipient.register(expires=0)
+
+
+def test_a_message_that_is_refused_for_good_holds_nobody_up(deployment: Deployment) -> None:
+    """D-34."""
+    with deployment.phone("u9") as sender, deployment.phone("u2") as recipient:
+        assert sender.message("u2", "first").status == 202
+        assert sender.message("u2", "second").status == 202
+        assert sender.message("u2", Content_Encoding="deflate").status == 480, "only what can be kept whole"
+        recipient.answer_with = 415
+        recipient.register()
+        recipient.reads("second")
+        recipient.register(expires=0)
 
 
 def test_kept_messages_survive_a_kill(deployment: Deployment) -> None:

@@ -329,6 +329,29 @@ def test_a_watcher_that_has_the_state_need_not_be_sent_it(peer: Make) -> None:
     assert watch.refresh().status == 481 and len(watch.notifies) == 3
 
 
+def test_a_refused_refresh_leaves_no_condition_behind(peer: Make) -> None:
+    """Section 6, RFC 5839: Suppress-If-Match counts for its own request only; the next change is told whole."""
+    presentity = peer()
+    watch = peer().subscribe(presentity.aor)
+    watch.heard(1)
+    assert watch.refresh(expires=1, Suppress_If_Match="*").status == 423
+    presentity.publish(pidf(presentity.aor, activity="busy"))
+    assert watch.heard(2).body and watch.sees("<rpid:busy/>")
+
+
+def test_a_notify_that_is_refused_for_now_comes_again(peer: Make) -> None:
+    """R-NTF-05, DESIGN section 4: after a server error, with the newest state."""
+    presentity, watcher = peer(), peer()
+    watch = watcher.subscribe(presentity.aor, accept="application/pidf+xml, application/pidf-diff+xml")
+    watch.heard(1)
+    watcher.answer_with = 503
+    presentity.publish(pidf(presentity.aor, activity="busy"))
+    watch.heard(2)
+    watcher.answer_with = 200
+    again = watch.heard(3)
+    assert b"<p:pidf-full" in again.body and b"<rpid:busy/>" in again.body
+
+
 def test_a_watcher_may_slow_down_its_notifications(peer: Make) -> None:
     """R-SUB-02, RFC 6446: no faster than min-interval, and the newest state in the end."""
     presentity, watcher = peer(), peer()

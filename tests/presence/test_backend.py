@@ -99,7 +99,7 @@ def test_a_grant_is_refreshed_in_good_time(chance: float) -> None:
     """D-32: at 80 %, up to 10 % earlier."""
     plan, after = backend.granted(row(failures=3), 1000, dialog="[]", chance=chance, now=NOON)
     assert after.refresh_at == NOON + timedelta(seconds=800 - 80 * chance)
-    assert (after.expires_at, after.failures, after.version) == (NOON + timedelta(seconds=1000), 0, 2)
+    assert (after.expires_at, after.failures, after.version) == (NOON + timedelta(seconds=1000), 3, 2)
     assert plan.changes == (Put("backend", after, 1),) and plan.persona_id == 1
 
 

@@ -1,10 +1,12 @@
 """Which presentities a list leads to."""
 
+from dataclasses import replace
+
 import pytest
 
 from presence.engine.errors import MalformedDocument
 from presence.lists import MAX_DEPTH, MAX_MEMBERS, members_of, sent_along
-from provisioning.policy import ListFacts, Policy
+from provisioning.policy import ListFacts, PersonaFacts, Policy
 from provisioning.uri import Aor
 
 
@@ -19,12 +21,23 @@ def policy(**lists: list[str]) -> Policy:
 
 
 def members(policy: Policy, *names: str) -> list[str]:
-    return [uri.user for uri in members_of(policy, map(aor, names))]
+    return [uri.user for uri in members_of(policy, map(aor, names), aor("watcher"))]
 
 
 def test_a_list_in_a_list_stands_for_its_members() -> None:
     """R-LST-05: in order, each once."""
     assert members(policy(team=["b", "c"], all=["a", "team", "b", "d"]), "all") == ["a", "b", "c", "d"]
+
+
+def test_somebody_elses_list_is_not_opened() -> None:
+    """R-LST-04: neither in a list that was sent along nor in one that everybody may watch; its owner sees it."""
+    mine = ListFacts(aor("mine"), 7, "", (aor("secret"),))
+    base = policy(all=["a", "mine"])
+    owner = PersonaFacts(7, aor("owner"), "", True)
+    current = replace(base, lists={**base.lists, aor("mine"): mine}, personas={7: owner}, aliases={aor("owner"): 7})
+    assert members_of(current, [aor("all")], aor("watcher")) == [aor("a"), aor("mine")]
+    assert members_of(current, [aor("mine")], aor("watcher")) == [aor("mine")]
+    assert members_of(current, [aor("all")], aor("owner")) == [aor("a"), aor("secret")]
 
 
 def test_a_list_that_contains_itself_is_followed_once() -> None:
@@ -48,6 +61,8 @@ def body(*uris: str) -> bytes:
 
 def test_a_list_that_was_sent_along_is_canonical() -> None:
     """RFC 5367, D-01."""
+    with pytest.raises(MalformedDocument):
+        sent_along(body())
     assert sent_along(body("sip:A@H", "sips:A@h:5061;transport=tls", "b@h")) == ["sip:A@h", "sip:b@h"]
 
 

@@ -116,6 +116,8 @@ def test_a_mask_shows_the_same_whatever_the_state_is(mask, id, state):
     assert texts(root, "//p:basic") == ["closed"] and texts(root, "//p:contact") == [XTEN3]
     assert find(root, f"/p:presence/dm:person[@id='{id}']/rpid:activities/{state}")
     assert len(root) == 2
+    really = compose((), rules=INSTALLED, ever_published=mask == POLITE)
+    assert busy.digest == render(really, entity=XTEN3, view=View()).digest, "nothing tells them apart"
     assert_valid(busy.body)
 
 
