@@ -4,12 +4,13 @@ A *proxy* listener challenges everybody by digest, except hits in its access lis
 authenticated. An *engine* listener lets trusted peers in, believes their identity headers and never challenges.
 """
 
+import math
 from dataclasses import dataclass
 
 import structlog
 
 from presence.engine.capabilities import client_type
-from presence.engine.errors import NotAuthorised
+from presence.engine.errors import NotAuthorised, TryAgainLater
 from provisioning.policy import PersonaFacts, Policy
 from provisioning.uri import Aor, BadUri, SipUri
 from sipedge.listeners import PROXY, Listener
@@ -17,6 +18,7 @@ from sipedge.sip import digest
 from sipedge.sip.flow import Flow
 from sipedge.sip.headers import NameAddr
 from sipedge.sip.message import Request
+from sipedge.throttle import Throttle
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +54,7 @@ class Gatekeeper:
     def __init__(self, nonce_key: bytes, token: str) -> None:
         self.nonces = digest.Nonces(nonce_key, token)
         self.counts = digest.NonceCounts()
+        self.throttle = Throttle()
 
     def identify(
         self,
@@ -85,6 +88,9 @@ class Gatekeeper:
             credentials = digest.Credentials.parse(value)
             if credentials.realm != realm:
                 continue
+            source, user = flow.remote[0], credentials.username.lower()
+            if left := self.throttle.blocked(source, user, now):
+                raise TryAgainLater(math.ceil(left))
             account = policy.accounts.get((realm, credentials.username))
             verdict = digest.check(
                 credentials,
@@ -94,11 +100,14 @@ class Gatekeeper:
                 sha256=account.sha256 if account is not None and policy.settings.digest_sha256 else None,
                 nonces=self.nonces,
                 counts=self.counts,
-                source=flow.remote[0],
+                source=source,
                 legacy=policy.settings.legacy_digest,
                 now=now,
             )
+            if verdict is digest.Verdict.BAD:
+                self.throttle.wrong(source, user, now)
             if verdict is digest.Verdict.OK and account is not None:
+                self.throttle.right(source, user)
                 persona = policy.personas.get(account.persona_id)
                 if persona is not None and persona.enabled:
                     _validate_asserted(request, persona, policy)

@@ -173,3 +173,17 @@ def test_a_listener_without_authentication_believes_from() -> None:
         with deployment.phone("u1", transport="UDP") as one, deployment.phone("u1", transport="TCP") as other:
             assert one.register(login=False).status == 200
             assert other.register(login=False).status == 401
+
+
+def test_guessing_a_password_is_slowed_down(running: Deployment) -> None:
+    """R-SEC-02: after thirty wrong ones that user has to wait, the right password too; nobody else notices."""
+    with running.phone("u198") as one, running.phone("u198", password="wrong") as guesser:
+        for _ in range(29):
+            assert guesser.register().status == 401
+        assert one.register().status == 200, "a client with an old password is forgiven when it has the new one"
+        for _ in range(30):
+            guesser.register()
+        refused = one.register()
+        assert refused.status == 503 and 0 < int(refused.get("Retry-After") or 0) <= 30
+        with running.phone("u197") as neighbour:
+            assert neighbour.register().status == 200
