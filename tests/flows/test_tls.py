@@ -18,34 +18,34 @@ PEERS = PROVISIONED.replace(TRUSTED, "trusted_peers: [{tls: peer.example}]")
 
 
 @pytest.fixture(scope="module")
-def deployment() -> Iterator[Deployment]:
+def site() -> Iterator[Deployment]:
     with valkey() as bus, deployed(bus=bus, provisioned=PEERS, tls=True) as found:
         found.manage("make_certificates", "peer.example", "stranger.example", "*.example")
-        # Who has a certificate of this authority may show it; in a deployment that is another authority.
+        # Who has a certificate of this authority may show it; in a site that is another authority.
         shutil.copy(folder(found) / "development-ca.crt", folder(found) / "clients-ca.pem")
         found.start_edge()
         yield found
         assert "Traceback" not in found.logs()
 
 
-def folder(deployment: Deployment) -> Path:
-    return deployment.folder / "tls"
+def folder(site: Deployment) -> Path:
+    return site.folder / "tls"
 
 
-def context(deployment: Deployment, certificate: str = "") -> ssl.SSLContext:
+def context(site: Deployment, certificate: str = "") -> ssl.SSLContext:
     """A client that believes the development authority only, with a certificate of its own if it is named."""
-    made = ssl.create_default_context(cafile=folder(deployment) / "development-ca.crt")
+    made = ssl.create_default_context(cafile=folder(site) / "development-ca.crt")
     if certificate:
-        made.load_cert_chain(folder(deployment) / f"{certificate}.pem")
+        made.load_cert_chain(folder(site) / f"{certificate}.pem")
     return made
 
 
-def phone(deployment: Deployment, user: str, server_name: str = DOMAIN) -> Phone:
-    return connect(deployment.proxy_tls, user, context(deployment), server_name)
+def phone(site: Deployment, user: str, server_name: str = DOMAIN) -> Phone:
+    return connect(site.proxy_tls, user, context(site), server_name)
 
 
-def peer(deployment: Deployment, user: str, certificate: str) -> Phone:
-    return connect(deployment.engine_tls, user, context(deployment, certificate), asserted=True)
+def peer(site: Deployment, user: str, certificate: str) -> Phone:
+    return connect(site.engine_tls, user, context(site, certificate), asserted=True)
 
 
 def connect(port: int, user: str, tls: ssl.SSLContext, server_name: str = DOMAIN, *, asserted: bool = False) -> Phone:
@@ -55,9 +55,9 @@ def connect(port: int, user: str, tls: ssl.SSLContext, server_name: str = DOMAIN
     )  # fmt: skip
 
 
-def test_the_whole_of_a_log_in_over_tls(deployment: Deployment) -> None:
+def test_the_whole_of_a_log_in_over_tls(site: Deployment) -> None:
     """F-3, F-6, R-TRN-01, R-FLW-01, D-46: register, publish, watch, talk, all over the client's own connection."""
-    with phone(deployment, "u1") as one, phone(deployment, "u2") as other, deployment.phone("u3") as plain:
+    with phone(site, "u1") as one, phone(site, "u2") as other, site.phone("u3") as plain:
         for client in (one, other, plain):
             assert client.register().status == 200
         one.publish(pidf(one.aor))
@@ -70,75 +70,75 @@ def test_the_whole_of_a_log_in_over_tls(deployment: Deployment) -> None:
             recipient.reads(f"from {sender.aor}")
 
 
-def test_each_domain_shows_its_own_certificate(deployment: Deployment) -> None:
+def test_each_domain_shows_its_own_certificate(site: Deployment) -> None:
     """RFC 5922, SNI: by the name that the client asks for; others get the default, which strict clients refuse."""
     for name in (DOMAIN, "example.org"):
-        with phone(deployment, "u4", name) as one:
+        with phone(site, "u4", name) as one:
             assert one.register().status == 200
             assert {("DNS", name), ("URI", f"sip:{name}")} <= one.certificate_names
     with pytest.raises(ssl.SSLCertVerificationError):
-        phone(deployment, "u4", "elsewhere.example")
+        phone(site, "u4", "elsewhere.example")
 
 
-def test_old_versions_are_refused(deployment: Deployment) -> None:
+def test_old_versions_are_refused(site: Deployment) -> None:
     """TLS 1.2 and newer only."""
-    old = context(deployment)
+    old = context(site)
     warnings.simplefilter("ignore", DeprecationWarning)
     old.minimum_version, old.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
     with pytest.raises((ssl.SSLError, OSError)):
-        connect(deployment.proxy_tls, "u4", old)
+        connect(site.proxy_tls, "u4", old)
 
 
 @pytest.mark.parametrize(
     ("certificate", "status"), [("peer.example", 200), ("stranger.example", 403), ("*.example", 403), ("", 403)]
 )
 def test_a_trusted_peer_is_known_by_the_name_in_its_certificate(
-    deployment: Deployment, certificate: str, status: int
+    site: Deployment, certificate: str, status: int
 ) -> None:
     """R-SEC-03, R-SEC-05, R-SEC-07, D-21, RFC 5922: exactly that name; wildcards count for nothing."""
-    with peer(deployment, "u5", certificate) as one:
+    with peer(site, "u5", certificate) as one:
         assert one.publish(pidf(one.aor)).status == status
 
 
-def test_a_certificate_of_another_authority_is_no_certificate(deployment: Deployment, tmp_path: Path) -> None:
+def test_a_certificate_of_another_authority_is_no_certificate(site: Deployment, tmp_path: Path) -> None:
     """R-SEC-05: the handshake fails."""
     with deployed(tls=True) as other:
         other.manage("make_certificates", "peer.example")
         shutil.copy(folder(other) / "peer.example.pem", tmp_path / "forged.pem")
-    forged = context(deployment)
+    forged = context(site)
     forged.load_cert_chain(tmp_path / "forged.pem")
     with (
         pytest.raises((ssl.SSLError, OSError, AssertionError)),
         Phone(
-            "u6", ("127.0.0.1", deployment.engine_tls), transport="TLS", tls=forged, server_name=DOMAIN, asserted=True
+            "u6", ("127.0.0.1", site.engine_tls), transport="TLS", tls=forged, server_name=DOMAIN, asserted=True
         ) as one,
     ):
         one.ask("OPTIONS", f"sip:{DOMAIN}", patience=3)
 
 
-def test_a_new_certificate_counts_without_a_restart(deployment: Deployment) -> None:
+def test_a_new_certificate_counts_without_a_restart(site: Deployment) -> None:
     """R-TRN-01: connections that stand are not touched."""
-    with phone(deployment, "u7") as standing:
+    with phone(site, "u7") as standing:
         assert standing.register().status == 200
-        path = folder(deployment) / "example.org.pem"
+        path = folder(site) / "example.org.pem"
         before = path.read_bytes()
         path.unlink()
-        deployment.manage("make_certificates")
+        site.manage("make_certificates")
         assert path.read_bytes() != before
         first = path.read_text().partition("-----END CERTIFICATE-----")
         new = ssl.PEM_cert_to_DER_cert(first[0] + first[1])
 
         def shown() -> bool:
-            with phone(deployment, "u4", "example.org") as one:
+            with phone(site, "u4", "example.org") as one:
                 return one.certificate == new
 
         wait_until(shown, "the new certificate", 40)
         assert standing.register().status == 200
 
 
-def test_bytes_that_are_no_tls_harm_nobody(deployment: Deployment) -> None:
+def test_bytes_that_are_no_tls_harm_nobody(site: Deployment) -> None:
     """R-TRN-01, D-39: the connection ends, others go on."""
-    with Phone("u8", ("127.0.0.1", deployment.proxy_tls), transport="TCP") as plain:
+    with Phone("u8", ("127.0.0.1", site.proxy_tls), transport="TCP") as plain:
         plain.send(b"OPTIONS sip:x SIP/2.0\r\n\r\n" * 10)
-        with phone(deployment, "u9") as one:
+        with phone(site, "u9") as one:
             assert one.register().status == 200

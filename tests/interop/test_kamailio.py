@@ -17,7 +17,7 @@ PHONE = f"sip:5555@{DOMAIN}"
 
 
 @pytest.fixture
-def deployment() -> Iterator[Deployment]:
+def site() -> Iterator[Deployment]:
     with valkey() as bus, deployed(bus=bus) as found:
         found.start_edge()
         found.start_worker()
@@ -29,32 +29,32 @@ def state(activity: str) -> bytes:
     return pidf(PHONE, activity=activity, tuple_id="line1", extra=f"<contact>{PHONE}</contact>")
 
 
-def at(deployment: Deployment, server: Kamailio, transport: str, user: str = "5555") -> None:
-    deployment.apply(
+def at(site: Deployment, server: Kamailio, transport: str, user: str = "5555") -> None:
+    site.apply(
         f'foreign_servers: [{{name: cm, address: "127.0.0.1:{server.port}", transport: {transport}}}]\n'
         f'mappings: [{{user: "u1@{OURS}", foreign: "{user}@{DOMAIN}", server: cm}}]\n'
     )
 
 
-def held(deployment: Deployment) -> str:
+def held(site: Deployment) -> str:
     """State of the back-end subscription as its row says it."""
-    return deployment.manage(
+    return site.manage(
         "shell", "-v0", "-c",
         "from presence.models import BackendSubscription as B; print(*B.objects.values_list('state', flat=True))",
     ).strip()  # fmt: skip
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
-def test_a_user_of_kamailio_is_watched_here(deployment: Deployment, tmp_path: Path, transport: str) -> None:
+def test_a_user_of_kamailio_is_watched_here(site: Deployment, tmp_path: Path, transport: str) -> None:
     """F-5, R-FLW-03, R-BCK-03 to R-BCK-05, R-FRN-05, R-FRN-06, D-29, D-32: by another name, in another domain."""
     kamailio = Kamailio(tmp_path / "kamailio", transport=transport)
     kamailio.start()
-    at(deployment, kamailio, transport)
+    at(site, kamailio, transport)
     try:
-        with kamailio.publisher("5555") as desk, deployment.phone("u2") as watcher:
+        with kamailio.publisher("5555") as desk, site.phone("u2") as watcher:
             tag = desk.publish(state("busy")).get("SIP-ETag")
             watch = wait_until(
-                lambda: found if (found := watcher.subscribe(JOE)).heard(1) and held(deployment) else None,
+                lambda: found if (found := watcher.subscribe(JOE)).heard(1) and held(site) else None,
                 "the back-end subscription",
             )
             shown = watch.sees("<rpid:busy/>")
@@ -66,23 +66,23 @@ def test_a_user_of_kamailio_is_watched_here(deployment: Deployment, tmp_path: Pa
             watch.sees("<rpid:away/>")
             for present in (watch,):
                 present.refresh(expires=0)
-            wait_until(lambda: held(deployment) == "", "the end of the back-end subscription")
+            wait_until(lambda: held(site) == "", "the end of the back-end subscription")
     finally:
         kamailio.stop()
 
 
-def test_kamailio_stops_comes_back_moves_and_refuses(deployment: Deployment, tmp_path: Path) -> None:
+def test_kamailio_stops_comes_back_moves_and_refuses(site: Deployment, tmp_path: Path) -> None:
     """D-32, D-23 rule 2: Unknown once the state has run out; tried again; followed; given up until provisioned anew."""
     kamailio = Kamailio(tmp_path / "kamailio", transport="tcp")
     kamailio.start()
-    at(deployment, kamailio, "tcp")
+    at(site, kamailio, "tcp")
     other = Kamailio(tmp_path / "other", transport="tcp")
     try:
-        with deployment.phone("u2") as watcher:
+        with site.phone("u2") as watcher:
             with kamailio.publisher("5555") as desk:
                 desk.publish(state("busy"))
                 watch = wait_until(
-                    lambda: found if (found := watcher.subscribe(JOE)).heard(1) and held(deployment) else None,
+                    lambda: found if (found := watcher.subscribe(JOE)).heard(1) and held(site) else None,
                     "the back-end subscription",
                 )
                 watch.sees("<rpid:busy/>")
@@ -95,17 +95,17 @@ def test_kamailio_stops_comes_back_moves_and_refuses(deployment: Deployment, tmp
             other.start()
             with other.publisher("5555") as desk:
                 desk.publish(state("away"))
-                at(deployment, other, "tcp")
+                at(site, other, "tcp")
                 wait_until(lambda: b"<rpid:away/>" in watch.notifies[-1].body, "the state from the new place", 60)
             other.stop()
             other.start(refuse="603")
-            wait_until(lambda: held(deployment) == "stopped", "the end of all attempts", 90)
+            wait_until(lambda: held(site) == "stopped", "the end of all attempts", 90)
             wait_until(lambda: b"<rpid:unknown/>" in watch.notifies[-1].body, "Unknown", 60)
             other.stop()
             other.start()
             with other.publisher("7777") as desk:
                 desk.publish(state("vacation"))
-                at(deployment, other, "tcp", "7777")
+                at(site, other, "tcp", "7777")
                 wait_until(lambda: b"<rpid:vacation/>" in watch.notifies[-1].body, "the other mapping's state", 60)
     finally:
         kamailio.stop()
