@@ -6,10 +6,12 @@ the policy while the addresses stay open.
 
 import asyncio
 import contextlib
+import ipaddress
 import socket
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import structlog
@@ -40,6 +42,10 @@ MAX_PROBED = 10_000
 
 STALL_CHECK = 10.0
 "Seconds between two looks for connections that only hold memory, and for new certificates."
+
+
+ANYWHERE = frozenset({"0.0.0.0", "::"})
+"Hosts of listeners on all addresses of the machine."
 
 
 class CannotListen(Exception):
@@ -179,8 +185,11 @@ class Network:
 
     def ours(self, address: Address) -> bool:
         """One of our own listening addresses: nothing that clients may name."""
-        wild = ("0.0.0.0", "::")
-        return any(one.port == address[1] and (one.host == address[0] or one.host in wild) for one in self.listeners)
+        host, port = address
+        return any(
+            one.port == port and (one.host == host or (_covers(one.host, host) and _is_here(host)))
+            for one in self.listeners
+        )
 
     async def flow_to(self, transport: str, address: Address, *, role: str = ENGINE) -> Flow | None:
         """A flow to this address, from a socket of this role if there is one; None when it cannot be reached."""
@@ -268,7 +277,7 @@ def provisioned(policy: Policy) -> list[Listener]:
 
 def _reachable(listener: Listener) -> Listener:
     """A listener on all addresses is told to peers by the one that leads outside."""
-    if listener.advertised or listener.host not in ("0.0.0.0", "::"):
+    if listener.advertised or listener.host not in ANYWHERE:
         return listener
     probe, family = ("192.0.2.1", socket.AF_INET) if listener.host == "0.0.0.0" else ("2001:db8::1", socket.AF_INET6)
     host = "127.0.0.1" if family == socket.AF_INET else "::1"
@@ -276,3 +285,22 @@ def _reachable(listener: Listener) -> Listener:
         one.connect((probe, 9))  # sends nothing: only the route is looked up
         host = one.getsockname()[0]
     return replace(listener, advertised=f"[{host}]:{listener.port}" if ":" in host else f"{host}:{listener.port}")
+
+
+def _covers(listening: str, host: str) -> bool:
+    """A listener on all addresses, of this address's family."""
+    return listening == "::" or (listening == "0.0.0.0" and ":" not in host)
+
+
+@lru_cache(maxsize=4096)
+def _is_here(host: str) -> bool:
+    """An address of this machine: loopback, or what the kernel would speak from to reach it is the address itself."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        if ipaddress.ip_address(host).is_loopback:
+            return True
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((host, 9))  # sends nothing: only the route is looked up
+            return bool(probe.getsockname()[0] == host)
+    except (OSError, ValueError):
+        return False
