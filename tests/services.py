@@ -6,6 +6,7 @@ else from what is installed on the machine; the header of the run says which.
 
 import contextlib
 import importlib.util
+import itertools
 import os
 import shutil
 import signal
@@ -20,6 +21,9 @@ import pytest
 
 READY_LIMIT = 60.0
 "Seconds for a server to answer."
+
+PORTS_EACH = 4000
+"Ports of one worker, below those that the kernel gives to whoever asks for any."
 
 _stack = contextlib.ExitStack()
 _used: list[str] = []
@@ -60,14 +64,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.database)
 
 
+def _own_ports() -> Iterator[int]:
+    """This worker's ports, one after the other from a place that differs from run to run."""
+    worker = int((os.environ.get("PYTEST_XDIST_WORKER") or "gw0")[2:]) % 5
+    own = range(12_000 + worker * PORTS_EACH, 12_000 + (worker + 1) * PORTS_EACH)
+    start = os.getpid() * 37 % PORTS_EACH
+    return itertools.cycle([*own[start:], *own[:start]])
+
+
+_ports = _own_ports()
+
+
 def free_port(kind: int = socket.SOCK_STREAM, host: str = "127.0.0.1") -> int:
-    """A port that nobody uses at this moment, for UDP and TCP alike."""
+    """A port that nobody uses at this moment, for UDP and TCP alike; no other worker of the run is given it."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     while True:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        port = next(_ports)
         with socket.socket(family, socket.SOCK_STREAM) as stream, socket.socket(family, socket.SOCK_DGRAM) as datagram:
-            stream.bind((host, 0))
-            port = int(stream.getsockname()[1])
             try:
+                stream.bind((host, port))
                 datagram.bind((host, port))
             except OSError:
                 continue
