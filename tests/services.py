@@ -65,11 +65,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _own_ports() -> Iterator[int]:
-    """This worker's ports, one after the other from a place that differs from run to run."""
+    """This worker's even ports from a place that differs from run to run: some programs take the one behind as well."""
     worker = int((os.environ.get("PYTEST_XDIST_WORKER") or "gw0")[2:]) % 5
     own = range(12_000 + worker * PORTS_EACH, 12_000 + (worker + 1) * PORTS_EACH)
-    start = os.getpid() * 37 % PORTS_EACH
-    return itertools.cycle([*own[start:], *own[:start]])
+    start = os.getpid() * 38 % PORTS_EACH
+    return itertools.cycle([*own[start::2], *own[:start:2]])
 
 
 _ports = _own_ports()
