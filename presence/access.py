@@ -14,7 +14,7 @@ from presence.engine.explain import Step, explain
 from presence.engine.filtering import NONE, PENDING, POLITE, View
 from presence.personas import Presentity
 from presence.rows import FOREIGN, LIST, USER, key_of
-from provisioning.policy import ListFacts, PersonaFacts, Policy
+from provisioning.policy import PersonaFacts, Policy
 from provisioning.uri import Aor
 
 _POLITE = View(mask=POLITE)
@@ -28,7 +28,6 @@ class Target(NamedTuple):
     "USER, LIST or FOREIGN."
     key: int
     persona: PersonaFacts | None = None
-    list: ListFacts | None = None
 
 
 def target_of(policy: Policy, uri: Aor) -> Target | None:
@@ -36,9 +35,8 @@ def target_of(policy: Policy, uri: Aor) -> Target | None:
     persona = policy.resolve(uri)
     if persona is not None:
         return Target(USER, persona.id, persona) if persona.enabled else None
-    found = policy.lists.get(uri)
-    if found is not None:
-        return Target(LIST, key_of(uri), list=found)
+    if uri in policy.lists:
+        return Target(LIST, key_of(uri))
     return Target(FOREIGN, key_of(uri)) if policy.covering(uri.host) is not None else None
 
 
@@ -87,6 +85,17 @@ def judge(
     row = lookup(user_agent, policy.client_filters) if policy.client_filters else None
     by_client = row.kind if row is not None else NONE
     return Judgement(decision, View.of((decision.filter, by_domain, by_client), decision.hidden), by_domain, by_client)
+
+
+def sight(policy: Policy, uri: Aor, watcher: Aor, user_agent: str) -> tuple[Target, Judgement] | None:
+    """What an address leads to and what a watcher may see of it; None when it leads nowhere."""
+    target = target_of(policy, uri)
+    if target is None:
+        return None
+    return target, judge(
+        policy, watcher=watcher, watcher_persona=policy.resolve(watcher), presentity=target.persona,
+        user_agent=user_agent,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

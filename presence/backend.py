@@ -81,13 +81,13 @@ def wants(row: SubscriptionRow, key: int, uri: Aor, policy: Policy) -> list[tupl
     else:
         found = [(mapping.foreign, server, mapping.priority) for mapping, server in policy.mapped(key)]
     accept = media.for_members(row.accept) if row.kind == LIST else row.accept
+    persona = policy.personas.get(key)
+    local = persona.aor if persona is not None else uri
     needed = []
     for foreign, server, priority in found:
         shared = server.shared_identity
         watcher = policy.identity_at(server) if shared else Aor(row.watcher)
         said = "" if shared else accept
-        persona = policy.personas.get(key)
-        local = persona.aor if persona is not None else uri
         needed.append((Want(key, local, foreign, server.id, shared, watcher, said), server, priority))
     return needed
 

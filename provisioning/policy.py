@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from provisioning.uri import Aor, SipUri
+from provisioning.uri import Aor
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -264,10 +264,6 @@ class Policy:
             return None
         parsed = ipaddress.ip_address(plain_address(address))
         return next((entry for network, entry in self.access_list if parsed in network), None)
-
-    def asked_for(self, uri: SipUri) -> Aor:
-        """The address by which a request names a user: what documents carry as entity (D-29)."""
-        return Aor.of(uri)
 
     def one_message_per_read(self, client_type: str) -> bool:
         """Messages to this client type are spaced on streams (D-47)."""

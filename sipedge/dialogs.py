@@ -7,9 +7,9 @@ skips ahead, never back.
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from presence.access import judge, target_of
+from presence.access import sight
 from presence.deadlines import Deadlines
 from presence.engine import media
 from presence.engine.authorization import Effect
@@ -27,7 +27,6 @@ from sipedge.sip.stack import ClientTransaction
 CSEQ_BLOCK = 500
 "NOTIFYs between two reservations: one extra write for so many, and 4 million restarts before 2**31."
 
-
 ANY_STATE = "*"
 "In Suppress-If-Match: whatever the state is (RFC 5839)."
 
@@ -40,8 +39,8 @@ class Content(NamedTuple):
     headers: str
     "Header lines that belong to the body, each with its line end."
     body: bytes
-    told: tuple[tuple[str, str], ...] = ()
-    "Of a list: the members that it tells about, and the digest of each."
+    told: Any = None
+    "What the form of subscription that made it wants to know again when it is sent."
 
 
 class LiveSubscription:
@@ -121,18 +120,15 @@ class LiveSubscription:
 
     def judged(self, policy: Policy) -> str:
         """Look again what the watcher may see under this policy; the reason for its end, if this ends it (D-13)."""
-        target = target_of(policy, Aor(self.row.uri))
-        if target is None or target.kind != self.row.kind or target.key != self.row.key:
+        row = self.row
+        found = sight(policy, Aor(row.uri), Aor(row.watcher), row.user_agent)
+        if found is None or (found[0].kind, found[0].key) != (row.kind, row.key):
             return "noresource"
-        watcher = Aor(self.row.watcher)
-        judgement = judge(
-            policy, watcher=watcher, watcher_persona=policy.resolve(watcher), presentity=target.persona,
-            user_agent=self.row.user_agent,
-        )  # fmt: skip
+        judgement = found[1]
         self.view = judgement.view
         state = PENDING if judgement.effect is Effect.CONFIRM else ACTIVE
-        if state != self.row.state and judgement.effect is not Effect.BLOCK:
-            self.row = self.row._replace(state=state)
+        if state != row.state and judgement.effect is not Effect.BLOCK:
+            self.row = row._replace(state=state)
             self.forced = True
         return "rejected" if judgement.effect is Effect.BLOCK else ""
 

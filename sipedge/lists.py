@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Iterable
 from datetime import datetime
 
-from presence.access import judge, target_of
+from presence.access import sight
 from presence.engine import lists, media
 from presence.engine.authorization import Effect
 from presence.engine.capabilities import client_type
@@ -50,15 +50,12 @@ class Member:
 
     def judged(self, policy: Policy, watcher: Aor, user_agent: str) -> None:
         """What the watcher may see of it under this policy (D-15)."""
-        target = target_of(policy, self.uri)
+        found = sight(policy, self.uri, watcher, user_agent)
         self.key, self.view = None, View()
-        if target is None or target.kind == LIST:  # a list in itself, or deeper than lists are followed
+        if found is None or found[0].kind == LIST:  # somebody else's list, or deeper than lists are followed
             self.state, self.reason = lists.TERMINATED, "noresource"
             return
-        judgement = judge(
-            policy, watcher=watcher, watcher_persona=policy.resolve(watcher), presentity=target.persona,
-            user_agent=user_agent,
-        )  # fmt: skip
+        target, judgement = found
         self.view = judgement.view
         if judgement.effect is Effect.BLOCK:
             self.state, self.reason = lists.TERMINATED, "rejected"
@@ -71,7 +68,7 @@ class Member:
 class LiveList(LiveSubscription):
     """One watcher's subscription to a list."""
 
-    __slots__ = ("_by_key", "_dirty", "_full", "_linphone", "_resumed", "members")
+    __slots__ = ("_accept", "_by_key", "_dirty", "_full", "_linphone", "_resumed", "members")
 
     def __init__(self, row: SubscriptionRow, dialog: Dialog, flow: Flow | None) -> None:
         super().__init__(row, dialog, flow)
@@ -79,6 +76,8 @@ class LiveList(LiveSubscription):
         self._by_key: dict[int, list[Member]] = {}
         self._dirty: dict[Aor, None] = {}
         "Members that may have changed since they were told."
+        self._accept = media.for_members(row.accept)
+        "What the watcher accepts, as far as it concerns one member."
         self._linphone = False
         "The watcher's client reads lists in a form of its own."
         self._resumed = False
@@ -151,6 +150,11 @@ class LiveList(LiveSubscription):
             del self._dirty[uri]
         return self._full
 
+    @property
+    def _whole_due(self) -> bool:
+        """The next notification tells about every member."""
+        return self._full or self._resumed or self.forced or self.ended
+
     def _recall(self, personas: Personas, now: datetime) -> None:
         """After a restart the row only knows the digest of the whole: if it still holds, every member's does."""
         current = {member.uri: self._resource(member, personas, now)[1] for member in self.members.values()}
@@ -166,12 +170,12 @@ class LiveList(LiveSubscription):
 
         With `room` the documents of as many members as fit; the others come in the next notification.
         """
-        full = self._full or self._resumed or self.forced or self.ended
+        full = self._whole_due
         if self.ended and room is not None:
             room = LARGEST  # nothing follows
         uris = list(self.members) if full else [uri for uri in self._dirty if uri in self.members]
         resources: list[lists.Resource] = []
-        told: list[tuple[str, str]] = []
+        told: list[tuple[Aor, str]] = []
         used = sum(len(uri) + NAMED for uri in uris) if full else 0
         for uri in uris:
             member = self.members[uri]
@@ -203,15 +207,15 @@ class LiveList(LiveSubscription):
 
     def sent(self, content: Content, loop_time: float, settings: Settings) -> None:
         """A NOTIFY with this content is on its way."""
-        if self._full or self._resumed or self.forced or self.ended:
+        if self._whole_due:
             for member in self.members.values():
                 member.told = ""
             self._dirty = dict.fromkeys(self.members)
         self._full = self._resumed = False
         self.digest = content.digest
         for uri, fresh in content.told:
-            self.members[Aor(uri)].told = fresh
-            self._dirty.pop(Aor(uri), None)
+            self.members[uri].told = fresh
+            self._dirty.pop(uri, None)
         interval = max(settings.list_interval / 1000, self.row.min_interval)
         self.not_before = loop_time + (interval if content.digest else 0.0)  # the rest of a split one follows at once
 
@@ -228,9 +232,8 @@ class LiveList(LiveSubscription):
         """(what is said of a member, its digest)."""
         if member.key is None:
             return lists.Resource(member.uri, member.state, member.reason), f"{member.state} {member.reason}"
-        row = self.row
-        accept = media.for_members(row.accept)
-        rendered = personas.document(member.key, member.uri, member.view, now, row.watcher, accept)
+        watcher = self.row.watcher
+        rendered = personas.document(member.key, member.uri, member.view, now, watcher, self._accept)
         if rendered is None:
             return lists.Resource(member.uri, ""), "unknown"
         return lists.Resource(member.uri, lists.ACTIVE, body=rendered.body), rendered.digest

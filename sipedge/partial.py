@@ -15,14 +15,12 @@ from sipedge.sip.flow import Flow
 class LivePartial(LiveSubscription):
     """A watcher that is told the whole document once, then what has changed."""
 
-    __slots__ = ("_known", "_next", "_version")
+    __slots__ = ("_known", "_version")
 
     def __init__(self, row: SubscriptionRow, dialog: Dialog, flow: Flow | None) -> None:
         super().__init__(row, dialog, flow)
         self._known = b""
         "The document that the watcher has; empty when that is not known."
-        self._next = b""
-        "The document that the content made last leads to."
         self._version = 0
 
     def content(self, personas: Personas, now: datetime, room: int | None) -> Content | None:
@@ -30,21 +28,20 @@ class LivePartial(LiveSubscription):
         content = super().content(personas, now, room)
         if content is None or not content.body:
             return content
-        self._next = content.body
         body = None
         if self._known and not self.forced and not self.ended:
             body = partial.diff(self._known, content.body, self._version + 1)
         if body is None:
             body = partial.full(content.body, self._version + 1)
         headers = f"SIP-ETag: {content.digest}\r\nContent-Type: {media.PIDF_DIFF}\r\n"
-        return content._replace(headers=headers, body=body)
+        return content._replace(headers=headers, body=body, told=content.body)
 
     def sent(self, content: Content, loop_time: float, settings: Settings) -> None:
         """A NOTIFY with this content is on its way."""
         super().sent(content, loop_time, settings)
         if content.body:
             self._version += 1
-            self._known = self._next
+            self._known = content.told
 
     def refused(self) -> None:
         """Differences have nothing to stand on: the next notification is the whole document."""

@@ -88,12 +88,15 @@ async def _initial(call: Call) -> Response:
     else:
 
         def applied(outcome: Outcome) -> None:
-            if outcome is Outcome.COMMITTED:
-                edge.subscriptions.add(live)
+            if outcome is not Outcome.COMMITTED:
+                return
+            reason = live.judged(edge.policy) if edge.policy is not policy else ""  # changed while this was written
+            edge.subscriptions.add(live)
+            if reason:
+                edge.notifier.end(live, reason)
+            else:
                 edge.notifier.first(live)
                 edge.backends.follow(live)
-                if edge.policy is not policy:  # it was changed while this was written
-                    edge.look_again(live)
 
         await edge.commit(planned.with_row(live.record()), applied)
     return _accepted(call, live, planned.granted)

@@ -31,7 +31,7 @@ from sipedge.resolve import DEFAULT_PORT, address_of
 from sipedge.sip.dialog import Dialog
 from sipedge.sip.errors import SipError
 from sipedge.sip.flow import Flow
-from sipedge.sip.headers import SubscriptionState
+from sipedge.sip.headers import SubscriptionState, seconds_of
 from sipedge.sip.message import Request, Response
 from sipedge.sip.stack import ClientTransaction
 from sipedge.sip.timers import T1
@@ -318,7 +318,7 @@ class Backends:
                 )
                 return
             if not self._once_more(found, response):
-                await self._failed(found, status, _seconds(response.get("Retry-After")))
+                await self._failed(found, status, seconds_of(response.get("Retry-After")))
                 return
             # At once, but only once: until a NOTIFY says that all is well, the next failure waits (D-32).
             await self._commit(found, *rules.changed(found.row, self._edge.now(), failures=1, dialog=""))
@@ -329,7 +329,7 @@ class Backends:
         if found.row.failures:
             return False
         if response.status == 423:
-            minimum = _seconds(response.get("Min-Expires")) or 0
+            minimum = seconds_of(response.get("Min-Expires")) or 0
             if not found.min_expires < minimum <= rules.LONGEST_MINIMUM:
                 return False
             found.min_expires = minimum
@@ -462,9 +462,3 @@ async def _resolve(text: str) -> list[tuple[str, int]]:
     except OSError:
         return []
     return list(dict.fromkeys((str(one[4][0]), port) for one in found))
-
-
-def _seconds(text: str | None) -> int | None:
-    """A number of seconds in front of whatever else a header says."""
-    digits = (text or "").strip().partition(";")[0].partition("(")[0].strip()
-    return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) < 10 else None

@@ -18,6 +18,7 @@ from presence.subscriptions import plan_end
 from sipedge.committer import RETRY_AFTER
 from sipedge.dialogs import CSEQ_BLOCK, LiveSubscription
 from sipedge.sip.flow import Flow
+from sipedge.sip.headers import seconds_of
 from sipedge.sip.message import Response
 from sipedge.sip.stack import ClientTransaction
 
@@ -117,7 +118,8 @@ class Notifier:
         if live.strikes >= STRIKES:
             self._drop(live)
             return
-        live.not_before = self._edge.loop.time() + seconds(response.get("Retry-After"), REFUSED_PAUSE)
+        asked = seconds_of(response.get("Retry-After"))
+        live.not_before = self._edge.loop.time() + min(asked or REFUSED_PAUSE, MAX_PAUSE)
         self.look_again(live)
 
     def failed(self, transaction: ClientTransaction) -> None:
@@ -331,10 +333,3 @@ class Notifier:
 
     def _end_row_again(self, live: LiveSubscription, told: bool) -> None:
         self._end_row(live, told=told)
-
-
-def seconds(text: str | None, usual: int) -> int:
-    """The number in front of a Retry-After, within reason."""
-    digits = (text or "").strip().partition(";")[0].partition("(")[0].strip()
-    number = int(digits) if digits.isascii() and digits.isdecimal() and len(digits) < 10 else usual
-    return min(number, MAX_PAUSE)

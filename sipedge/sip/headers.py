@@ -251,6 +251,12 @@ def parse_seconds(text: str) -> int:
         raise SipError(400, "Bad Expires") from None
 
 
+def seconds_of(text: str | None) -> int | None:
+    """The number in front of whatever else Retry-After or Min-Expires says; None when there is none."""
+    digits = (text or "").strip().partition(";")[0].partition("(")[0].strip()
+    return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) < 10 else None
+
+
 __all__ = [
     "MAX_NUMBER",
     "CSeq",
