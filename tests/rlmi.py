@@ -33,7 +33,9 @@ class Notification:
 
 
 def read(notify: Request) -> Notification:
-    """Take a list notification apart; asserts what R-LST-01 to R-LST-07 say about its form."""
+    """Take a list notification apart; asserts what R-LST-01, R-LST-02, R-LST-03, R-LST-04, R-LST-05, R-LST-06,
+    R-LST-07 say about its form.
+    """
     assert notify.get("Require") == "eventlist"
     content_type = notify.get("Content-Type") or ""
     assert content_type.startswith('multipart/related;type="application/rlmi+xml";start="<')

@@ -67,7 +67,9 @@ def change(deployment: Deployment, code: str, *models: str) -> None:
 
 
 def test_full_state_first_then_what_changed(deployment: Deployment) -> None:
-    """R-LST-01 to R-LST-07, R-STD-09, R-SUB-27, R-SUB-30, V-37, D-29, EX-3: all states, version by version."""
+    """R-LST-01, R-LST-02, R-LST-03, R-LST-04, R-LST-05, R-LST-06, R-LST-07, R-STD-09, R-SUB-27, R-SUB-30, V-37,
+    D-29, EX-3: all states, version by version.
+    """
     with deployment.peer("u1") as one, deployment.peer("u10") as watcher:
         one.publish(pidf(one.aor))
         watch = subscribe(watcher, TEAM)
@@ -120,7 +122,9 @@ def test_a_refresh_brings_full_state_and_the_end_too(deployment: Deployment) -> 
     ],
 )
 def test_what_a_list_asks_of_its_watchers(deployment: Deployment, changes: dict[str, str], status: int) -> None:
-    """R-SUB-26 to R-SUB-30, D-07, D-09, V-02, V-03: 421 with Require, 406 without the types."""
+    """R-SUB-26, R-SUB-27, R-SUB-28, R-SUB-29, R-SUB-30, D-07, D-09, V-02, V-03: 421 with Require, 406 without the
+    types.
+    """
     with deployment.peer("u12") as watcher:
         answer = subscribe(watcher, TEAM, **changes).response
         assert answer.status == status

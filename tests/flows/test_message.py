@@ -16,7 +16,9 @@ Make = Callable[..., Phone]
 
 @pytest.mark.parametrize("transport", ["UDP", "TCP"])
 def test_two_clients_log_in_watch_each_other_and_talk(running: Deployment, phone: Make, transport: str) -> None:
-    """F-6, R-FLW-04, R-FLW-05, R-REG-01, R-MSG-01 to R-MSG-05, R-TRN-01, EX-6, D-14, D-46."""
+    """F-6, R-FLW-04, R-FLW-05, R-REG-01, R-MSG-01, R-MSG-02, R-MSG-03, R-MSG-04, R-MSG-05, R-TRN-01, EX-6, D-14,
+    D-46.
+    """
     one, other = phone(transport=transport), phone(transport=transport)
     watches = []
     for me, buddy in ((one, other), (other, one)):

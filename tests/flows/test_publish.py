@@ -94,7 +94,9 @@ def test_another_event_is_refused_before_the_body_is_read(peer: Make) -> None:
 
 
 def test_only_the_user_itself_publishes(peer: Make) -> None:
-    """R-PUB-03 to R-PUB-07, D-19: the identity headers in their order, and the policy self."""
+    """R-PUB-03, R-PUB-04, R-PUB-05, R-PUB-06, R-PUB-07, D-19: the identity headers in their order, and the policy
+    self.
+    """
     one, other = peer(), peer()
     headers = [("Event", "presence"), ("Content-Type", "application/pidf+xml")]
 
@@ -130,7 +132,9 @@ def test_the_request_uri_decides_whose_state_it_is(peer: Make) -> None:
     ],
 )
 def test_a_manual_override_states_what_watchers_see(peer: Make, source: str, activity: str, seen: bytes) -> None:
-    """R-PUB-09 to R-PUB-14, D-20, D-23, V-16, V-18, EX-4: the provisioned value, white space aside; others do not."""
+    """R-PUB-09, R-PUB-10, R-PUB-11, R-PUB-12, R-PUB-13, R-PUB-14, D-20, D-23, V-16, V-18, EX-4: the provisioned
+    value, white space aside; others do not.
+    """
     one = peer()
     body = GUIDE.format(source=source, activity=activity).encode()
     assert one.publish(body).status == 200
@@ -149,7 +153,7 @@ def test_a_manual_override_states_what_watchers_see(peer: Make, source: str, act
     ],
 )
 def test_the_class_of_service_comes_from_the_table(peer: Make, user_agent: str | None, classes: bytes) -> None:
-    """R-PUB-30 to R-PUB-32, R-NTF-09 to R-NTF-12, D-17."""
+    """R-PUB-30, R-PUB-31, R-PUB-32, R-NTF-09, R-NTF-10, R-NTF-11, R-NTF-12, D-17."""
     one = peer()
     one.publish(pidf(one.aor), User_Agent=user_agent)
     assert classes in peer().subscribe(one.aor).heard(1).body

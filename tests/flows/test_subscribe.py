@@ -254,7 +254,9 @@ def test_a_user_that_nobody_provisioned_is_not_found(peer: Make) -> None:
 def test_the_watcher_is_who_the_headers_say_in_their_order(
     running: Deployment, peer: Make, identity: dict[str, str | None]
 ) -> None:
-    """R-SUB-07, R-SUB-11 to R-SUB-15, D-14, V-15: P-Asserted-Identity, then Remote-Party-ID, then From."""
+    """R-SUB-07, R-SUB-11, R-SUB-12, R-SUB-13, R-SUB-14, R-SUB-15, D-14, V-15: P-Asserted-Identity, then
+    Remote-Party-ID, then From.
+    """
     watcher, other = peer(), peer()
     named = {name: value and value.format(me=watcher.aor[4:], other=other.aor[4:]) for name, value in identity.items()}
     call_id = secrets.token_hex(6)

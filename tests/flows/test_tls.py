@@ -2,7 +2,6 @@
 
 import shutil
 import ssl
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,15 +77,6 @@ def test_each_domain_shows_its_own_certificate(site: Deployment) -> None:
             assert {("DNS", name), ("URI", f"sip:{name}")} <= one.certificate_names
     with pytest.raises(ssl.SSLCertVerificationError):
         phone(site, "u4", "elsewhere.example")
-
-
-def test_old_versions_are_refused(site: Deployment) -> None:
-    """TLS 1.2 and newer only."""
-    old = context(site)
-    warnings.simplefilter("ignore", DeprecationWarning)
-    old.minimum_version, old.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
-    with pytest.raises((ssl.SSLError, OSError)):
-        connect(site.proxy_tls, "u4", old)
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,9 @@ def test_the_list_notify_that_it_understands(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 def test_our_lists_show_in_it(tmp_path: Path, transport: str) -> None:
-    """R-ARC-04, R-LST-04 to R-LST-06, RFC 5367: two buddies by one subscription, as liblinphone itself shows them."""
+    """R-ARC-04, R-LST-04, R-LST-05, R-LST-06, RFC 5367: two buddies by one subscription, as liblinphone itself shows
+    them.
+    """
     needs_library("linphone")
     with deployed() as deployment:
         deployment.start_edge()

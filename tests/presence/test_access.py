@@ -59,7 +59,7 @@ def judge(watcher: str, user_agent: str = "", policy: Policy = BASE) -> access.J
     ],
 )
 def test_watcher_filters_go_by_domain_and_client(watcher: str, user_agent: str, filters: set[str]) -> None:
-    """R-SUB-10, R-SUB-16 to R-SUB-18, R-CMP-05, D-17, D-18: a version beats none; both apply."""
+    """R-SUB-10, R-SUB-16, R-SUB-17, R-SUB-18, R-CMP-05, D-17, D-18: a version beats none; both apply."""
     assert judge(watcher, user_agent).view.filters == filters
 
 

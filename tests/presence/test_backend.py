@@ -1,4 +1,4 @@
-"""The rules for back-end subscriptions, without a wire and without a database (D-30 to D-32, R-BCK, R-FRN)."""
+"""The rules for back-end subscriptions, without a wire and without a database (D-30, D-31, D-32, R-BCK, R-FRN)."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -54,7 +54,9 @@ def row(**changes: Any) -> BackendRow:
 
 
 def test_each_mapping_is_a_subscription_in_the_watchers_name() -> None:
-    """R-AOR-08, R-BCK-03 to R-BCK-08, R-BCK-11, R-BCK-13, D-30: or in our own, with shared identity."""
+    """R-AOR-08, R-BCK-03, R-BCK-04, R-BCK-05, R-BCK-06, R-BCK-07, R-BCK-08, R-BCK-11, R-BCK-13, D-30: or in our own,
+    with shared identity.
+    """
     needed = backend.wants(front(), 1, JOE.aor, POLICY)
     assert [(want.foreign, want.watcher, want.accept, want.shared, priority) for want, _, priority in needed] == [
         ("sip:5555@cm.cisco.com", "sip:ann@cisco.com", "application/pidf+xml, application/x-other+xml", False, 5),
@@ -132,7 +134,9 @@ def notified(before: BackendRow, **changes: Any) -> backend.Notified:
 
 
 def test_a_state_is_taken_in_like_a_publication() -> None:
-    """R-FRN-01 to R-FRN-05, R-FRN-13, D-23 rule 2: the first one is remembered with the user."""
+    """R-FRN-01, R-FRN-02, R-FRN-03, R-FRN-04, R-FRN-05, R-FRN-13, D-23 rule 2: the first one is remembered with the
+    user.
+    """
     first = notified(row())
     assert (first.row.state, first.row.user_agent, first.row.body) == ("active", "Cisco-CCM5.1", BODY)
     assert first.row.refresh_at == NOON + timedelta(seconds=480) and first.document is not None

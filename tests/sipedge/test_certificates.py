@@ -91,6 +91,11 @@ def test_the_authorities_of_clients_are_those_of_now(folder: Path, tmp_path: Pat
     assert not handshake(context, client_of(folder, "peer.example"), name)
 
 
+def test_old_versions_are_refused(folder: Path) -> None:
+    """TLS 1.2 and newer only. Read from the context: systems refuse older ones by themselves, so none can be tried."""
+    assert Certificates(folder).context(OPTIONAL).minimum_version == ssl.TLSVersion.TLSv1_2
+
+
 def test_what_cannot_be_served_is_said(tmp_path: Path, folder: Path) -> None:
     """No certificate at all, or required client certificates without an authority."""
     with pytest.raises(NoCertificate, match="make_certificates"):

@@ -1,4 +1,4 @@
-"""Client types, versions, and the table of what they can do (D-17, R-PUB-30 to R-PUB-32)."""
+"""Client types, versions, and the table of what they can do (D-17, R-PUB-30, R-PUB-31, R-PUB-32)."""
 
 import pytest
 

@@ -24,7 +24,9 @@ def notify(made: lists.Multipart) -> Request:
 
 
 def test_the_guides_example_is_read_and_written_again():
-    """EX-3, R-LST-01 to R-LST-07, R-CMP-01, V-10, V-24: every value of the example, made from publications."""
+    """EX-3, R-LST-01, R-LST-02, R-LST-03, R-LST-04, R-LST-05, R-LST-06, R-LST-07, R-CMP-01, V-10, V-24: every value
+    of the example, made from publications.
+    """
     example = read_message(guide("ex3.sip"))
     assert isinstance(example, Request)
     shown = read(example)

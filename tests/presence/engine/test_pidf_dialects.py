@@ -1,4 +1,6 @@
-"""The dialects that are read, and counted, while the operator accepts them (section 12, V-05 to V-18)."""
+"""The dialects that are read, and counted, while the operator accepts them (section 12, V-05, V-06, V-07, V-08,
+V-09, V-10, V-11, V-12, V-13, V-14, V-15, V-16, V-17, V-18).
+"""
 
 import pytest
 
