@@ -190,13 +190,9 @@ class Edge:
             if isinstance(event, RequestReceived):
                 self.dispatcher.received(event)
             elif isinstance(event, ResponseReceived):
-                self.notifier.answered(event.transaction, event.response)
-                self.backends.answered(event.transaction, event.response)
-                self.relay.answered(event.transaction, event.response)
+                event.transaction.user.answered(event.transaction, event.response)
             elif isinstance(event, TransactionFailed) and isinstance(event.transaction, ClientTransaction):
-                self.notifier.failed(event.transaction)
-                self.backends.failed(event.transaction, event.status)
-                self.relay.failed(event.transaction, event.status)
+                event.transaction.user.failed(event.transaction, event.status)
         self.flush()
 
     def flush(self) -> None:

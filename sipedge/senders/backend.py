@@ -84,9 +84,6 @@ class Backends:
         "What each front subscription needs."
         self._deadlines = Deadlines()
 
-    def __len__(self) -> int:
-        return len(self._by_want)
-
     # Who needs what
 
     def follow(self, live: LiveSubscription) -> None:
@@ -250,7 +247,9 @@ class Backends:
                 ("P-Asserted-Identity", f"<{row.watcher}>"),
             ],
         )
-        found.outstanding = edge.stack.request(request, flow, edge.loop.time(), sent_by=listener.sent_by, context=found)
+        found.outstanding = edge.stack.request(
+            request, flow, edge.loop.time(), sent_by=listener.sent_by, user=self, context=found
+        )
         edge.flush()
         return True
 
@@ -273,15 +272,15 @@ class Backends:
 
     def answered(self, transaction: ClientTransaction, response: Response) -> None:
         """The server answered a SUBSCRIBE."""
-        found = transaction.context
-        if isinstance(found, LiveBackend) and found.outstanding is transaction and response.status >= 200:
+        found: LiveBackend = transaction.context
+        if found.outstanding is transaction and response.status >= 200:
             found.outstanding = None
             self._edge.background(self._take_answer(found, response))
 
     def failed(self, transaction: ClientTransaction, status: int) -> None:
         """Nobody answered, or the connection broke."""
-        found = transaction.context
-        if isinstance(found, LiveBackend) and found.outstanding is transaction:
+        found: LiveBackend = transaction.context
+        if found.outstanding is transaction:
             found.outstanding = None
             self._edge.background(self._take_failure(found, status))
 

@@ -90,10 +90,8 @@ class Notifier:
 
     def answered(self, transaction: ClientTransaction, response: Response) -> None:
         """A watcher answered its NOTIFY."""
-        live = transaction.context
-        if not isinstance(live, LiveSubscription) or live.outstanding is not transaction:
-            return
-        if response.status < 200:
+        live: LiveSubscription = transaction.context
+        if live.outstanding is not transaction or response.status < 200:
             return
         live.outstanding = None
         if 500 <= response.status < 600 and response.status not in ENDING and not live.ended:
@@ -122,10 +120,10 @@ class Notifier:
         live.not_before = self._edge.loop.time() + min(asked or REFUSED_PAUSE, MAX_PAUSE)
         self.look_again(live)
 
-    def failed(self, transaction: ClientTransaction) -> None:
+    def failed(self, transaction: ClientTransaction, status: int) -> None:
         """Nobody answered (Timer F) or the flow broke: a strike."""
-        live = transaction.context
-        if not isinstance(live, LiveSubscription) or live.outstanding is not transaction:
+        live: LiveSubscription = transaction.context
+        if live.outstanding is not transaction:
             return
         live.outstanding = None
         live.strikes += 1
@@ -249,6 +247,7 @@ class Notifier:
             branch=branch,
             flow=flow,
             now=edge.loop.time(),
+            user=self,
             context=live,
         )
         self.sent += 1

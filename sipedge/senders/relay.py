@@ -107,20 +107,20 @@ class Relay:
             headers.append(("Route", row.path))
         copy = Request.build(request.method, row.contact, headers, request.body)
         sent_by = edge.network.listener_of(flow).sent_by
-        edge.stack.request(copy, flow, edge.loop.time(), sent_by=sent_by, context=branch)
+        edge.stack.request(copy, flow, edge.loop.time(), sent_by=sent_by, user=self, context=branch)
         edge.flush()
         return branch
 
     def answered(self, transaction: ClientTransaction, response: Response) -> None:
         """A contact answered."""
-        branch = transaction.context
-        if isinstance(branch, Branch) and response.status >= 200 and not branch.answer.done():
+        branch: Branch = transaction.context
+        if response.status >= 200 and not branch.answer.done():
             branch.answer.set_result(Answer(response.status, response))
 
     def failed(self, transaction: ClientTransaction, status: int) -> None:
         """A contact did not answer, or its connection broke."""
-        branch = transaction.context
-        if isinstance(branch, Branch) and not branch.answer.done():
+        branch: Branch = transaction.context
+        if not branch.answer.done():
             branch.answer.set_result(Answer(status if status == 408 else UNREACHABLE))
 
 

@@ -21,7 +21,7 @@ from sipedge.sip.framing import is_keepalive
 from sipedge.sip.headers import Via
 from sipedge.sip.message import Request, Response, parse
 from sipedge.sip.timers import T1, T2, T4, Timers
-from sipedge.sip.transaction import ClientTransaction, ServerTransaction, Transaction
+from sipedge.sip.transaction import ClientTransaction, ServerTransaction, Transaction, TransactionUser
 
 MAX_TRANSACTIONS = 200_000
 "Transactions held at once, about 1 kB each: 32 s (Timer J) of 6,000 requests a second over UDP."
@@ -219,22 +219,24 @@ class Stack:
         self.transmissions.append((response.encode(), server.flow if server is not None else flow))
 
     def request(
-        self, request: Request, flow: Flow, now: float, *, sent_by: str, context: Any = None
+        self, request: Request, flow: Flow, now: float, *, sent_by: str, user: TransactionUser, context: Any
     ) -> ClientTransaction:
         """Send a request of ours; a Via with a new branch is put on top."""
         branch = self.branch()
         request.headers.insert(0, ("Via", f"SIP/2.0/{flow.transport} {sent_by};branch={branch};rport"))
         whole = Request(request.method, request.target, request.headers, request.body)
-        client = self.begin(whole.encode(), method=whole.method, branch=branch, flow=flow, now=now, context=context)
+        client = self.begin(
+            whole.encode(), method=whole.method, branch=branch, flow=flow, now=now, user=user, context=context
+        )
         if whole.method == "INVITE":
             client.request = whole
         return client
 
     def begin(
-        self, data: bytes, *, method: str, branch: str, flow: Flow, now: float, context: Any = None
+        self, data: bytes, *, method: str, branch: str, flow: Flow, now: float, user: TransactionUser, context: Any
     ) -> ClientTransaction:
         """Send a request whose bytes are ready; its Via carries `branch`."""
-        client = ClientTransaction(method, branch, flow, context)
+        client = ClientTransaction(method, branch, flow, user, context)
         client.sent = data
         self._clients[client.key] = client
         self.transmissions.append((data, flow))

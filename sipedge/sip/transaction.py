@@ -7,10 +7,10 @@ One deviation, on purpose: Timer K is zero. It exists to absorb repeated final a
 find no transaction and are counted as strays, which costs less than keeping every NOTIFY for five seconds.
 """
 
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from sipedge.sip.flow import Flow
-from sipedge.sip.message import Request
+from sipedge.sip.message import Request, Response
 
 # States (RFC 3261 figures 5 to 8, RFC 6026 figures 3 and 5)
 CALLING: Final = "Calling"
@@ -199,18 +199,29 @@ class ServerTransaction(Transaction):
         "Let go of when the final answer is out: only its bytes are needed then."
 
 
+class TransactionUser(Protocol):
+    """Who sends requests, and is told what became of each (RFC 3261 section 5: TU)."""
+
+    def answered(self, transaction: "ClientTransaction", response: Response) -> None:
+        """An answer has come, provisional ones too."""
+
+    def failed(self, transaction: "ClientTransaction", status: int) -> None:
+        """None will: 408 when nobody answered in time, 503 when the flow broke."""
+
+
 class ClientTransaction(Transaction):
     """A request of ours and the answers to it."""
 
-    __slots__ = ("context", "request")
+    __slots__ = ("context", "request", "user")
 
-    def __init__(self, method: str, branch: str, flow: Flow, context: Any) -> None:
+    def __init__(self, method: str, branch: str, flow: Flow, user: TransactionUser, context: Any) -> None:
         if method == "INVITE":
             super().__init__(INVITE_CLIENT, CALLING, (branch, method), method, flow)
         else:
             super().__init__(NON_INVITE_CLIENT, TRYING, (branch, method), method, flow)
+        self.user = user
         self.context = context
-        "What the user of the stack keeps with its request."
+        "What the user keeps with its request."
         self.request: Request | None = None
         "For the ACK of an INVITE."
 

@@ -123,10 +123,19 @@ def test_a_broken_request_is_answered_once_and_forgotten() -> None:
     assert not stack.transmissions and not stack.events
 
 
+class Nobody:
+    """The user of a stack whose events are read by the test itself."""
+
+    def answered(self, transaction: t.ClientTransaction, response: object) -> None:
+        raise AssertionError("the stack tells by events only")
+
+    failed = answered
+
+
 def notify(stack: Stack, flow: Flow = UDP, now: float = 0.0) -> tuple[t.ClientTransaction, bytes]:
     branch = stack.branch()
     data = request("NOTIFY", Via=f"SIP/2.0/UDP 127.0.0.1:5060;branch={branch}")
-    client = stack.begin(data, method="NOTIFY", branch=branch, flow=flow, now=now, context="watcher")
+    client = stack.begin(data, method="NOTIFY", branch=branch, flow=flow, now=now, user=Nobody(), context="watcher")
     stack.transmissions.clear()
     return client, data
 
@@ -188,7 +197,7 @@ def test_an_invite_of_ours_is_acknowledged() -> None:
     """R-STD-01: the ACK of a failure repeats the branch, and is repeated with the failure."""
     stack = Stack("t")
     invite = Request.build("INVITE", "sip:a@b", [h for h in parsed("INVITE").headers if h[0] != "Via"])
-    client = stack.request(invite, UDP, 0.0, sent_by="127.0.0.1:5060")
+    client = stack.request(invite, UDP, 0.0, sent_by="127.0.0.1:5060", user=Nobody(), context=None)
     (data, _) = stack.transmissions.popleft()
     stack.receive(answer(data, 180), UDP, 0.1)
     for _ in range(2):
@@ -204,7 +213,7 @@ def test_whatever_the_network_does_the_rule_runs_once(fates: list[str]) -> None:
     client, server = Stack("c"), Stack("s")
     branch = client.branch()
     data = request("NOTIFY", Via=f"SIP/2.0/UDP 192.0.2.1:5060;branch={branch};rport")
-    client.begin(data, method="NOTIFY", branch=branch, flow=UDP, now=0.0)
+    client.begin(data, method="NOTIFY", branch=branch, flow=UDP, now=0.0, user=Nobody(), context=None)
     fate = itertools.chain(fates, itertools.repeat("deliver"))
     served, now, over = 0, 0.0, None
     while over is None and now < 40:
