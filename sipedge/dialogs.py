@@ -1,24 +1,26 @@
-"""Live subscriptions at this edge: the row, its SIP dialog, and what the watcher was last told.
+"""Live subscriptions at this edge, of watchers and to foreign servers: the row, its SIP dialog, and what was said last.
 
 The row is the truth that survives a restart; the dialog is kept in its `dialog` column as compact text. CSeq
 numbers are reserved in blocks (`row.cseq` is the end of the block), so a NOTIFY costs no write and a restart
 skips ahead, never back.
 """
 
+import asyncio
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from presence.access import sight
+from presence.backend import Want
 from presence.deadlines import Deadlines
 from presence.engine import media
 from presence.engine.authorization import Effect
 from presence.engine.composition import Rendered
 from presence.engine.filtering import View
 from presence.personas import Personas
-from presence.rows import SubscriptionRow
+from presence.rows import BackendRow, SubscriptionRow
 from presence.subscriptions import ACTIVE, PENDING
-from provisioning.policy import Policy, Settings
+from provisioning.policy import Policy, ServerFacts, Settings
 from provisioning.uri import Aor
 from sipedge.sip.dialog import Dialog
 from sipedge.sip.flow import Flow
@@ -177,6 +179,27 @@ class LiveSubscription:
     def _rendered(self, personas: Personas, now: datetime) -> Rendered | None:
         row = self.row
         return personas.document(row.key, row.uri, self.view, now, row.watcher, row.accept)
+
+
+class LiveBackend:
+    """One back-end subscription of this edge."""
+
+    def __init__(self, row: BackendRow, want: Want, server: ServerFacts) -> None:
+        self.row = row
+        self.want = want
+        self.server = server
+        self.users: set[int] = set()
+        "Front subscriptions by id that need it."
+        self.dialog: Dialog | None = None
+        self.addresses: frozenset[str] = frozenset()
+        "IP addresses of the server, as of the last SUBSCRIBE (D-31)."
+        self.outstanding: ClientTransaction | None = None
+        self.min_expires = 0
+        "Seconds that the server said it wants at least (423)."
+        self.lock = asyncio.Lock()
+        self.ended = False
+        self.farewell = False
+        "The server was told that it has ended."
 
 
 class Subscriptions:

@@ -5,7 +5,9 @@ that is the address the client speaks from, else to that address itself: a clien
 nobody can reach. A request that came through other proxies goes back along the route that they recorded.
 """
 
+import asyncio
 import ipaddress
+import socket
 
 from provisioning.uri import SipUri
 from sipedge.sip.dialog import Dialog
@@ -35,3 +37,17 @@ def address_of(uri: SipUri) -> tuple[str, int] | None:
     except ValueError:
         return None
     return str(address), uri.port or DEFAULT_PORT
+
+
+async def addresses_of(text: str) -> list[tuple[str, int]]:
+    """IP addresses and port of a provisioned server address; none when its name is not known."""
+    host, port = text, DEFAULT_PORT
+    if not text.endswith("]") and ":" in text:
+        host, _, number = text.rpartition(":")
+        port = int(number)
+    host = host.strip("[]")
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+    except OSError:
+        return []
+    return list(dict.fromkeys((str(one[4][0]), port) for one in found))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from sipedge.sip.errors import MalformedMessage
 from sipedge.sip.message import Request, Response, parse
 from tests.services import free_port
-from tests.system import wait_until
+from tests.waiting import wait_until
 
 
 class Foreign:

@@ -5,11 +5,9 @@ by the rules (`presence.backend`) and pointed out by Celery, and sent here. Ever
 subscription happens in turn, under its lock.
 """
 
-import asyncio
 import contextlib
 import random
 import secrets
-import socket
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -23,11 +21,11 @@ from presence.engine.errors import DomainError, NotAuthorised
 from presence.engine.types import Document
 from presence.rows import BackendRow
 from presence.store import Outcome, Plan
-from provisioning.policy import ServerFacts, plain_address
+from provisioning.policy import plain_address
 from provisioning.uri import Aor
 from sipedge.committer import RETRY_AFTER
-from sipedge.dialogs import LiveSubscription, tag_of
-from sipedge.resolve import DEFAULT_PORT, address_of
+from sipedge.dialogs import LiveBackend, LiveSubscription, tag_of
+from sipedge.resolve import address_of, addresses_of
 from sipedge.sip.dialog import Dialog
 from sipedge.sip.errors import SipError
 from sipedge.sip.flow import Flow
@@ -50,27 +48,6 @@ LINGER = 64 * T1
 
 USUAL_ACCEPT = "application/pidf+xml, application/cpim-pidf+xml"
 "Where the watcher named no type, or the subscription is shared (R-BCK-12)."
-
-
-class LiveBackend:
-    """One back-end subscription of this edge."""
-
-    def __init__(self, row: BackendRow, want: Want, server: ServerFacts) -> None:
-        self.row = row
-        self.want = want
-        self.server = server
-        self.users: set[int] = set()
-        "Front subscriptions by id that need it."
-        self.dialog: Dialog | None = None
-        self.addresses: frozenset[str] = frozenset()
-        "IP addresses of the server, as of the last SUBSCRIBE (D-31)."
-        self.outstanding: ClientTransaction | None = None
-        self.min_expires = 0
-        "Seconds that the server said it wants at least (423)."
-        self.lock = asyncio.Lock()
-        self.ended = False
-        self.farewell = False
-        "The server was told that it has ended."
 
 
 class Backends:
@@ -262,7 +239,7 @@ class Backends:
                 address = address_of(found.dialog.next_hop)
             except SipError:
                 address = None
-        resolved = await _resolve(found.server.address)
+        resolved = await addresses_of(found.server.address)
         if resolved:
             found.addresses = frozenset(one[0] for one in resolved)
         address = address or next(iter(resolved), None)
@@ -354,7 +331,7 @@ class Backends:
             raise SipError(481, "Subscription Does Not Exist")
         names = self._edge.network.names_of(call.flow)
         if source not in found.addresses:  # after a restart they are not known yet
-            found.addresses |= {address for address, _ in await _resolve(found.server.address)}
+            found.addresses |= {address for address, _ in await addresses_of(found.server.address)}
         if source not in found.addresses and not self._edge.policy.trusts(source, names):
             raise NotAuthorised("not the server of this subscription")
         event = request.event
@@ -447,17 +424,3 @@ class Backends:
             except DomainError:
                 log.warning("a back-end subscription could not be deleted; the sweep will", id=found.row.id)
         edge.loop.call_later(LINGER, self._by_id.pop, found.row.id, None)
-
-
-async def _resolve(text: str) -> list[tuple[str, int]]:
-    """IP addresses and port of a provisioned server address."""
-    host, port = text, DEFAULT_PORT
-    if not text.endswith("]") and ":" in text:
-        host, _, number = text.rpartition(":")
-        port = int(number)
-    host = host.strip("[]")
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
-    except OSError:
-        return []
-    return list(dict.fromkeys((str(one[4][0]), port) for one in found))

@@ -13,6 +13,7 @@ from provisioning.uri import BadUri, Uri, parse_uri
 from sipedge.sip.errors import MalformedMessage, SipError
 from sipedge.sip.grammar import TOKEN, parse_number, split_list
 from sipedge.sip.headers import CSeq, Event, NameAddr, Via, parse_seconds
+from sipedge.sip.names import LISTS, NAMES, REASONS, SINGLE, canonical
 
 Header = tuple[str, str]
 
@@ -28,58 +29,12 @@ MAX_HEADER_LINE = 8192
 STAR: Final = "*"
 "The Contact of a REGISTER that removes everything (RFC 3261 10.2.2)."
 
-_COMPACT = {
-    "a": "Accept-Contact", "b": "Referred-By", "c": "Content-Type", "d": "Request-Disposition",
-    "e": "Content-Encoding", "f": "From", "i": "Call-ID", "j": "Reject-Contact", "k": "Supported",
-    "l": "Content-Length", "m": "Contact", "n": "Identity-Info", "o": "Event", "r": "Refer-To",
-    "s": "Subject", "t": "To", "u": "Allow-Events", "v": "Via", "x": "Session-Expires", "y": "Identity",
-}  # fmt: skip
-
-_KNOWN = (
-    "Accept Accept-Encoding Accept-Language Alert-Info Allow Allow-Events Authentication-Info Authorization "
-    "Call-ID Call-Info Contact Content-Disposition Content-Encoding Content-Language Content-Length Content-Type "
-    "CSeq Date Error-Info Event Expires From In-Reply-To Max-Forwards Min-Expires MIME-Version Organization "
-    "P-Asserted-Identity P-Preferred-Identity Path Priority Proxy-Authenticate Proxy-Authorization Proxy-Require "
-    "Record-Route Remote-Party-ID Reply-To Require Retry-After Route Server SIP-ETag SIP-If-Match Subject "
-    "Subscription-State Supported Timestamp To Unsupported User-Agent Via Warning WWW-Authenticate"
-).split()
-
-_LOWER = {name.lower(): name for name in _KNOWN} | _COMPACT
-_NAMES: dict[str, str] = {name: name for name in _KNOWN} | _COMPACT
-"Spellings seen in real messages -> canonical name; others take the slower way of `_canonical`."
-
-_LISTS = frozenset(
-    "Accept Accept-Encoding Allow Allow-Events Contact P-Asserted-Identity Path Proxy-Require Record-Route "
-    "Remote-Party-ID Require Route Supported Unsupported Via".split()
-)
-"Headers whose values may stand in one line, separated by commas (RFC 3261 7.3.1)."
-
-_SINGLE = frozenset(
-    "Call-ID Content-Length Content-Type CSeq Event Expires From Max-Forwards SIP-ETag SIP-If-Match "
-    "Subscription-State To User-Agent".split()
-)
-"Headers that may occur only once; a second one is refused, since others could read the other one."
-
 _MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")
 
 _DIALOG_METHODS = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
 "Methods whose 2xx makes a dialog and therefore repeats Record-Route (RFC 3261 12.1.1)."
 
 _FOLD = re.compile(r"[ \t]*\r\n[ \t]+")
-
-REASONS = {
-    100: "Trying", 180: "Ringing", 200: "OK", 202: "Accepted", 204: "No Notification",
-    400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
-    406: "Not Acceptable", 407: "Proxy Authentication Required", 408: "Request Timeout", 410: "Gone",
-    412: "Conditional Request Failed", 413: "Request Entity Too Large", 414: "Request-URI Too Long",
-    415: "Unsupported Media Type", 416: "Unsupported URI Scheme", 420: "Bad Extension", 421: "Extension Required",
-    423: "Interval Too Brief", 480: "Temporarily Unavailable", 481: "Call/Transaction Does Not Exist",
-    482: "Loop Detected", 483: "Too Many Hops", 484: "Address Incomplete", 486: "Busy Here",
-    487: "Request Terminated", 488: "Not Acceptable Here", 489: "Bad Event", 491: "Request Pending",
-    500: "Server Internal Error", 501: "Not Implemented", 502: "Bad Gateway", 503: "Service Unavailable",
-    504: "Server Time-out", 505: "Version Not Supported", 513: "Message Too Large", 603: "Decline",
-}  # fmt: skip
-"Usual reason phrases (RFC 3261 section 21, RFC 3903, RFC 6665)."
 
 
 class Message:
@@ -107,7 +62,7 @@ class Message:
         if name not in self._first:
             return []
         lines = [value for key, value in self.headers if key == name]
-        if name not in _LISTS:
+        if name not in LISTS:
             return lines
         if len(lines) == 1:
             return split_list(lines[0])
@@ -328,17 +283,6 @@ def _has_tag(value: str) -> bool:
         return False
 
 
-def _canonical(name: str) -> str:
-    """The usual spelling of a header's name; raises ValueError for what is no name."""
-    lower = name.rstrip(" \t").lower()
-    known = _LOWER.get(lower)
-    if known is None:
-        if not TOKEN.fullmatch(lower):
-            raise ValueError("not a header name")
-        known = "-".join(part.capitalize() for part in lower.split("-"))
-    return known
-
-
 def parse(data: bytes) -> Request | Response:
     """Read one whole message; raises MalformedMessage (400, 413, 505), answerable where its `request` is set.
 
@@ -368,13 +312,13 @@ def _parse_lines(lines: list[str], headers: list[Header]) -> str:
     if len(lines) > MAX_HEADERS + 1:
         problem = "Too Many Headers"
         del lines[MAX_HEADERS + 1 :]
-    names = _NAMES
+    names = NAMES
     for line in lines[1:]:
         name, colon, value = line.partition(":")
         known = names.get(name)
         if known is None:
             try:
-                known = _canonical(name)
+                known = canonical(name)
             except ValueError:
                 problem = problem or "Bad Header Line"
                 continue
@@ -435,7 +379,7 @@ def _check(message: Message, method: str | None) -> str:
     if len(first) != len(message.headers):
         seen: set[str] = set()
         for name, _ in message.headers:
-            if name in _SINGLE:
+            if name in SINGLE:
                 if name in seen:
                     return f"More Than One {name}"
                 seen.add(name)

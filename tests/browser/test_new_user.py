@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.phone import Phone, pidf
 from tests.programs import needs_program
 from tests.services import valkey
-from tests.system import Deployment, Phone, deployed, pidf, wait_until
+from tests.system import Deployment, deployed
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
 

@@ -6,8 +6,10 @@ import time
 
 import pytest
 
+from tests.phone import Phone, pidf
 from tests.services import PostgreSQL
-from tests.system import Phone, deployed, pidf, wait_until
+from tests.system import deployed, new_database
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
 
@@ -19,7 +21,7 @@ AWAY = 10.0
 def test_ten_seconds_without_the_database(postgresql_server: PostgreSQL, how: str) -> None:
     """D-11: 503 with Retry-After while it is away, and every 200 is durable."""
     server = postgresql_server
-    with deployed(database=_new(server)) as deployment:
+    with deployed(database=new_database(server.url)) as deployment:
         deployment.start_edge()
         loads = [_Load(deployment.peer(f"u{number}")) for number in range(4)]
         watcher = deployment.peer("ippm4")
@@ -93,12 +95,6 @@ class _Load:
             elif answer.status == 412:  # a refused change was committed after all: its tag was never heard
                 self._tag = None
             time.sleep(0.01)
-
-
-def _new(server: PostgreSQL) -> str:
-    from tests.system import _new_database
-
-    return _new_database(server.url)
 
 
 def _family(pid: int) -> list[int]:

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.phone import Phone, pidf
 from tests.services import PostgreSQL
-from tests.system import Deployment, Phone, deployed, pidf, wait_until
+from tests.system import Deployment, deployed
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
 

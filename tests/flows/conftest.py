@@ -5,7 +5,8 @@ from itertools import count
 
 import pytest
 
-from tests.system import Deployment, Phone, deployed
+from tests.phone import Phone
+from tests.system import Deployment, deployed
 
 
 @pytest.fixture(scope="session")

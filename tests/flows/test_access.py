@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.phone import DOMAIN, pidf
 from tests.services import valkey
-from tests.system import DOMAIN, PROVISIONED, Deployment, deployed, pidf, wait_until
+from tests.system import PROVISIONED, Deployment, deployed
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
 

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.system import Phone, pidf, wait_until
+from tests.phone import Phone, pidf
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
 Make = Callable[..., Phone]

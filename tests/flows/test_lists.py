@@ -7,9 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from sipedge.sip.message import Request
+from tests.phone import DOMAIN, Phone, Watch, pidf
 from tests.rlmi import read
 from tests.services import valkey
-from tests.system import DOMAIN, PROVISIONED, Deployment, Phone, Watch, deployed, pidf, wait_until
+from tests.system import PROVISIONED, Deployment, deployed
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
 

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from sipedge.sip.digest import MD5, SHA256
-from tests.system import Deployment, Phone, pidf
+from tests.phone import Phone, pidf
+from tests.system import Deployment
 
 pytestmark = pytest.mark.system
 Make = Callable[..., Phone]

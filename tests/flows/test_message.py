@@ -7,8 +7,9 @@ import pytest
 
 from sipedge.sip.message import Request, parse
 from tests.builders import guide
+from tests.phone import DOMAIN, Phone, pidf
 from tests.services import valkey
-from tests.system import DOMAIN, PROVISIONED, Deployment, Phone, deployed, pidf
+from tests.system import PROVISIONED, Deployment, deployed
 
 pytestmark = pytest.mark.system
 Make = Callable[..., Phone]

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.system import Deployment, Phone, pidf
+from tests.phone import Phone, pidf
+from tests.system import Deployment
 
 pytestmark = pytest.mark.system
 Make = Callable[..., Phone]
@@ -87,7 +88,7 @@ def test_another_event_is_refused_before_the_body_is_read(peer: Make) -> None:
     request = one.build("PUBLISH", one.aor)
     torn = request.encode().partition(b"Content-Length")[0] + b"\r\nEvent: presence\r\nContent-Length: 0\r\n\r\n"
     one.send(torn)
-    from tests.system import wait_until
+    from tests.waiting import wait_until
 
     found = wait_until(lambda: [r for r in one.responses if r.call_id == request.call_id], "an answer")
     assert found[0].status == 489

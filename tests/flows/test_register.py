@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.system import Deployment, Phone
+from tests.phone import Phone
+from tests.system import Deployment
 
 pytestmark = pytest.mark.system
 Make = Callable[..., Phone]

@@ -5,7 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.system import Deployment, Phone, pidf, wait_until
+from tests.phone import Phone, pidf
+from tests.system import Deployment
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
 Make = Callable[..., Phone]

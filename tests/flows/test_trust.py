@@ -6,7 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from sipedge.sip.digest import MD5, SHA256
-from tests.system import Deployment, Phone, deployed, pidf
+from tests.phone import Phone, pidf
+from tests.system import Deployment, deployed
 
 pytestmark = pytest.mark.system
 Make = Callable[..., Phone]
@@ -51,7 +52,7 @@ def test_a_challenged_request_repeated_with_the_same_branch_is_new(phone: Make) 
     request.headers.append(one.credentials(challenge, "SUBSCRIBE", one.aor))
     seen = len(one.responses)
     one.send(request.encode())
-    from tests.system import wait_until
+    from tests.waiting import wait_until
 
     answer = wait_until(lambda: one.responses[seen:], "the answer to the repeated request")[0]
     assert answer.status == 200

@@ -7,8 +7,10 @@ import pytest
 from websockets.exceptions import InvalidStatus, NegotiationError
 from websockets.sync.client import connect
 
+from tests.phone import DOMAIN, Phone, pidf
 from tests.services import valkey
-from tests.system import DOMAIN, Deployment, Phone, deployed, pidf, wait_until
+from tests.system import Deployment, deployed
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.programs import needs_program
 from tests.services import free_port
-from tests.system import wait_until
+from tests.waiting import wait_until
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 MODULES = "/usr/lib/baresip/modules"

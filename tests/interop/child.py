@@ -6,7 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.system import ROOT, wait_until
+from tests.system import ROOT
+from tests.waiting import wait_until
 
 LIFETIME = 180
 "Seconds after which the process ends by itself, whatever it hangs in."

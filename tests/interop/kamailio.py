@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.phone import Phone
 from tests.programs import needs_program
 from tests.services import free_port
-from tests.system import Phone, wait_until
+from tests.waiting import wait_until
 
 TABLES = Path("/usr/share/kamailio/dbtext/kamailio")
 DOMAIN = "cm.example"

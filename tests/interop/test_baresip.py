@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.interop.baresip import Baresip
+from tests.phone import DOMAIN, PASSWORD
 from tests.programs import needs_program
-from tests.system import DOMAIN, PASSWORD, deployed
+from tests.system import deployed
 
 pytestmark = pytest.mark.system
 

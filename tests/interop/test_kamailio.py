@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.interop.kamailio import DOMAIN, EXPIRES, Kamailio
+from tests.phone import DOMAIN as OURS
+from tests.phone import pidf
 from tests.services import valkey
-from tests.system import DOMAIN as OURS
-from tests.system import Deployment, deployed, pidf, wait_until
+from tests.system import Deployment, deployed
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
 

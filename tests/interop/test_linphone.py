@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.interop.linphone import Linphone
+from tests.phone import DOMAIN, PASSWORD, pidf
 from tests.programs import needs_library
-from tests.system import DOMAIN, PASSWORD, Deployment, deployed, pidf, wait_until
+from tests.system import Deployment, deployed
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
 

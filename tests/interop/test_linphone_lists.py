@@ -13,8 +13,10 @@ import pytest
 
 from sipedge.sip.message import Request, parse
 from tests.interop.linphone import Linphone
+from tests.phone import DOMAIN, PASSWORD, pidf
 from tests.programs import needs_library
-from tests.system import DOMAIN, PASSWORD, PATIENCE, deployed, pidf
+from tests.system import deployed
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.system
 

@@ -7,7 +7,8 @@ import pytest
 
 from tests.programs import needs_program
 from tests.services import free_port
-from tests.system import deployed, wait_until
+from tests.system import deployed
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
 

@@ -4,8 +4,9 @@ import subprocess
 
 import pytest
 
+from tests.phone import PASSWORD
 from tests.programs import needs_program
-from tests.system import PASSWORD, Deployment, deployed
+from tests.system import Deployment, deployed
 
 pytestmark = pytest.mark.system
 

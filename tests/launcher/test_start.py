@@ -15,7 +15,8 @@ import psutil
 import pytest
 
 from tests.services import free_port
-from tests.system import ROOT, wait_until
+from tests.system import ROOT
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
 

@@ -14,7 +14,7 @@ from presence.rows import PublicationRow
 from presence.store import Loaded
 from provisioning.policy import Policy
 from provisioning.uri import Aor
-from tests.system import pidf
+from tests.phone import pidf
 
 pytestmark = pytest.mark.asyncio
 
