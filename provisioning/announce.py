@@ -6,7 +6,7 @@ from provisioning import automatic, bus, snapshot
 
 
 def announce(*saved: type[models.Model]) -> None:
-    """Rows of these models were saved or deleted; edges hear of it after the commit."""
+    """Rows of these models were saved or deleted: settle the automatic peers, and tell the edges at commit."""
     parts = {part for model in saved if (part := snapshot.part_of(model)) is not None}
     if not automatic.SOURCES.isdisjoint(saved) and automatic.settle():
         parts.add(snapshot.PEERS)

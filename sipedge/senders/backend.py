@@ -17,7 +17,7 @@ import structlog
 from presence import backend as rules
 from presence.backend import Want
 from presence.deadlines import Deadlines
-from presence.engine.errors import DomainError, NotAuthorised
+from presence.engine.errors import DomainError, NotAuthorised, TryAgainLater
 from presence.engine.types import Document
 from presence.rows import BackendRow
 from presence.store import Outcome, Plan
@@ -175,15 +175,16 @@ class Backends:
                 return
             found.dialog = None
             now = self._edge.now()
-            await self._commit(
-                found, *rules.changed(found.row, now, state=rules.TRYING, failures=0, dialog="", refresh_at=now)
-            )
+            again = rules.changed(found.row, now, state=rules.TRYING, failures=0, dialog="", refresh_at=now)
+            if not await self._commit(found, *again):
+                self._edge.loop.call_later(RETRY_AFTER, lambda: self._edge.background(self._start_again(found)))
+                return
         await self._subscribe(found)
 
     async def _subscribe(self, found: LiveBackend) -> None:
         async with found.lock:
-            if found.ended or found.outstanding is not None:
-                return
+            if found.ended or found.outstanding is not None or found.row.refresh_at > self._edge.now():
+                return  # another one was faster
             expires = max(rules.asked_expires(found.server, self._edge.policy), found.min_expires)
             if not await self._send(found, expires):
                 await self._failed(found, 503, None)
@@ -251,23 +252,23 @@ class Backends:
         """The server answered a SUBSCRIBE."""
         found: LiveBackend = transaction.context
         if found.outstanding is transaction and response.status >= 200:
-            found.outstanding = None
             self._edge.background(self._take_answer(found, response))
 
     def failed(self, transaction: ClientTransaction, status: int) -> None:
         """Nobody answered, or the connection broke."""
         found: LiveBackend = transaction.context
         if found.outstanding is transaction:
-            found.outstanding = None
             self._edge.background(self._take_failure(found, status))
 
     async def _take_failure(self, found: LiveBackend, status: int) -> None:
         async with found.lock:
+            found.outstanding = None
             if not found.ended:
                 await self._failed(found, status, None)
 
     async def _take_answer(self, found: LiveBackend, response: Response) -> None:
         async with found.lock:
+            found.outstanding = None
             status = response.status
             if found.dialog is None:
                 return
@@ -297,7 +298,8 @@ class Backends:
                 await self._failed(found, status, seconds_of(response.get("Retry-After")))
                 return
             # At once, but only once: until a NOTIFY says that all is well, the next failure waits (D-32).
-            await self._commit(found, *rules.changed(found.row, self._edge.now(), failures=1, dialog=""))
+            now = self._edge.now()
+            await self._commit(found, *rules.changed(found.row, now, failures=1, dialog="", refresh_at=now))
         await self._subscribe(found)
 
     def _once_more(self, found: LiveBackend, response: Response) -> bool:
@@ -362,13 +364,14 @@ class Backends:
                 dialects=self._edge.policy.settings.legacy_dialects,
                 count=call.count_dialect,
             )
-            if state.state == "terminated":
-                found.dialog = None
             if result.document is not None:
                 for value in result.document.sources:
                     if value not in self._edge.policy.sources:  # D-20
                         self._edge.notice("source without a priority", value, source)
-            await self._commit(found, result.plan, result.row, result.document)
+            if not await self._commit(found, result.plan, result.row, result.document):
+                raise TryAgainLater(RETRY_AFTER)
+            if state.state == "terminated":
+                found.dialog = None
         if result.again:
             self._edge.background(self._subscribe(found))
         return request.respond(200)

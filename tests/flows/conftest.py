@@ -11,7 +11,7 @@ from tests.system import Deployment, deployed
 
 @pytest.fixture(scope="session")
 def running() -> Iterator[Deployment]:
-    """An edge with users u0 to u199 and the guide's cast."""
+    """An edge with users u0 to u1999 and the guide's cast."""
     with deployed() as deployment:
         deployment.start_edge()
         yield deployment
@@ -27,7 +27,7 @@ def phone(running: Deployment) -> Iterator[Callable[..., Phone]]:
     made: list[Phone] = []
 
     def make(user: str = "", **options: str) -> Phone:
-        made.append(running.phone(user or f"u{next(_numbers) % 200}", **options))
+        made.append(running.phone(user or f"u{next(_numbers)}", **options))
         return made[-1]
 
     yield make
@@ -41,7 +41,7 @@ def peer(running: Deployment) -> Iterator[Callable[..., Phone]]:
     made: list[Phone] = []
 
     def make(user: str = "", **options: str) -> Phone:
-        made.append(running.peer(user or f"u{next(_numbers) % 200}", **options))
+        made.append(running.peer(user or f"u{next(_numbers)}", **options))
         return made[-1]
 
     yield make

@@ -7,12 +7,11 @@ whenever liblinphone's answer changes.
 """
 
 import ctypes
-import os
-import select
-import signal
 import sys
 import time
 from ctypes import c_void_p
+
+from tests.interop.commands import limit, serve
 
 TURN = 0.02
 "Seconds between two looks at the input and the friends; liblinphone wants to be called about that often."
@@ -27,20 +26,9 @@ ERROR = 1 << 4  # LinphoneLogLevel
 
 def main(folder: str, lifetime: str, library: str) -> None:
     """Run until the input ends."""
-    signal.alarm(int(lifetime))
+    limit(lifetime)
     client = Client(library, folder)
-    pending = b""
-    while True:
-        client.turn()
-        if not select.select([0], [], [], TURN)[0]:
-            continue
-        data = os.read(0, 4096)
-        if not data:
-            break
-        *lines, pending = (pending + data).split(b"\n")
-        for line in lines:
-            client.obey(*line.decode().split())
-    client.end()
+    serve(client, pause=TURN)
 
 
 class Client:

@@ -6,11 +6,10 @@ Prints `account online|offline`, `URI online|offline` whenever libpurple's answe
 """
 
 import ctypes
-import os
-import select
-import signal
 import sys
 from ctypes import CFUNCTYPE, byref, c_char_p, c_int, c_uint, c_void_p
+
+from tests.interop.commands import limit, serve
 
 TURN = 0.01
 "Seconds between two looks at the input and the buddies."
@@ -49,21 +48,10 @@ def main(
     folder: str, lifetime: str, library: str, aor: str, password: str, proxy: str, transport: str, port: str
 ) -> None:
     """Run until the input ends."""
-    signal.alarm(int(lifetime))
+    limit(lifetime)
     client = Client(library, folder, int(port))
     client.set_up(aor, password, int(proxy), transport)
-    pending = b""
-    while True:
-        client.turn()
-        if not select.select([0], [], [], TURN)[0]:
-            continue
-        data = os.read(0, 4096)
-        if not data:
-            break
-        *lines, pending = (pending + data).split(b"\n")
-        for line in lines:
-            client.obey(*line.decode().split())
-    client.end()
+    serve(client, pause=TURN)
 
 
 class Client:
