@@ -55,6 +55,30 @@ class ForeignTransport(TextChoices):
 
     UDP = "udp", "UDP"
     TCP = "tcp", "TCP"
+    TLS = "tls", "TLS"
+
+
+class HopTransport(TextChoices):
+    """What the next hop of a route is spoken to over."""
+
+    ANY = "", "As the name server says"
+    UDP = "udp", "UDP"
+    TCP = "tcp", "TCP"
+    TLS = "tls", "TLS"
+
+
+class PatternKind(TextChoices):
+    """What a static route looks at."""
+
+    DOMAIN = "domain", "Domain"
+    USER = "user", "Number (user part)"
+
+
+class RouteMatch(TextChoices):
+    """What a method or event route looks at."""
+
+    METHOD = "method", "Method"
+    EVENT = "event", "Event package"
 
 
 class ClientCertificates(TextChoices):
@@ -85,7 +109,7 @@ class AccessKind(TextChoices):
 
     ADDRESS = "address", "IP address or network"
     NAME = "name", "Host name"
-    DOMAIN = "domain", "Domain (all hosts in it)"
+    DOMAIN = "domain", "Domain (its SIP servers)"
 
 
 class Effect(TextChoices):

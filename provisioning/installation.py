@@ -1,5 +1,7 @@
 """What stands in the tables right after installation (D-05, D-20, D-22, D-23, DESIGN section 14)."""
 
+from typing import Any
+
 from provisioning.choices import Condition, DeviceKind, DeviceMatch, Method, State
 
 EXPIRY = {
@@ -57,6 +59,12 @@ DEVICES = (
 )
 "Client types whose type of device is known (D-16)."
 
+METHOD_ROUTES = (
+    ("Publications", "method", "PUBLISH", "Components of state are kept by the presence engine here."),
+    ("Presence subscriptions", "event", "presence", "The presence engine here notifies watchers."),
+)
+"Routes to this server itself, to be seen, and changed where another engine shall answer (D-02)."
+
 LISTENERS = (("udp", 5060, "proxy"), ("tcp", 5060, "proxy"), ("udp", 5070, "engine"), ("tcp", 5070, "engine"))
 
 
@@ -67,6 +75,7 @@ def install(using: str = "default") -> None:
     if models.EngineSettings.objects.using(using).exists():
         return
     models.EngineSettings().save(using=using)
+    install_routes(models, using)
     _create(
         models.ExpirySetting,
         [
@@ -115,6 +124,20 @@ def install(using: str = "default") -> None:
         using,
     )
     automatic.settle()
+
+
+def install_routes(models: Any, using: str) -> None:
+    """The limits of peers and the usual method and event routes; also for tables that were made by an upgrade."""
+    if not models.PeerLimits.objects.using(using).exists():
+        models.PeerLimits(pk=1).save(using=using)
+    _create(
+        models.MethodRoute,
+        [
+            {"name": name, "kind": kind, "token": token, "description": text}
+            for name, kind, token, text in METHOD_ROUTES
+        ],
+        using,
+    )
 
 
 def _create(model: type, rows: list[dict[str, object]], using: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from provisioning import patterns
 from provisioning.uri import Aor
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -99,6 +100,52 @@ class ListenerFacts(NamedTuple):
     authentication: bool
     advertised: str
     client_certificates: str
+    local_names: tuple[tuple[Network, str], ...] = ()
+    "Networks and what peers in them are told instead of `advertised`, the narrowest first."
+
+
+class RouteFacts(NamedTuple):
+    """A static route in service."""
+
+    kind: str
+    "domain or user (`provisioning.patterns`)."
+    pattern: str
+    next_hop: str
+    port: int | None
+    transport: str
+    "Empty: as the name server says."
+    priority: int
+    weight: int
+    less_specific: bool
+
+
+class MethodRouteFacts(NamedTuple):
+    """Which server answers a method or an event package for users of ours."""
+
+    kind: str
+    token: str
+    next_hop: str
+    "Empty for this server."
+    port: int | None
+    transport: str
+
+
+class LimitFacts(NamedTuple):
+    """What one address or user may take (`provisioning.models.PeerLimits`)."""
+
+    connections: int = 2_000
+    half_open: int = 200
+    transactions: int = 2_000
+    wrong_of_user: int = 30
+    wrong_of_address: int = 300
+    first_block: int = 30
+    "Seconds."
+    longest_block: int = 900
+    "Seconds."
+    publish_rate: int = 600
+    "In a minute."
+    message_rate: int = 300
+    "In a minute."
 
 
 class AclFacts(NamedTuple):
@@ -188,6 +235,8 @@ class Settings(NamedTuple):
     "Messages kept for one user."
     offline_lifetime: int = 604_800
     "Seconds."
+    message_log: bool = False
+    method_event_routing: bool = True
     nonce_key: bytes = b""
 
 
@@ -208,6 +257,11 @@ class Policy:
     trusted_names: frozenset[str] = frozenset()
     "Domains in the certificates of trusted peers (R-SEC-05)."
     access_list: tuple[tuple[Network, AccessEntry], ...] = ()
+    "By address; the narrowest network first."
+    access_names: Mapping[str, AccessEntry] = field(default_factory=dict)
+    "By host name."
+    access_domains: Mapping[str, AccessEntry] = field(default_factory=dict)
+    "By domain, whose SIP servers are meant."
     listeners: tuple[ListenerFacts, ...] = ()
     settings: Settings = field(default_factory=Settings)
     acls: Mapping[int, AclFacts] = field(default_factory=dict)
@@ -220,6 +274,13 @@ class Policy:
     lists: Mapping[Aor, ListFacts] = field(default_factory=dict)
     servers: Mapping[int, ServerFacts] = field(default_factory=dict)
     mappings: Mapping[int, tuple[MappingFacts, ...]] = field(default_factory=dict)
+    routes: tuple[RouteFacts, ...] = ()
+    method_routes: tuple[MethodRouteFacts, ...] = ()
+    outbound: Mapping[str, bool] = field(default_factory=dict)
+    "Pattern of a domain -> whether users of ours may reach it."
+    limits: LimitFacts = field(default_factory=LimitFacts)
+    unlimited: tuple[Network, ...] = ()
+    "Networks that the limits of peers do not concern."
 
     def resolve(self, aor: Aor | None) -> PersonaFacts | None:
         """The user whom an address leads to; None for nobody of ours."""
@@ -264,6 +325,46 @@ class Policy:
             return None
         parsed = ipaddress.ip_address(plain_address(address))
         return next((entry for network, entry in self.access_list if parsed in network), None)
+
+    def limited(self, address: str) -> bool:
+        """The limits of peers concern this IP address."""
+        if not self.unlimited:
+            return True
+        parsed = ipaddress.ip_address(plain_address(address))
+        return not any(parsed in network for network in self.unlimited)
+
+    def may_reach(self, host: str) -> bool:
+        """Users of ours may send requests to this domain: the most specific rule decides."""
+        host = host.lower().rstrip(".")
+        matching = [pattern for pattern in self.outbound if patterns.matches(patterns.HOST, pattern, host)]
+        if not matching:
+            return True
+        return self.outbound[max(matching, key=lambda one: patterns.specificity(patterns.HOST, one))]
+
+    def static_routes(self, user: str, host: str) -> list[RouteFacts]:
+        """Static routes for an address, in the order in which they are tried (D-25).
+
+        The most specific pattern goes first; wider ones follow only where it allows that.
+        """
+        subjects = {patterns.HOST: host.lower().rstrip("."), patterns.NUMBER: user}
+        groups: dict[tuple[str, str], list[RouteFacts]] = {}
+        for route in self.routes:
+            if patterns.matches(route.kind, route.pattern, subjects[route.kind]):
+                groups.setdefault((route.kind, route.pattern), []).append(route)
+        found: list[RouteFacts] = []
+        for kind_and_pattern in sorted(groups, key=lambda one: patterns.specificity(*one), reverse=True):
+            group = groups[kind_and_pattern]
+            found += sorted(group, key=lambda route: (route.priority, -route.weight))
+            if not all(route.less_specific for route in group):
+                break
+        return found
+
+    def method_route(self, method: str, event: str | None) -> MethodRouteFacts | None:
+        """The route of a request for a user of ours; one for the event package goes before one for the method."""
+        if not self.settings.method_event_routing:
+            return None
+        wanted = [("event", event), ("method", method)]
+        return next((one for key in wanted for one in self.method_routes if (one.kind, one.token) == key), None)
 
     def one_message_per_read(self, client_type: str) -> bool:
         """Messages to this client type are spaced on streams (D-47)."""

@@ -19,13 +19,16 @@ from provisioning.policy import (
     ClientFilterFacts,
     DeviceTypeFacts,
     DomainFacts,
+    LimitFacts,
     ListenerFacts,
     ListFacts,
     MappingFacts,
+    MethodRouteFacts,
     Network,
     PersonaFacts,
     Policy,
     PrivacyListFacts,
+    RouteFacts,
     RuleFacts,
     ServerFacts,
     Settings,
@@ -47,9 +50,11 @@ DEVICES: Final = "devices"
 LISTS: Final = "lists"
 SERVERS: Final = "servers"
 MAPPINGS: Final = "mappings"
+ROUTES: Final = "routes"
+LIMITS: Final = "limits"
 PARTS: Final = (
     PEOPLE, EXPIRY, SOURCES, CAPABILITIES, RULES, PEERS, LISTENERS, SETTINGS, ACCESS, FILTERS, DEVICES, LISTS, SERVERS,
-    MAPPINGS,
+    MAPPINGS, ROUTES, LIMITS,
 )  # fmt: skip
 BY_USER: Final = frozenset({PEOPLE, ACCESS, LISTS, MAPPINGS})
 "Parts that grow with the number of users."
@@ -179,22 +184,34 @@ def _peers() -> dict[str, Any]:
     peers = TrustedPeer.objects.values_list("network", "tls_name")
     networks = [ipaddress.ip_network(text) for text, _ in peers if text]
     access: list[tuple[Network, AccessEntry]] = []
+    named: dict[str, dict[str, AccessEntry]] = {AccessKind.NAME: {}, AccessKind.DOMAIN: {}}
     for kind, value, asserts in AccessListEntry.objects.values_list("kind", "value", "asserts_identity"):
-        if kind == AccessKind.ADDRESS:  # names need a resolver; they come with routing by name
+        if kind == AccessKind.ADDRESS:
             access.append((ipaddress.ip_network(value), AccessEntry(value, asserts)))
+        else:
+            named[kind][value] = AccessEntry(value, asserts)
     access.sort(key=lambda row: -row[0].prefixlen)
     return {
         "trusted_addresses": frozenset(str(one.network_address) for one in networks if one.num_addresses == 1),
         "trusted_networks": tuple(one for one in networks if one.num_addresses > 1),
         "trusted_names": frozenset(name for _, name in peers if name),
         "access_list": tuple(access),
+        "access_names": named[AccessKind.NAME],
+        "access_domains": named[AccessKind.DOMAIN],
     }
 
 
 def _listeners() -> dict[str, Any]:
-    from provisioning.models import Listener
+    from provisioning.models import AdvertisedAddress, Listener
 
-    return {"listeners": tuple(ListenerFacts(*row) for row in Listener.objects.values_list(*ListenerFacts._fields))}
+    named: dict[int, list[tuple[Network, str]]] = {}
+    for listener, network, address in AdvertisedAddress.objects.values_list("listener_id", "network", "address"):
+        named.setdefault(listener, []).append((ipaddress.ip_network(network), address))
+    found = []
+    for id, *row in Listener.objects.values_list("id", *ListenerFacts._fields[:-1]):
+        names = sorted(named.get(id, ()), key=lambda one: -one[0].prefixlen)
+        found.append(ListenerFacts(*row, tuple(names)))
+    return {"listeners": tuple(found)}
 
 
 def _settings() -> dict[str, Any]:
@@ -292,6 +309,30 @@ def _mappings(persona_ids: Collection[int] | None = None) -> dict[str, Any]:
     return {"mappings": mappings}
 
 
+def _routes() -> dict[str, Any]:
+    from provisioning.models import MethodRoute, OutboundRule, StaticRoute
+
+    static = StaticRoute.objects.filter(in_service=True).values_list(*RouteFacts._fields)
+    return {
+        "routes": tuple(RouteFacts(*row) for row in static),
+        "method_routes": tuple(
+            MethodRouteFacts(*row) for row in MethodRoute.objects.values_list(*MethodRouteFacts._fields)
+        ),
+        "outbound": dict(OutboundRule.objects.values_list("pattern", "allow")),
+    }
+
+
+def _limits() -> dict[str, Any]:
+    from provisioning.models import LimitExemption, PeerLimits
+
+    row = PeerLimits.objects.values_list(*LimitFacts._fields).first()
+    networks = LimitExemption.objects.values_list("network", flat=True)
+    return {
+        "limits": LimitFacts(*row) if row else LimitFacts(),
+        "unlimited": tuple(ipaddress.ip_network(text) for text in networks),
+    }
+
+
 _READERS: Final[Mapping[str, Any]] = {
     PEOPLE: _people,
     EXPIRY: _expiry,
@@ -307,6 +348,8 @@ _READERS: Final[Mapping[str, Any]] = {
     LISTS: _lists,
     SERVERS: _servers,
     MAPPINGS: _mappings,
+    ROUTES: _routes,
+    LIMITS: _limits,
 }
 
 
@@ -337,4 +380,10 @@ _PART_OF: Final = {
     "ResourceListMember": LISTS,
     "ForeignServer": SERVERS,
     "ForeignMapping": MAPPINGS,
+    "AdvertisedAddress": LISTENERS,
+    "StaticRoute": ROUTES,
+    "MethodRoute": ROUTES,
+    "OutboundRule": ROUTES,
+    "PeerLimits": LIMITS,
+    "LimitExemption": LIMITS,
 }

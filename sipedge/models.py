@@ -1,4 +1,4 @@
-"""Where users can be reached (RFC 3261 section 10, R-REG)."""
+"""Where users can be reached (RFC 3261 section 10, R-REG), and the messages that wait for them or were written down."""
 
 from django.db import models
 
@@ -47,6 +47,34 @@ class StoredMessage(models.Model):
 
     class Meta:
         ordering = ["created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.sender} to {self.recipient}"
+
+
+class LoggedMessage(models.Model):
+    """An instant message that passed while the message log was on; written by `presence.store` only."""
+
+    id = models.BigIntegerField(primary_key=True)
+    version = models.BigIntegerField()
+    persona = models.ForeignKey(
+        Persona,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        help_text="The recipient, if it is a user of ours.",
+    )
+    sender = models.TextField(db_index=True)
+    recipient = models.TextField(db_index=True)
+    content_type = models.TextField()
+    body = models.BinaryField()
+    call_id = models.TextField("Call-ID")
+    status = models.PositiveSmallIntegerField(help_text="What the sender was answered.")
+    edge = models.CharField(max_length=64)
+    created_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        ordering = ["-created_at"]
 
     def __str__(self) -> str:
         return f"{self.sender} to {self.recipient}"

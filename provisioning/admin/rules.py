@@ -1,6 +1,7 @@
 """Pages for what the engine goes by: limits, sources, capabilities, reachability, switches."""
 
 from django.contrib import admin
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
@@ -8,6 +9,8 @@ from provisioning.admin.base import PolicyAdmin
 from provisioning.models import (
     EngineSettings,
     ExpirySetting,
+    LimitExemption,
+    PeerLimits,
     ReachabilityRule,
     SourcePriority,
     UserAgentCapability,
@@ -66,28 +69,61 @@ class ReachabilityRuleAdmin(PolicyAdmin):
     ordering = ["position"]
 
 
-@admin.register(EngineSettings)
-class EngineSettingsAdmin(PolicyAdmin):
-    """One row: the list leads straight to it."""
-
-    fieldsets = [
-        ("Watchers", {"fields": ["allow_by_default", "list_interval"]}),
-        (
-            "Messages",
-            {"fields": ["message_limit", "relay_message_reports", "offline_limit", "offline_lifetime"]},
-        ),
-        ("Older clients", {"fields": ["legacy_dialects", "legacy_digest"]}),
-        ("Authentication", {"fields": ["digest_sha256", "digest_md5"]}),
-    ]
+class OneRowAdmin(PolicyAdmin):
+    """A table of one row: the list leads straight to it."""
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, object] | None = None) -> HttpResponse:
         """The only row's form."""
-        return HttpResponseRedirect(reverse("admin:provisioning_enginesettings_change", args=[1]))
+        return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[1]))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """There is one row."""
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: EngineSettings | None = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """There is one row."""
         return False
+
+
+@admin.register(EngineSettings)
+class EngineSettingsAdmin(OneRowAdmin):
+    """The switches."""
+
+    fieldsets = [
+        ("Watchers", {"fields": ["allow_by_default", "list_interval"]}),
+        (
+            "Messages",
+            {
+                "fields": [
+                    "message_limit",
+                    "relay_message_reports",
+                    "offline_limit",
+                    "offline_lifetime",
+                    "message_log",
+                    "message_log_days",
+                ]
+            },
+        ),
+        ("Routing", {"fields": ["method_event_routing"]}),
+        ("Older clients", {"fields": ["legacy_dialects", "legacy_digest"]}),
+        ("Authentication", {"fields": ["digest_sha256", "digest_md5"]}),
+    ]
+
+
+@admin.register(PeerLimits)
+class PeerLimitsAdmin(OneRowAdmin):
+    """What one address or user may take."""
+
+    fieldsets = [
+        ("One address", {"fields": ["connections", "half_open", "transactions"]}),
+        ("Wrong passwords", {"fields": ["wrong_of_user", "wrong_of_address", "first_block", "longest_block"]}),
+        ("One user", {"fields": ["publish_rate", "message_rate"]}),
+    ]
+
+
+@admin.register(LimitExemption)
+class LimitExemptionAdmin(PolicyAdmin):
+    """Whom the limits do not concern."""
+
+    list_display = ["network", "description"]
+    search_fields = ["network", "description"]

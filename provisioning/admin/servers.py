@@ -1,10 +1,25 @@
-"""Pages for addresses: listeners, trusted peers, the proxy's access list."""
+"""Pages for addresses: listeners, trusted peers, the proxy's access list, foreign servers."""
 
 from django.contrib import admin
 from django.http import HttpRequest
+from unfold.admin import TabularInline
 
 from provisioning.admin.base import PolicyAdmin
-from provisioning.models import AccessListEntry, ForeignMapping, ForeignServer, Listener, TrustedPeer
+from provisioning.models import (
+    AccessListEntry,
+    AdvertisedAddress,
+    ForeignMapping,
+    ForeignServer,
+    Listener,
+    TrustedPeer,
+)
+
+
+class AdvertisedAddressInline(TabularInline):
+    """Names of a listener, by network."""
+
+    model = AdvertisedAddress
+    extra = 0
 
 
 @admin.register(Listener)
@@ -23,6 +38,7 @@ class ListenerAdmin(PolicyAdmin):
     ]
     list_filter = ["transport", "role"]
     search_fields = ["host", "advertised"]
+    inlines = [AdvertisedAddressInline]
 
 
 @admin.register(TrustedPeer)

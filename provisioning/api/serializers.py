@@ -201,12 +201,26 @@ class ReachabilityRuleSerializer(Validated):
         fields = ["id", "position", "condition", "state"]
 
 
-class ListenerSerializer(Validated):
-    """An address that edges listen on."""
+class AdvertisedAddressSerializer(serializers.ModelSerializer):
+    """What a listener is called by peers of one network."""
+
+    class Meta:
+        model = models.AdvertisedAddress
+        fields = ["network", "address"]
+
+
+class ListenerSerializer(Parts, Validated):
+    """An address that edges listen on; `advertisements`, when given, replace those that are there."""
+
+    parts = ("advertisements", "listener")
+    advertisements = AdvertisedAddressSerializer(many=True, required=False)
 
     class Meta:
         model = models.Listener
-        fields = ["id", "transport", "host", "port", "role", "authentication", "advertised", "client_certificates"]
+        fields = [
+            "id", "transport", "host", "port", "role", "authentication", "advertised", "client_certificates",
+            "advertisements",
+        ]  # fmt: skip
 
 
 class TrustedPeerSerializer(Validated):
@@ -234,7 +248,54 @@ class EngineSettingsSerializer(Validated):
         fields = [
             "id", "allow_by_default", "legacy_dialects", "legacy_digest", "digest_sha256", "digest_md5",
             "list_interval", "relay_message_reports", "message_limit", "offline_limit", "offline_lifetime",
+            "message_log", "message_log_days", "method_event_routing",
         ]  # fmt: skip
+
+
+class PeerLimitsSerializer(Validated):
+    """What one address or one user may take."""
+
+    class Meta:
+        model = models.PeerLimits
+        fields = [
+            "id", "connections", "half_open", "transactions", "wrong_of_user", "wrong_of_address", "first_block",
+            "longest_block", "publish_rate", "message_rate",
+        ]  # fmt: skip
+
+
+class LimitExemptionSerializer(Validated):
+    """Addresses that the limits do not concern."""
+
+    class Meta:
+        model = models.LimitExemption
+        fields = ["id", "network", "description"]
+
+
+class StaticRouteSerializer(Validated):
+    """A next hop by domain or number."""
+
+    class Meta:
+        model = models.StaticRoute
+        fields = [
+            "id", "kind", "pattern", "next_hop", "port", "transport", "priority", "weight", "less_specific",
+            "in_service", "description",
+        ]  # fmt: skip
+
+
+class MethodRouteSerializer(Validated):
+    """Which server answers a method or an event package."""
+
+    class Meta:
+        model = models.MethodRoute
+        fields = ["id", "name", "kind", "token", "next_hop", "port", "transport", "description"]
+
+
+class OutboundRuleSerializer(Validated):
+    """Whether users of ours may reach some domains."""
+
+    class Meta:
+        model = models.OutboundRule
+        fields = ["id", "pattern", "allow", "description"]
 
 
 class UriAclEntrySerializer(serializers.ModelSerializer):

@@ -25,3 +25,8 @@ def register(router: BaseRouter) -> None:
     router.register("foreign-servers", views.ForeignServerViewSet)
     router.register("mappings", views.ForeignMappingViewSet)
     router.register("settings", views.EngineSettingsViewSet)
+    router.register("static-routes", views.StaticRouteViewSet)
+    router.register("method-routes", views.MethodRouteViewSet)
+    router.register("outbound-rules", views.OutboundRuleViewSet)
+    router.register("limits", views.PeerLimitsViewSet)
+    router.register("limit-exemptions", views.LimitExemptionViewSet)

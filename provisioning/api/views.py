@@ -106,7 +106,7 @@ class ReachabilityRuleViewSet(PolicyViewSet):
 class ListenerViewSet(PolicyViewSet):
     """Addresses that edges listen on."""
 
-    queryset = models.Listener.objects.all()
+    queryset = models.Listener.objects.prefetch_related("advertisements")
     serializer_class = s.ListenerSerializer
     filterset_fields = ["transport", "host", "port", "role"]
 
@@ -206,6 +206,41 @@ class ForeignMappingViewSet(PolicyViewSet):
     search_fields = ["persona__aor", "foreign"]
 
 
+class LimitExemptionViewSet(PolicyViewSet):
+    """Addresses that the limits do not concern."""
+
+    queryset = models.LimitExemption.objects.all()
+    serializer_class = s.LimitExemptionSerializer
+    filterset_fields = ["network"]
+
+
+class StaticRouteViewSet(PolicyViewSet):
+    """Next hops by domain or number."""
+
+    queryset = models.StaticRoute.objects.all()
+    serializer_class = s.StaticRouteSerializer
+    filterset_fields = ["kind", "pattern", "next_hop", "in_service"]
+    search_fields = ["pattern", "next_hop", "description"]
+
+
+class MethodRouteViewSet(PolicyViewSet):
+    """Which servers answer methods and event packages."""
+
+    queryset = models.MethodRoute.objects.all()
+    serializer_class = s.MethodRouteSerializer
+    filterset_fields = ["kind", "token"]
+    search_fields = ["name", "token", "next_hop"]
+
+
+class OutboundRuleViewSet(PolicyViewSet):
+    """Which domains users of ours may reach."""
+
+    queryset = models.OutboundRule.objects.all()
+    serializer_class = s.OutboundRuleSerializer
+    filterset_fields = ["pattern", "allow"]
+    search_fields = ["pattern", "description"]
+
+
 class _FixedRows(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.UpdateModelMixin, viewsets.GenericViewSet):
     def perform_update(self, serializer: serializers.BaseSerializer[Any]) -> None:
         """Save and announce."""
@@ -227,3 +262,10 @@ class EngineSettingsViewSet(_FixedRows):
 
     queryset = models.EngineSettings.objects.order_by("pk")
     serializer_class = s.EngineSettingsSerializer
+
+
+class PeerLimitsViewSet(_FixedRows):
+    """What one address or one user may take: one row."""
+
+    queryset = models.PeerLimits.objects.order_by("pk")
+    serializer_class = s.PeerLimitsSerializer

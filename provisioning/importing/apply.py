@@ -13,7 +13,16 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from provisioning import automatic, bus, snapshot
-from provisioning.choices import AccessKind, Effect, PrivacyKind, Role, SubjectKind, Transport
+from provisioning.choices import (
+    AccessKind,
+    Effect,
+    PatternKind,
+    PrivacyKind,
+    Role,
+    RouteMatch,
+    SubjectKind,
+    Transport,
+)
 from provisioning.digests import digests
 from provisioning.fields import domain_name
 from provisioning.importing.grammar import UNUSED, BadFile, Entry, inner, section
@@ -25,10 +34,13 @@ from provisioning.models import (
     ForeignMapping,
     ForeignServer,
     Listener,
+    MethodRoute,
+    OutboundRule,
     Persona,
     PrivacyList,
     ResourceList,
     ResourceListMember,
+    StaticRoute,
     TrustedPeer,
     UriAcl,
     UriAclEntry,
@@ -109,6 +121,13 @@ class _Run:
             self._foreign_server(entry)
         for entry in values.get("mappings", ()):
             self._mapping(entry)
+        for entry in values.get("static_routes", ()):
+            self._static_route(entry)
+        for entry in values.get("method_routes", ()):
+            self._method_route(entry)
+        for entry in values.get("outbound_rules", ()):
+            rest = {"allow": bool(entry.values.get("allow", True))}
+            self._row("outbound rules", OutboundRule, entry, {"pattern": str(entry.values.get("pattern", ""))}, rest)
         if values.get("settings") is not None:
             self._settings(values["settings"])
         self._report.unused += [name for name in values if name in UNUSED and values[name]]
@@ -228,8 +247,6 @@ class _Run:
         kinds = [kind for kind in AccessKind if kind.value in entry.values]
         if len(kinds) != 1:
             raise BadFile(f"line {entry.line}: expected one of address, name, domain")
-        if kinds[0] != AccessKind.ADDRESS:
-            self._report.unused.append(f"line {entry.line}, access list by {kinds[0].value}")
         asserts = bool(entry.values.get("asserts_identity", False))
         key = {"kind": kinds[0], "value": str(entry.values[kinds[0].value])}
         self._row("access list", AccessListEntry, entry, key, {"asserts_identity": asserts})
@@ -313,6 +330,23 @@ class _Run:
             raise BadFile(f"line {entry.line}: no foreign server “{name}”")
         rest = {"server": server, "priority": entry.values.get("priority", 0)}
         self._row("mappings", ForeignMapping, entry, {"persona": persona, "foreign": foreign}, rest)
+
+    def _static_route(self, entry: Entry) -> None:
+        values = dict(entry.values)
+        key = {"kind": values.pop("kind", PatternKind.DOMAIN), "pattern": str(values.pop("pattern", ""))}
+        key |= {"next_hop": str(values.pop("next_hop", "")), "port": values.pop("port", None)}
+        key["transport"] = values.pop("transport", "")
+        self._row("static routes", StaticRoute, entry, key, values)
+
+    def _method_route(self, entry: Entry) -> None:
+        values = dict(entry.values)
+        kinds = [kind for kind in RouteMatch if kind.value in values]
+        if len(kinds) != 1:
+            raise BadFile(f"line {entry.line}: expected one of method, event")
+        key = {"kind": kinds[0], "token": str(values.pop(kinds[0].value))}
+        rest = {"name": str(values.pop("name", key["token"])), **values}
+        rest["next_hop"] = str(rest.get("next_hop", ""))
+        self._row("method routes", MethodRoute, entry, key, rest)
 
     def _user(self, entry: Entry, key: str) -> Persona:
         """The user whom a key names by any of its addresses."""

@@ -20,6 +20,11 @@ SECTIONS: dict[str, frozenset[str] | None] = {
         {"name", "address", "domain", "transport", "expires", "shared_identity", "identity", "call_manager", "enabled"}
     ),
     "mappings": frozenset({"user", "foreign", "server", "priority"}),
+    "static_routes": frozenset(
+        {"pattern", "kind", "next_hop", "port", "transport", "priority", "weight", "less_specific", "in_service"}
+    ),
+    "method_routes": frozenset({"name", "method", "event", "next_hop", "port", "transport"}),
+    "outbound_rules": frozenset({"pattern", "allow"}),
     "uri_acls": frozenset({"presentity", "default", "entries"}),
     "filters": frozenset({"kind", "presentity", "domain", "client_type", "client_version"}),
     "lines": frozenset({"uri", "owner", "switch", "device"}),

@@ -7,12 +7,14 @@ from provisioning.models.access import (
     UriAclEntry,
     WatcherFilter,
 )
-from provisioning.models.limits import ExpirySetting
+from provisioning.models.limits import ExpirySetting, LimitExemption, PeerLimits
 from provisioning.models.lists import ResourceList, ResourceListMember
 from provisioning.models.people import Alias, Domain, Persona
+from provisioning.models.routing import MethodRoute, OutboundRule, StaticRoute
 from provisioning.models.rules import ReachabilityRule
 from provisioning.models.servers import (
     AccessListEntry,
+    AdvertisedAddress,
     ForeignMapping,
     ForeignServer,
     Listener,
@@ -23,6 +25,7 @@ from provisioning.models.sources import DeviceType, SourcePriority, UserAgentCap
 
 __all__ = [
     "AccessListEntry",
+    "AdvertisedAddress",
     "Alias",
     "DeviceType",
     "Domain",
@@ -30,7 +33,11 @@ __all__ = [
     "ExpirySetting",
     "ForeignMapping",
     "ForeignServer",
+    "LimitExemption",
     "Listener",
+    "MethodRoute",
+    "OutboundRule",
+    "PeerLimits",
     "Persona",
     "PrivacyList",
     "PrivacyListMember",
@@ -38,6 +45,7 @@ __all__ = [
     "ResourceList",
     "ResourceListMember",
     "SourcePriority",
+    "StaticRoute",
     "TrustedPeer",
     "UriAcl",
     "UriAclEntry",

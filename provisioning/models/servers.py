@@ -13,6 +13,7 @@ from provisioning.fields import (
     ServerAddressField,
     domain_name,
     network,
+    server_address,
 )
 from provisioning.models.people import Domain, Persona
 
@@ -43,6 +44,29 @@ class Listener(models.Model):
 
     def __str__(self) -> str:
         return f"{self.transport}:{self.host}:{self.port} ({self.role})"
+
+
+class AdvertisedAddress(models.Model):
+    """What a listener is called by peers of one network, as inside and outside of a NAT."""
+
+    listener = models.ForeignKey(Listener, on_delete=models.CASCADE, related_name="advertisements")
+    network = NetworkField("peers in", help_text="IP address or network; the narrowest one counts.")
+    address = models.CharField(max_length=255, help_text="host or host:port that these peers are told.")
+
+    class Meta:
+        ordering = ["listener", "network"]
+        verbose_name_plural = "advertised addresses"
+        constraints = [models.UniqueConstraint(fields=["listener", "network"], name="one_advertised_address_a_network")]
+
+    def __str__(self) -> str:
+        return f"{self.address} for {self.network}"
+
+    def clean(self) -> None:
+        """A host, with a port where it has one."""
+        try:
+            self.address = server_address(self.address)
+        except ValidationError as error:
+            raise ValidationError({"address": error}) from None
 
 
 class TrustedPeer(models.Model):
@@ -117,7 +141,7 @@ class ForeignServer(models.Model):
     """A presence server elsewhere that holds state of ours, or of a whole domain (R-BCK-01, R-AOR-07, D-30)."""
 
     name = models.CharField(max_length=64, unique=True)
-    address = ServerAddressField(help_text="IP address or host name, with :port where it is not 5060.")
+    address = ServerAddressField(help_text="IP address or host name; without :port as the name server says, else 5060.")
     transport = models.CharField(max_length=8, choices=ForeignTransport.choices, default=ForeignTransport.UDP)
     domain = DomainNameField(
         blank=True, help_text="All presentities of this domain are there: they need no mapping (D-02)."

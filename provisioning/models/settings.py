@@ -56,6 +56,18 @@ class EngineSettings(models.Model):
         validators=[MinValueValidator(60), MaxValueValidator(31_536_000)],
         help_text="Seconds for which messages are kept.",
     )
+    message_log = models.BooleanField(
+        "log messages", default=False, help_text="Write down every instant message that passes. Tell your users."
+    )
+    message_log_days = models.PositiveIntegerField(
+        "log kept for",
+        default=30,
+        validators=[MinValueValidator(1), MaxValueValidator(3650)],
+        help_text="Days after which logged messages are deleted.",
+    )
+    method_event_routing = models.BooleanField(
+        "method and event routing", default=True, help_text="Whether method and event routes count."
+    )
     nonce_key = models.BinaryField(default=nonce_key, editable=False)
 
     class Meta:

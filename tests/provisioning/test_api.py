@@ -86,6 +86,18 @@ RESOURCES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         {"shared_identity": True},
         {"name": "cm", "address": "cm.example:99999"},
     ),
+    "static-routes": (
+        {"pattern": "*.Partner.example", "next_hop": "sbc.example", "port": 5061, "transport": "tls", "priority": 2},
+        {"weight": 7},
+        {"kind": "user", "pattern": "91*5", "next_hop": "sbc.example"},
+    ),
+    "method-routes": (
+        {"name": "Calls", "kind": "method", "token": "INVITE", "next_hop": "cm.example"},
+        {"transport": "tcp"},
+        {"name": "Contacts", "kind": "method", "token": "register", "next_hop": "cm.example"},
+    ),
+    "outbound-rules": ({"pattern": "*", "allow": False}, {"allow": True}, {"pattern": "a b"}),
+    "limit-exemptions": ({"network": "192.0.2.0/24"}, {"description": "load"}, {"network": "192.0.2.0/99"}),
 }
 
 
@@ -124,7 +136,7 @@ def test_a_bad_value_is_refused_with_a_problem_document(api: APIClient, name: st
     assert response.data["errors"]
 
 
-@pytest.mark.parametrize("name", [*RESOURCES, "expiry", "settings", "presence/sip:xten3@compb.cisco.com"])
+@pytest.mark.parametrize("name", [*RESOURCES, "expiry", "settings", "limits", "presence/sip:xten3@compb.cisco.com"])
 def test_without_a_token_nothing_is_shown(api: APIClient, name: str) -> None:
     response = APIClient().get(f"/api/v1/{name}/")
     assert response.status_code == 401
@@ -211,5 +223,5 @@ def test_a_list_costs_the_same_number_of_queries_for_any_length(
 def test_the_schema_describes_every_resource(api: APIClient) -> None:
     schema = api.get("/api/v1/schema/", HTTP_ACCEPT="application/json")
     assert schema.status_code == 200
-    for name in (*RESOURCES, "expiry", "settings", "publications", "subscriptions", "bindings"):
+    for name in (*RESOURCES, "expiry", "settings", "limits", "publications", "subscriptions", "bindings"):
         assert f"/api/v1/{name}/".encode() in schema.content
