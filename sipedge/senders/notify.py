@@ -88,6 +88,10 @@ class Notifier:
         self._edge.backends.release(live)
         self._end_row(live, told=True)
 
+    def lost(self, live: LiveSubscription) -> None:
+        """The watcher's connection is gone for good, and only the watcher could open another one."""
+        self._drop(live)
+
     def answered(self, transaction: ClientTransaction, response: Response) -> None:
         """A watcher answered its NOTIFY."""
         live: LiveSubscription = transaction.context
