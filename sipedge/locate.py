@@ -70,14 +70,14 @@ class Locator:
         if literal is not None:
             return [Hop(usual, (literal, port or PORTS[usual]), host)]
         if port is not None:
-            return self._ordered(await self._hops(usual, host, port, host))
+            return self.ordered(await self._hops(usual, host, port, host))
         hops: list[Hop] = []
         for kind, name in await self._services(host, transport):
             for server in self._shuffled(await self.lookup.srv(name)):
                 hops += await self._hops(kind, server.target, server.port, host)
                 if len(hops) >= MAX_HOPS:
                     break
-        return self._ordered(hops or await self._hops(usual, host, PORTS[usual], host))
+        return self.ordered(hops or await self._hops(usual, host, PORTS[usual], host))
 
     async def of_uri(self, uri: SipUri) -> list[Hop]:
         """The servers of a URI: its maddr, host, port, transport parameter and scheme count."""
@@ -101,7 +101,8 @@ class Locator:
         if len(self._failed) > MAX_AVOIDED:
             self._failed.popitem(last=False)
 
-    def _ordered(self, hops: Sequence[Hop]) -> list[Hop]:
+    def ordered(self, hops: Sequence[Hop]) -> list[Hop]:
+        """Each server once, those that failed a moment ago last."""
         now = self._clock()
         unique = list(dict.fromkeys(hops))
         return sorted(unique, key=lambda hop: self._failed.get((hop.transport, hop.address), 0.0) > now)[:MAX_HOPS]

@@ -54,7 +54,7 @@ class Passage(NamedTuple):
     routes: list[str]
     "The Route values that are left."
     ticket: bool
-    "One of ours carried a token of this call: the request belongs to a dialog that was let through before."
+    "It comes from, or goes to, a client that a token of this call names: its dialog was let through before."
     flow: Flow | None
     "The client that it goes to; None when it goes where its Route or Request-URI say."
 
@@ -66,17 +66,16 @@ NO_PASSAGE = Passage([], False, None)
 def passage(request: Request, arrived: Flow, tickets: Tickets, ours: Callable[[SipUri], bool]) -> Passage:
     """Take the Route values that are ours off the front (RFC 3261 16.4); raises SipError(400)."""
     routes = request.get_all("Route")
-    ticket, goal = False, None
+    own, goal = False, None
     while routes:
         uri = NameAddr.parse(routes[0]).uri
         if not isinstance(uri, SipUri) or not ours(uri):
             break
         routes.pop(0)
         flow = tickets.read(uri.user, request.call_id) if uri.user else None
-        if flow is not None:
-            ticket = True
+        own = own or (flow is not None and _same(flow, arrived))
         goal = flow if flow is not None and not _same(flow, arrived) else None
-    return Passage(routes, ticket, goal)
+    return Passage(routes, own or goal is not None, goal)
 
 
 def record_route(sent_by: str, transport: str, token: str = "") -> str:

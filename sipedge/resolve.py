@@ -89,7 +89,7 @@ async def _along(routes: Iterable[RouteFacts], locator: Locator) -> list[Hop]:
     found: list[Hop] = []
     for route in routes:
         found += await locator.locate(route.next_hop, route.port, route.transport)
-    return list(dict.fromkeys(found))
+    return locator.ordered(found)
 
 
 def _parsed(uri: str) -> Uri:

@@ -292,6 +292,8 @@ class Relay:
         if response.status < 200:
             branch.fork.heard(branch, response)
         elif not branch.answer.done():
+            if response.status == 503 and branch.hop is not None:
+                self._edge.locator.failed(branch.hop)
             branch.answer.set_result(Answer(response.status, response))
         else:
             branch.fork.answered_again(response)
