@@ -20,7 +20,7 @@ from websockets.asyncio.server import Server as WebSocketServer
 from provisioning.policy import Policy
 from provisioning.uri import BadUri, SipUri
 from sipedge.listeners import ENGINE, PROXY, Listener, with_options
-from sipedge.locate import PORTS, TLS, UDP, Hop
+from sipedge.locate import PORTS, TLS, UDP, Hop, Locator
 from sipedge.resolve import address_of
 from sipedge.sip.dialog import Dialog
 from sipedge.sip.errors import MalformedMessage, SipError
@@ -73,6 +73,8 @@ class Network:
         self.certificates = Certificates(certificates)
         self.listeners: list[Listener] = []
         self._by_local: dict[tuple[str, Address], Listener] = {}
+        self._trusted_names: frozenset[str] = frozenset()
+        "Whom a peer may be, too, when we open the connection to it."
         self._names: set[tuple[str, int]] = set()
         "Host and port by which peers may mean us."
         self._udp: dict[Address, UdpEndpoint] = {}
@@ -152,6 +154,7 @@ class Network:
 
     def take_options(self, policy: Policy) -> None:
         """Options of Listener rows may have changed; the addresses stay."""
+        self._trusted_names = policy.trusted_names
         self.listeners = with_options(self.listeners, provisioned(policy))
         self._by_local = {(one.transport.upper(), (one.host, one.port)): _reachable(one) for one in self.listeners}
         self._names = {
@@ -187,12 +190,15 @@ class Network:
         port = uri.port or PORTS[TLS if uri.transport in ("tls", "wss") or uri.scheme == "sips" else UDP]
         return (uri.host.lower().strip("[]"), port) in self._names
 
-    def reachable(self, contact: str, flow: Flow) -> bool:
-        """A peer whose connection is gone can be reached at its Contact: over TCP, where it listens elsewhere."""
+    def reachable(self, flow: Flow, contact: str, *, by_proxy: bool) -> bool:
+        """A peer whose connection is gone can be reached again: it is back, or somebody listens at its Contact.
+
+        `by_proxy`: another proxy stands between, which listens.
+        """
         if self.connections.find(flow.remote) is not None:
             return True
-        if flow.transport != "TCP":  # a certificate of its own is not known, and no browser listens
-            return False
+        if by_proxy or flow.transport != "TCP":  # no browser listens, nor does a client with TLS
+            return by_proxy and flow.transport in ("TCP", "TLS")
         with contextlib.suppress(BadUri):
             address = address_of(SipUri.parse(contact))
             return address is None or address != flow.remote
@@ -226,7 +232,9 @@ class Network:
         if hop.transport == UDP:
             return self._datagrams_to(hop.address, role)
         if hop.transport == TLS:
-            return await self.connections.connect(hop.address, tls=self.certificates.client(), name=hop.name)
+            return await self.connections.connect(
+                hop.address, tls=self.certificates.client(), name=hop.name.strip("[]"), also=self._trusted_names
+            )
         return await self.connections.connect(hop.address)
 
     def _datagrams_to(self, address: Address, role: str) -> Flow | None:
@@ -257,15 +265,23 @@ class Network:
             return None
         return await self.connections.connect(address, limit=PROBE_LIMIT)
 
-    async def reconnect(self, dialog: Dialog) -> Flow | None:
-        """Reach a peer whose connection is gone at its Contact; None when nobody is there, or only it can connect."""
-        if dialog.flow.transport not in ("UDP", "TCP"):
+    async def reconnect(self, dialog: Dialog, locator: Locator) -> Flow | None:
+        """Reach a peer whose connection is gone where its dialog says; None when only the peer could open another one.
+
+        Over the transport of the dialog, whatever the Contact says about that.
+        """
+        kind = dialog.flow.transport.lower()
+        if kind not in PORTS:
             return None
         try:
-            address = address_of(dialog.next_hop)
+            hops = await locator.of_uri(dialog.next_hop)
         except SipError:
             return None
-        return await self.connections.connect(address) if address is not None else None
+        for hop in hops:
+            flow = await self.flow_to(hop._replace(transport=kind))
+            if flow is not None:
+                return flow
+        return None
 
     def may_take_tcp(self, flow: Flow) -> bool:
         """Worth asking whether this UDP peer takes TCP for a large request (RFC 3261 18.1.1)."""

@@ -326,11 +326,13 @@ class Edge:
         reachable = self.network.reachable
         for live in self.subscriptions:
             flow = live.dialog.flow
-            if (flow.transport, flow.remote) in gone and not reachable(live.dialog.remote_target, flow):
-                self.notifier.lost(live)
+            if (flow.transport, flow.remote) in gone:
+                by_proxy = bool(live.dialog.route_set)
+                if not reachable(flow, live.dialog.remote_target, by_proxy=by_proxy):
+                    self.notifier.lost(live)
         over = {flow_text(flow): flow for flow in gone.values()}
         for row in self.registrar.over(over):
-            if not reachable(row.contact, over[row.flow]):
+            if not reachable(over[row.flow], row.contact, by_proxy=bool(row.path)):
                 self.background(self._unbind(row))
 
     async def _unbind(self, row: BindingRow) -> None:

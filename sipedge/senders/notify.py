@@ -297,7 +297,7 @@ class Notifier:
 
     async def _connect_again(self, live: LiveSubscription) -> None:
         """After a restart or a broken connection: reach a stream watcher at its Contact."""
-        live.flow = await self._edge.network.reconnect(live.dialog)
+        live.flow = await self._edge.network.reconnect(live.dialog, self._edge.locator)
         if live.flow is not None:
             self.look_again(live)
         else:

@@ -7,7 +7,7 @@ memory: connections in all and for each address, octets of a message that does n
 import asyncio
 import ssl
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Protocol, cast
 
 import structlog
@@ -234,26 +234,33 @@ class ConnectionTable:
         return connection.flow if connection is not None else None
 
     async def connect(
-        self, remote: Address, *, limit: float = CONNECT_LIMIT, tls: ssl.SSLContext | None = None, name: str = ""
+        self,
+        remote: Address,
+        *,
+        limit: float = CONNECT_LIMIT,
+        tls: ssl.SSLContext | None = None,
+        name: str = "",
+        also: Set[str] = frozenset(),
     ) -> Flow | None:
         """The flow of an open or a new connection to this address; None when it cannot be reached.
 
-        Over TLS the peer has to prove by its certificate that it speaks for `name` (RFC 5922 7.3).
+        Over TLS the peer has to prove by its certificate that it speaks for `name`, or one of `also` (RFC 5922 7.3).
         """
+        names = also | {name}
         found = self._by_remote.get(remote)
         if found is not None and (found.flow.transport == "TLS") == (tls is not None):
-            if tls is None or name in found.names:
+            if tls is None or not found.names.isdisjoint(names):
                 return found.flow
         try:
             async with asyncio.timeout(limit):
                 _, connection = await self.loop.create_connection(
-                    lambda: Connection(self, None), *remote, ssl=tls, server_hostname=name.strip("[]") if tls else None
+                    lambda: Connection(self, None), *remote, ssl=tls, server_hostname=name if tls else None
                 )
         except (OSError, TimeoutError) as error:
             if tls is not None:
                 log.warning("no connection over TLS", peer=f"{remote[0]}:{remote[1]}", name=name, error=str(error))
             return None
-        if tls is not None and name not in connection.names:
+        if tls is not None and connection.names.isdisjoint(names):
             log.warning("a certificate speaks for somebody else", name=name, said=sorted(connection.names))
             connection.abort()
             return None
