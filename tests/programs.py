@@ -27,6 +27,15 @@ def needs_library(name: str) -> str:
     pytest.skip(f"lib{name} is not installed")
 
 
+def needs_file(path: str) -> None:
+    """A file that a program or library reads. Missing: as with a program."""
+    if os.path.exists(path):
+        return
+    if os.environ.get("CUPS_REQUIRE_PEERS"):
+        pytest.fail(f"{path} is not there, and this run has to have it")
+    pytest.skip(f"{path} is not there")
+
+
 def reference(name: str) -> str:
     """A folder of other people's test data under CUPS_REFERENCE; skipped where that is not set."""
     root = os.environ.get("CUPS_REFERENCE")

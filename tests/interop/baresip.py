@@ -26,8 +26,11 @@ class Baresip:
         transport: str,
         buddy: str,
         authority: Path | None = None,
+        others: tuple[str, ...] = (),
     ) -> None:
-        """`authority`: the file of the certificate authority that it believes, for TLS."""
+        """`authority`: the file of the certificate authority that it believes, for TLS; `others`: whom it can write to
+        beside its buddy.
+        """
         program = needs_program("baresip")
         self.folder = folder
         folder.mkdir()
@@ -35,7 +38,7 @@ class Baresip:
         sip = _pair()
         (folder / "config").write_text(
             f"sip_listen 127.0.0.1:{sip}\nmodule_path {MODULES}\nnet_interface 127.0.0.1\n"
-            f"module g711.so\nmodule_tmp uuid.so\nmodule_tmp account.so\nmodule_app auloop.so\n"
+            f"module g711.so\nmodule stdio.so\nmodule_tmp uuid.so\nmodule_tmp account.so\nmodule_app auloop.so\n"
             f"module_app contact.so\nmodule_app menu.so\nmodule_app presence.so\n"
             + (f"sip_cafile {authority}\n" if authority is not None else "")
             + f"module ctrl_tcp.so\nctrl_tcp_listen 127.0.0.1:{self._control}\n"
@@ -44,11 +47,13 @@ class Baresip:
             f"<sip:{account};transport={transport}>;auth_pass={password};regint=600;pubint=600;"
             f'outbound="sip:127.0.0.1:{proxy};transport={transport}"\n'
         )
-        (folder / "contacts").write_text(f'"Buddy" <sip:{buddy}>;presence=p2p\n')
+        contacts = [f'"Buddy" <sip:{buddy}>;presence=p2p', *(f'"Other" <sip:{other}>' for other in others)]
+        (folder / "contacts").write_text("\n".join(contacts) + "\n")
+        self._contacts = len(contacts)
         self._log = (folder / "log").open("wb")
         self._process = subprocess.Popen(
-            [program, "-f", str(folder)], stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT
-        )
+            [program, "-f", str(folder)], stdin=subprocess.PIPE, stdout=self._log, stderr=subprocess.STDOUT
+        )  # without an open input its module stdio shows no messages
 
     def log(self) -> str:
         """What it has said, without colours."""
@@ -58,9 +63,9 @@ class Baresip:
         """Wait until it is."""
         wait_until(lambda: "200 OK" in self.log() and "binding" in self.log(), "baresip's registration")
 
-    def command(self, name: str) -> str:
+    def command(self, name: str, parameters: str = "") -> str:
         """Give a command; what it answers."""
-        data = json.dumps({"command": name}).encode()
+        data = json.dumps({"command": name, "params": parameters}).encode()
         with socket.create_connection(("127.0.0.1", self._control), 10) as connection:
             connection.sendall(b"%d:%s," % (len(data), data))
             answer = connection.recv(65535)
@@ -71,9 +76,25 @@ class Baresip:
         """Wait until its contact list shows the buddy like this."""
         wait_until(lambda: f" {status} Buddy" in self.command("contacts"), f"{status} in baresip's contacts", 60)
 
+    def message(self, to: str, text: str) -> None:
+        """Send a message to one of its contacts: its command writes to the current one."""
+        for _ in range(self._contacts):
+            if re.search(f"^>.*<sip:{re.escape(to)}>", self.command("contacts"), re.MULTILINE):
+                assert self.command("message", text) == ""
+                return
+            self.command("contact_next")
+        raise AssertionError(f"{to} is no contact of this baresip")
+
+    def reads(self, sender: str, text: str) -> None:
+        """Wait until it has shown this message from this sender."""
+        shown = f'sip:{sender}: "{text}"'.encode()
+        wait_until(lambda: shown in (self.folder / "log").read_bytes(), f"{text!r} in what baresip shows")
+
     def close(self) -> None:
         """End it."""
         self._process.terminate()
+        assert self._process.stdin is not None
+        self._process.stdin.close()
         try:
             self._process.wait(15)
         except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""Debian's Kamailio with its presence modules, as a foreign presence server."""
+"""Debian's Kamailio: as a foreign presence server, and as a proxy before our engine role."""
 
 import os
 import shutil
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.phone import Phone
+from tests.phone import PASSWORD, Phone
 from tests.programs import needs_program
 from tests.services import free_port
 from tests.waiting import wait_until
@@ -18,59 +18,89 @@ DOMAIN = "cm.example"
 EXPIRES = 10
 "Seconds that it grants at most."
 
+TLS_CONFIGURATION = """\
+[server:default]
+method = TLSv1.2+
+certificate = {certificate}
+private_key = {certificate}
+ca_list = {authority}
 
-def modules() -> Path:
-    """The folder of Kamailio's modules; skips the test where it has no presence module."""
+[client:default]
+method = TLSv1.2+
+certificate = {certificate}
+private_key = {certificate}
+ca_list = {authority}
+verify_certificate = yes
+require_certificate = yes
+"""
+
+
+def modules(needed: str = "presence_xml") -> Path:
+    """The folder of Kamailio's modules; skips the test where the one that is needed is missing."""
     for folder in (*Path("/usr/lib").glob("*/kamailio/modules"), Path("/usr/lib/kamailio/modules")):
-        if (folder / "presence_xml.so").exists():
+        if (folder / f"{needed}.so").exists():
             return folder
-    needs_program("kamailio with its presence modules")  # says what is missing, as for any other program
+    needs_program(f"kamailio with its module {needed}")  # says what is missing, as for any other program
     raise pytest.skip.Exception
 
 
-class Kamailio:
-    """One server; it can be stopped, and started again on the same or on another port."""
+class Server:
+    """One Kamailio by a configuration of ours; it can be stopped, and started again on the same or on another port."""
 
-    def __init__(self, folder: Path, *, transport: str, expires: int = EXPIRES) -> None:
+    template = ""
+    "The file with its configuration."
+    module = "tm"
+    "One that not every installation has."
+
+    def __init__(self, folder: Path, host: str = "127.0.0.1") -> None:
         self._program = needs_program("kamailio")
-        self._modules = modules()
+        self._modules = modules(self.module)
         self._folder = folder
-        self._transport = transport
-        self._expires = expires
-        self.port = free_port()
+        self.host = host
+        self.port = free_port(host=host)
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, *, refuse: str = "") -> None:
-        """Start with empty tables; `refuse`: the status by which every SUBSCRIBE is refused."""
+    def _start(self, values: dict[str, str], *defined: str) -> None:
+        """Start with empty tables; `values`: what stands in the configuration beside what all have;
+        `defined`: names for its `#!ifdef`.
+        """
         shutil.rmtree(self._folder, ignore_errors=True)
         shutil.copytree(TABLES, self._folder / "tables")
         values = {
+            "HOST": self.host,
             "PORT": str(self.port),
-            "DOMAIN": DOMAIN,
             "MODULES": str(self._modules),
+            "FOLDER": str(self._folder),
             "TABLES": str(self._folder / "tables"),
-            "TRANSPORT": self._transport,
-            "EXPIRES": str(self._expires),
-            "REFUSE": refuse,
+            **values,
         }
-        text = (Path(__file__).parent / "kamailio.cfg").read_text()
+        text = Path(__file__).with_name(self.template).read_text()
         for name, value in values.items():
             text = text.replace(f"@{name}@", value)
         (self._folder / "kamailio.cfg").write_text(text)
+        self._write()
+        more = [word for name in defined for word in ("-A", name)]
         log = (self._folder / "log").open("wb")
         self._process = subprocess.Popen(
             [
                 self._program, "-DD", "-E", "-m", "64", "-M", "8", "-f", str(self._folder / "kamailio.cfg"),
-                "-Y", str(self._folder), "-P", str(self._folder / "pid"),
+                "-Y", str(self._folder), "-P", str(self._folder / "pid"), *more,
             ],
             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
         log.close()
         wait_until(self._answers, "Kamailio", 30)
 
+    def _write(self) -> None:
+        """Further files in its folder."""
+
+    def log(self) -> str:
+        """What it has said."""
+        return (self._folder / "log").read_text(errors="replace")
+
     def _answers(self) -> bool:
-        assert self._process is not None and self._process.poll() is None, (self._folder / "log").read_text()
-        with Phone(f"probe@{DOMAIN}", ("127.0.0.1", self.port)) as probe:
+        assert self._process is not None and self._process.poll() is None, self.log()
+        with self.phone(f"probe@{DOMAIN}") as probe:
             try:
                 return probe.ask("OPTIONS", f"sip:{DOMAIN}", patience=0.3, login=False).status == 405
             except (AssertionError, OSError):
@@ -83,6 +113,69 @@ class Kamailio:
             self._process.wait()
             self._process = None
 
+    def phone(self, user: str, *, transport: str = "UDP") -> Phone:
+        """A client of its own."""
+        return Phone(user, (self.host, self.port), transport=transport)
+
+
+class Kamailio(Server):
+    """A foreign presence server."""
+
+    template = "kamailio.cfg"
+    module = "presence_xml"
+
+    def __init__(self, folder: Path, *, transport: str, expires: int = EXPIRES) -> None:
+        super().__init__(folder)
+        self._transport = transport
+        self._expires = expires
+
+    def start(self, *, refuse: str = "") -> None:
+        """Start with empty tables; `refuse`: the status by which every SUBSCRIBE is refused."""
+        self._start({"DOMAIN": DOMAIN, "TRANSPORT": self._transport, "EXPIRES": str(self._expires), "REFUSE": refuse})
+
     def publisher(self, user: str) -> Phone:
         """A client of its own."""
-        return Phone(f"{user}@{DOMAIN}", ("127.0.0.1", self.port))
+        return self.phone(f"{user}@{DOMAIN}")
+
+
+class Front(Server):
+    """A proxy that passes what its clients want on to an engine at this port."""
+
+    template = "kamailio_front.cfg"
+
+    def __init__(
+        self,
+        folder: Path,
+        engine: int,
+        *,
+        host: str,
+        certificate: Path | None = None,
+        authority: Path | None = None,
+        lifetime: int = 120,
+    ) -> None:
+        """`certificate`: speak TLS and show this one, believing the `authority`; `lifetime`: seconds after which it
+        closes a connection that nobody uses.
+        """
+        self.module = "tls" if certificate is not None else "tm"
+        super().__init__(folder, host)
+        self._engine = engine
+        self._certificate = certificate
+        self._authority = authority
+        self._lifetime = lifetime
+        self._tls_port = free_port(host=host)
+
+    def start(self) -> None:
+        """Start."""
+        values = {
+            "ENGINE": str(self._engine),
+            "TRANSPORT": "tls" if self._certificate is not None else "tcp",
+            "TLS_PORT": str(self._tls_port),
+            "LIFETIME": str(self._lifetime),
+            "PASSWORD": PASSWORD,
+        }
+        self._start(values, *(("TLS",) if self._certificate is not None else ()))
+
+    def _write(self) -> None:
+        if self._certificate is not None:
+            text = TLS_CONFIGURATION.format(certificate=self._certificate, authority=self._authority)
+            (self._folder / "tls.cfg").write_text(text)

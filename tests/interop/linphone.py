@@ -1,10 +1,12 @@
 """liblinphone as a SIP user: the library of Linphone in a process of its own."""
 
+import urllib.parse
 from pathlib import Path
 
 from tests.interop.child import Child
 from tests.programs import needs_library
 from tests.services import free_port
+from tests.waiting import wait_until
 
 CONFIGURATION = """\
 [sip]
@@ -105,3 +107,12 @@ class Linphone(Child):
     def sees(self, buddy: str, presence: str) -> None:
         """Wait until liblinphone itself says so of the friend."""
         self.is_now(f"sip:{buddy}", presence)
+
+    def message(self, to: str, text: str) -> None:
+        """Send a message."""
+        self.tell("message", f"sip:{to}", urllib.parse.quote(text))
+
+    def reads(self, sender: str, text: str) -> None:
+        """Wait until liblinphone has reported this message from this sender."""
+        line = f"message sip:{sender} {urllib.parse.quote(text)}"
+        wait_until(lambda: line in self.said(), f"{text!r} in what liblinphone reports")

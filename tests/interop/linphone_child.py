@@ -2,14 +2,17 @@
 
 Arguments: a folder for its files and its configuration `linphonerc`, the seconds it may live, the library. Commands on
 standard input: `login` and `logout` (once each), `presence online|busy|dnd|offline`, `friend URI`,
-`list RLS-URI URI...`. Prints `account none|progress|online|offline|failed` and `URI online|busy|dnd|offline|unknown`
-whenever liblinphone's answer changes.
+`list RLS-URI URI...`, `message URI TEXT` with the text as in a URI. Prints `account
+none|progress|online|offline|failed` and `URI online|busy|dnd|offline|unknown` whenever liblinphone's answer changes,
+and `message URI TEXT` for what comes.
 """
 
 import ctypes
 import sys
 import time
+import urllib.parse
 from ctypes import c_void_p
+from typing import Any
 
 from tests.interop.commands import limit, serve
 
@@ -22,6 +25,7 @@ REGISTRATION = ("none", "progress", "online", "offline", "failed")  # LinphoneRe
 PRESENCE = ("online", "busy", "dnd", "offline")  # LinphoneConsolidatedPresence
 DENY = 1  # LinphoneSubscribePolicy
 ERROR = 1 << 4  # LinphoneLogLevel
+MESSAGE_RECEIVED = ctypes.CFUNCTYPE(None, c_void_p, c_void_p, c_void_p)  # LinphoneCoreCbsMessageReceivedCb
 
 
 def main(folder: str, lifetime: str, library: str) -> None:
@@ -43,6 +47,10 @@ class Client:
         self._core = c_void_p(self._new("factory_create_core_3", factory, f"{folder}/linphonerc".encode(), None, None))
         version = ctypes.string_at(self._new("core_get_version") or 0)
         self._call("core_set_user_agent", self._core, b"Linphonec", version)
+        self._received = MESSAGE_RECEIVED(self._print_message)  # liblinphone does not keep it alive
+        callbacks = c_void_p(self._new("factory_create_core_cbs", factory))
+        self._call("core_cbs_set_message_received", callbacks, self._received)
+        self._call("core_add_callbacks", self._core, callbacks)
         self._friends: dict[str, c_void_p] = {}
         self._shown: dict[str, str] = {}
         self._running = False
@@ -70,6 +78,12 @@ class Client:
             self._call("core_add_friend_list", self._core, friends)
             self._call("friend_list_enable_subscriptions", friends, 1)
             self._call("friend_list_update_subscriptions", friends)
+
+        elif command == "message":
+            address = c_void_p(self._new("core_create_address", self._core, words[0].encode()))
+            room = c_void_p(self._new("core_get_chat_room", self._core, address))
+            text = urllib.parse.unquote(words[1]).encode()
+            self._call("chat_message_send", c_void_p(self._new("chat_room_create_message_from_utf8", room, text)))
 
     def turn(self) -> None:
         """Let liblinphone work; say what has changed."""
@@ -104,15 +118,22 @@ class Client:
         self._friends[uri] = friend
         return friend
 
+    def _print_message(self, core: int, room: int, message: int) -> None:
+        """Called by liblinphone when a message has come."""
+        sender = c_void_p(self._new("chat_message_get_from_address", c_void_p(message)))
+        uri = ctypes.string_at(self._new("address_as_string_uri_only", sender) or 0).decode()
+        text = ctypes.string_at(self._new("chat_message_get_utf8_text", c_void_p(message)) or 0)
+        print("message", uri, urllib.parse.quote(text))
+
     def _show(self, subject: str, word: str) -> None:
         if self._shown.get(subject) != word:
             self._shown[subject] = word
             print(subject, word)
 
-    def _call(self, name: str, *arguments: c_void_p | bytes | int | None) -> int:
+    def _call(self, name: str, *arguments: Any) -> int:
         return int(getattr(self.library, f"linphone_{name}")(*arguments))
 
-    def _new(self, name: str, *arguments: c_void_p | bytes | int | None) -> int | None:
+    def _new(self, name: str, *arguments: Any) -> int | None:
         function = getattr(self.library, f"linphone_{name}")
         function.restype = c_void_p
         found: int | None = function(*arguments)
