@@ -4,47 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.flows.pair import FAR, THERE, Sites
 from tests.foreign import Foreign
-from tests.phone import DOMAIN, PASSWORD, Phone, pidf
+from tests.phone import DOMAIN, pidf
 from tests.services import free_port, valkey
 from tests.system import Deployment, deployed
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
-
-THERE = "there.example"
-FAR = f"""
-domains: [{THERE}]
-users:
-  - {{pattern: "f{{n}}", first: 0, count: 20, domain: {THERE}, password: {PASSWORD}}}
-access_list: [{{address: 127.0.0.1}}]
-"""
-
-
-class Sites:
-    """Two of our own servers, each the other's other domain; clients speak from addresses that are let in nowhere."""
-
-    def __init__(self, here: Deployment, there: Deployment) -> None:
-        self.here = here
-        self.there = there
-        self._made: list[Phone] = []
-
-    def near(self, user: str, transport: str = "UDP") -> Phone:
-        return self._client(self.here, f"{user}@{DOMAIN}", transport)
-
-    def far(self, user: str, transport: str = "UDP") -> Phone:
-        return self._client(self.there, f"{user}@{THERE}", transport)
-
-    def _client(self, site: Deployment, user: str, transport: str) -> Phone:
-        port = site.proxy_ws if transport == "WS" else site.proxy
-        source = "" if transport == "WS" else "127.0.0.9"
-        self._made.append(Phone(user, ("127.0.0.1", port), transport=transport, source=source))
-        return self._made[-1]
-
-    def close(self) -> None:
-        for one in self._made:
-            one.close()
-        self._made.clear()
 
 
 @pytest.fixture(scope="module")
