@@ -16,6 +16,7 @@ from presence.engine.capabilities import client_type
 from provisioning.policy import PersonaFacts
 from provisioning.uri import Aor, BadUri, SipUri
 from sipedge.listeners import Listener
+from sipedge.peers import BUSY_AFTER
 from sipedge.sip.errors import SipError
 from sipedge.sip.flow import Flow
 from sipedge.sip.message import Request, Response
@@ -104,6 +105,10 @@ class Dispatcher:
             handler = self._handlers.get(request.method)
             _check_syntax(request)
             _check_extensions(request)
+            if not edge.peers.may_ask(flow.remote[0]):
+                busy = answer(request, errors.TryAgainLater(BUSY_AFTER))
+                edge.stack.respond_statelessly(request, busy, flow)
+                return
             if request.method == "NOTIFY":  # its dialog decides whether it is let in (D-31)
                 caller = NOBODY
             else:
@@ -113,6 +118,7 @@ class Dispatcher:
             if handler is None:
                 status = 405 if request.method in KNOWN_METHODS else 501
                 raise SipError(status, "Method Not Allowed" if status == 405 else "Not Implemented")
+            edge.peers.check_rate(request.method, caller.counted_as or flow.remote[0], flow.remote[0], edge.loop.time())
         except Unauthenticated as challenge:
             headers = [(challenge.header, value) for value in challenge.values]
             edge.stack.respond_statelessly(request, request.respond(challenge.status, headers=headers), flow)
@@ -125,6 +131,7 @@ class Dispatcher:
             return
         if flow.reliable and edge.policy.one_message_per_read(client_type(request.user_agent)[0]):
             edge.network.space(flow)
+        edge.peers.requests.take(flow.remote[0])
         task = edge.loop.create_task(self._run(handler, event, Call(edge, request, flow, listener, caller)))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
@@ -140,6 +147,8 @@ class Dispatcher:
         except Exception:
             log.exception("a request could not be handled", method=request.method, call_id=repr(request.call_id))
             response = request.respond(500)
+        finally:
+            self._edge.peers.requests.give(call.flow.remote[0])
         self._edge.respond(event.transaction, response)
 
     async def drain(self, patience: float) -> None:

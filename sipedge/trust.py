@@ -13,7 +13,9 @@ from presence.engine.capabilities import client_type
 from presence.engine.errors import NotAuthorised, TryAgainLater
 from provisioning.policy import PersonaFacts, Policy
 from provisioning.uri import Aor, BadUri, SipUri
+from sipedge import refusals
 from sipedge.listeners import PROXY, Listener
+from sipedge.peers import Peers
 from sipedge.sip import digest
 from sipedge.sip.flow import Flow
 from sipedge.sip.headers import NameAddr
@@ -34,6 +36,11 @@ class Caller:
     source: str
     "What the identity was taken from: digest, P-Asserted-Identity, Remote-Party-ID or From."
 
+    @property
+    def counted_as(self) -> Aor | None:
+        """Whose requests are counted: a user's by its address of record, whichever address it says."""
+        return self.persona.aor if self.persona is not None else self.aor
+
 
 NOBODY = Caller(None, None, "")
 "The sender of a request whose sender does not matter."
@@ -51,10 +58,11 @@ class Unauthenticated(Exception):
 class Gatekeeper:
     """Decides who may speak, listener by listener; holds the digest's replay memory."""
 
-    def __init__(self, nonce_key: bytes, token: str) -> None:
+    def __init__(self, nonce_key: bytes, token: str, peers: Peers) -> None:
         self.nonces = digest.Nonces(nonce_key, token)
         self.counts = digest.NonceCounts()
         self.throttle = Throttle()
+        self._peers = peers
 
     def identify(
         self,
@@ -71,6 +79,7 @@ class Gatekeeper:
         """
         if listener.role != PROXY:
             if not policy.trusts(flow.remote[0], names):
+                self._peers.untrusted(flow.remote[0], names)
                 raise NotAuthorised("not a trusted peer")
             return asserted(request, policy)
         entry = policy.admits(flow.remote[0])
@@ -89,7 +98,8 @@ class Gatekeeper:
             if credentials.realm != realm:
                 continue
             source, user = flow.remote[0], credentials.username.lower()
-            if left := self.throttle.blocked(source, user, now):
+            if (left := self.throttle.blocked(source, user, now)) and policy.limited(source):
+                self._peers.refused(refusals.THROTTLED, source)
                 raise TryAgainLater(math.ceil(left))
             account = policy.accounts.get((realm, credentials.username))
             verdict = digest.check(
@@ -105,7 +115,9 @@ class Gatekeeper:
                 now=now,
             )
             if verdict is digest.Verdict.BAD:
-                self.throttle.wrong(source, user, now)
+                self._peers.refused(refusals.WRONG_CREDENTIALS, source)
+                if policy.limited(source):
+                    self.throttle.wrong(source, user, policy.limits, now)
             if verdict is digest.Verdict.OK and account is not None:
                 self.throttle.right(source, user)
                 persona = policy.personas.get(account.persona_id)

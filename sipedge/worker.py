@@ -34,6 +34,8 @@ from sipedge.listeners import Listener
 from sipedge.models import Binding
 from sipedge.network import Network
 from sipedge.offline import OfflineMessages
+from sipedge.peers import Peers
+from sipedge.refusals import MALFORMED, OVERLOAD, OVERSIZED
 from sipedge.registrar import Registrar
 from sipedge.resume import resume
 from sipedge.rows import BindingRow
@@ -42,7 +44,7 @@ from sipedge.senders.notify import Notifier
 from sipedge.senders.relay import Relay
 from sipedge.sip.errors import MalformedMessage
 from sipedge.sip.flow import Flow
-from sipedge.sip.stack import RequestReceived, ResponseReceived, Stack, TransactionFailed
+from sipedge.sip.stack import Overloaded, RequestReceived, ResponseReceived, Stack, TransactionFailed, Unacceptable
 from sipedge.sip.transaction import ClientTransaction, ServerTransaction
 from sipedge.trust import Gatekeeper
 
@@ -101,8 +103,10 @@ class Edge:
         self._token = secrets.token_hex(4)
         "Tells this run from others in branches and nonces."
         self.stack = Stack(self._token)
+        self.peers = Peers()
         self.network = Network(
             self.loop,
+            peers=self.peers,
             certificates=Path(settings.DATA_DIR) / "tls",
             received=self._received,
             drained=self._pump,
@@ -136,7 +140,7 @@ class Edge:
     async def start(self, listeners: Sequence[Listener] | None) -> None:
         """Load the policy, take up what a predecessor left, open the sockets (None: those of the policy)."""
         self.policy = await self.read(snapshot.load)
-        self.gatekeeper = Gatekeeper(self.policy.settings.nonce_key, self._token)
+        self.gatekeeper = Gatekeeper(self.policy.settings.nonce_key, self._token, self.peers)
         pause = SQLITE_PAUSE if connection.vendor == "sqlite" else 0.0
         self._committer = Committer(store.commit, pause=pause)
         await self.network.open(listeners, self.policy)
@@ -176,7 +180,7 @@ class Edge:
 
     def _broken(self, error: MalformedMessage, flow: Flow) -> None:
         self.stack.refuse(error, flow)
-        self.flush()
+        self._pump()
 
     def _lost(self, flow: Flow) -> None:
         self.stack.flow_failed(flow)
@@ -193,6 +197,10 @@ class Edge:
                 event.transaction.user.answered(event.transaction, event.response)
             elif isinstance(event, TransactionFailed) and isinstance(event.transaction, ClientTransaction):
                 event.transaction.user.failed(event.transaction, event.status)
+            elif isinstance(event, Unacceptable):
+                self.peers.refused(OVERSIZED if event.status == 513 else MALFORMED, event.flow.remote[0])
+            elif isinstance(event, Overloaded):
+                self.peers.refused(OVERLOAD, event.flow.remote[0])
         self.flush()
 
     def flush(self) -> None:
