@@ -25,9 +25,7 @@ class Rate:
         """0 when one more is within the limit, which counts it; else the seconds until the next one is."""
         passed = now - self._began
         if passed >= WINDOW or len(self._now) >= MAX_USERS:
-            self._before = self._now if passed < 2 * WINDOW else {}
-            self._now = {}
-            self._began, passed = now, 0.0
+            passed = self._turn(passed, now)
         current = self._now.get(user, 0)
         before = self._before.get(user, 0)
         if current + before * (1 - passed / WINDOW) < limit:
@@ -36,3 +34,10 @@ class Rate:
         if current < limit:  # the last window fades
             return max(WINDOW * (1 - (limit - current) / before) - passed, 0.001)
         return WINDOW - passed + WINDOW * (1 - limit / current)
+
+    def _turn(self, passed: float, now: float) -> float:
+        """Begin the next window; what has passed of it."""
+        self._before = self._now if passed < 2 * WINDOW else {}
+        self._now = {}
+        self._began = self._began + WINDOW if WINDOW <= passed < 2 * WINDOW else now
+        return now - self._began

@@ -92,7 +92,7 @@ class Refusals:
     def report(self) -> dict[str, Any]:
         """The counts as JSON, the greatest first."""
         return {
-            "reasons": dict(self.reasons.most_common()),
+            "reasons": [{"reason": reason, "count": count} for reason, count in self.reasons.most_common()],
             "peers": [
                 {"address": address, "reason": reason, "count": count}
                 for (address, reason), count in self.peers.most_common(SHOWN)

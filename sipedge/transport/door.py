@@ -171,7 +171,7 @@ class Door:
                 lambda: self._speaker(arrival, self.local), accepted, ssl=self._tls, ssl_handshake_timeout=limit
             )
             shaken = self._tls is None or transport.get_extra_info("ssl_object") is not None
-        except OSError as error:
+        except (OSError, RuntimeError) as error:  # RuntimeError: uvloop, where the connection is gone already
             shaken, why = False, reason_of(error) or why
         if not shaken:
             if self._tls is not None:

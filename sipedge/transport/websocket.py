@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from websockets.asyncio.server import Server, ServerConnection
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
@@ -148,7 +149,7 @@ class WebSocketConnection:
 
     def close(self) -> None:
         """Close in order."""
-        self._table.loop.create_task(self._websocket.close())
+        self._table.loop.create_task(self._websocket.close(CloseCode.GOING_AWAY))
 
     def abort(self) -> None:
         """Close at once."""
