@@ -1,6 +1,7 @@
 """MESSAGE: instant messages between clients (RFC 3428, R-MSG, D-08, D-34, D-35)."""
 
 from presence.engine.errors import DocumentTooLarge, NotAuthorised, UnsupportedMediaType
+from sipedge import messagelog
 from sipedge.dispatch import Call, presentity_of
 from sipedge.sip.errors import SipError
 from sipedge.sip.message import Response
@@ -28,7 +29,9 @@ async def handle(call: Call) -> Response:
     recipient = presentity_of(call)  # the Request-URI alone says who it is (V-28)
     bindings = edge.registrar.of(recipient.id, edge.now())
     if bindings:
-        return (await edge.relay.fork(request, call.caller.aor, bindings)).to(request)
+        answer = await edge.relay.fork(request, call.caller.aor, bindings)
+        messagelog.passed(edge, request, call.caller.aor, recipient, answer.status)
+        return answer.to(request)
     plain = (request.get("Content-Encoding") or "identity").lower() == "identity"
     if (
         recipient.offline_messages
@@ -36,5 +39,6 @@ async def handle(call: Call) -> Response:
         and not report
         and await edge.offline.keep(request, call.caller.aor, recipient)
     ):
+        messagelog.passed(edge, request, call.caller.aor, recipient, 202)
         return request.respond(202)
     return request.respond(480)
