@@ -39,10 +39,11 @@ class WebSocket:
     def __init__(self, server: tuple[str, int], tls: ssl.SSLContext | None, server_name: str) -> None:
         from websockets.sync.client import connect
 
+        host = f"[{server[0]}]" if ":" in server[0] else server[0]
         self._open = contextlib.ExitStack()
         self._connection = self._open.enter_context(
             connect(
-                f"{'wss' if tls else 'ws'}://{server[0]}:{server[1]}/",
+                f"{'wss' if tls else 'ws'}://{host}:{server[1]}/",
                 subprotocols=["sip"],  # type: ignore[list-item]
                 ssl=tls,
                 server_hostname=server_name or None,
