@@ -50,7 +50,7 @@ class WebSocket:
             )
         )
 
-    def send(self, data: bytes) -> None:
+    def sendall(self, data: bytes) -> None:
         self._connection.send(data.decode())
 
     def recv(self, size: int) -> bytes:
@@ -136,7 +136,7 @@ class Phone:
     def send(self, data: bytes) -> None:
         """Raw bytes."""
         with self._lock:
-            self.socket.send(data)
+            self.socket.sendall(data)
 
     def build(
         self,

@@ -18,6 +18,7 @@ from websockets.typing import Subprotocol
 
 from sipedge.sip.flow import Address, Flow
 from sipedge.sip.message import MAX_MESSAGE
+from sipedge.transport.tcp import MAX_UNREAD
 from sipedge.transport.tls import names_of
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ SUBPROTOCOL = Subprotocol("sip")
 "What a client has to ask for (RFC 7118 section 4)."
 
 MAX_UNSENT = 1000
-"Messages that wait for a client that does not read; then it counts as dead."
+"Messages that wait for a client that does not read; then it counts as dead. Their octets are bounded as on a stream."
 
 PING = 25.0
 "Seconds between two pings: proxies and mobile networks drop what is silent for longer."
@@ -40,6 +41,7 @@ class WebSocketConnection:
         self._table = table
         self._websocket = websocket
         self._unsent: asyncio.Queue[bytes] = asyncio.Queue(MAX_UNSENT)
+        self._unsent_octets = 0
         secure = websocket.transport.get_extra_info("ssl_object") is not None
         certificate = websocket.transport.get_extra_info("peercert")
         self.names = names_of(certificate) if certificate else frozenset()
@@ -64,19 +66,18 @@ class WebSocketConnection:
         while True:
             data = await self._unsent.get()
             try:
-                # Text as browsers like it; what is not UTF-8 goes as bytes (RFC 7118 section 5.2).
-                await self._websocket.send(data.decode())
-            except UnicodeDecodeError:
-                await self._websocket.send(data)
+                await self._websocket.send(_payload(data))
             except ConnectionClosed:
                 return
+            self._unsent_octets -= len(data)
 
     def send(self, data: bytes) -> None:
         """Send one message, in turn."""
-        try:
-            self._unsent.put_nowait(data)
-        except asyncio.QueueFull:
+        self._unsent_octets += len(data)
+        if self._unsent.full() or self._unsent_octets > MAX_UNREAD:
             self.abort()
+        else:
+            self._unsent.put_nowait(data)
 
     def space(self) -> None:
         """Messages are apart by their nature."""
@@ -92,6 +93,14 @@ class WebSocketConnection:
     def abort(self) -> None:
         """Close at once."""
         self._websocket.transport.abort()
+
+
+def _payload(data: bytes) -> str | bytes:
+    """Text as browsers like it; what is not UTF-8 goes as bytes (RFC 7118 section 5.2)."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data
 
 
 async def listen(
