@@ -15,6 +15,7 @@ from provisioning.policy import PersonaFacts, Policy
 from provisioning.uri import Aor, BadUri, SipUri
 from sipedge.listeners import PROXY, Listener
 from sipedge.sip import digest
+from sipedge.sip.errors import SipError
 from sipedge.sip.flow import Flow
 from sipedge.sip.headers import NameAddr
 from sipedge.sip.message import Request
@@ -65,7 +66,7 @@ class Gatekeeper:
         now: float,
         names: frozenset[str] = frozenset(),
     ) -> Caller:
-        """The caller; raises NotAuthorised (403) or Unauthenticated (401, 407).
+        """The caller; raises NotAuthorised (403), Unauthenticated (401, 407) or SipError(400).
 
         `now`: epoch seconds; `names`: the domains in the peer's certificate.
         """
@@ -106,6 +107,8 @@ class Gatekeeper:
             )
             if verdict is digest.Verdict.BAD:
                 self.throttle.wrong(source, user, now)
+            if verdict is digest.Verdict.ELSEWHERE:
+                raise SipError(400, "Credentials For Another URI")
             if verdict is digest.Verdict.OK and account is not None:
                 self.throttle.right(source, user)
                 persona = policy.personas.get(account.persona_id)
