@@ -102,7 +102,7 @@ class StreamFramer:
         """Take all empty lines that are there as one keep-alive: a flood of them is one step, and has one answer."""
         buffer = self._buffer
         length = len(buffer) - len(buffer.lstrip(_BLANK))
-        blank = buffer[:length]
+        blank = bytes(buffer[:length])
         alone = length == len(buffer)
         if alone and blank in (b"\r", b"\r\n\r"):  # the rest of a ping is on its way
             return False
