@@ -1,7 +1,7 @@
 """Asking an edge: a command with an answer, over the bus (DESIGN section 15).
 
-The web side and Celery ask; an edge does what it is asked once for each id and answers. No answer in time is no success:
-the caller raises TryAgainLater, which every door turns into its own 503.
+The web side and Celery ask; an edge does what it is asked once for each id, and answers. No answer in time is never a
+success: every door says 503 in its own form.
 """
 
 import asyncio

@@ -23,6 +23,7 @@ from provisioning.policy import (
     ListenerFacts,
     ListFacts,
     MappingFacts,
+    MessengerFacts,
     MethodRouteFacts,
     Network,
     PersonaFacts,
@@ -52,9 +53,10 @@ SERVERS: Final = "servers"
 MAPPINGS: Final = "mappings"
 ROUTES: Final = "routes"
 LIMITS: Final = "limits"
+MESSENGER: Final = "messenger"
 PARTS: Final = (
     PEOPLE, EXPIRY, SOURCES, CAPABILITIES, RULES, PEERS, LISTENERS, SETTINGS, ACCESS, FILTERS, DEVICES, LISTS, SERVERS,
-    MAPPINGS, ROUTES, LIMITS,
+    MAPPINGS, ROUTES, LIMITS, MESSENGER,
 )  # fmt: skip
 BY_USER: Final = frozenset({PEOPLE, ACCESS, LISTS, MAPPINGS})
 "Parts that grow with the number of users."
@@ -333,6 +335,13 @@ def _limits() -> dict[str, Any]:
     }
 
 
+def _messenger() -> dict[str, Any]:
+    from provisioning.models import MessengerSettings
+
+    row = MessengerSettings.objects.values_list(*MessengerFacts._fields).first()
+    return {"messenger": MessengerFacts(*row) if row else MessengerFacts()}
+
+
 _READERS: Final[Mapping[str, Any]] = {
     PEOPLE: _people,
     EXPIRY: _expiry,
@@ -350,6 +359,7 @@ _READERS: Final[Mapping[str, Any]] = {
     MAPPINGS: _mappings,
     ROUTES: _routes,
     LIMITS: _limits,
+    MESSENGER: _messenger,
 }
 
 
@@ -386,4 +396,5 @@ _PART_OF: Final = {
     "OutboundRule": ROUTES,
     "PeerLimits": LIMITS,
     "LimitExemption": LIMITS,
+    "MessengerSettings": MESSENGER,
 }

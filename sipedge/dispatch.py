@@ -16,7 +16,7 @@ from presence.engine import errors
 from presence.engine.capabilities import client_type
 from provisioning.policy import PersonaFacts
 from provisioning.uri import Aor, BadUri, SipUri
-from sipedge.listeners import PROXY, Listener
+from sipedge.listeners import MESSENGER, Listener
 from sipedge.peers import BUSY_AFTER
 from sipedge.record_route import NO_PASSAGE, Passage, passage
 from sipedge.sip.errors import SipError
@@ -122,7 +122,7 @@ class Dispatcher:
                 edge.respond(event.transaction, request.respond(200))
                 return
             _check_syntax(request)
-            client = call.listener.role == PROXY  # trusted peers speak for many
+            client = call.listener.proxies  # trusted peers speak for many
             if client and not edge.peers.may_ask(flow.remote[0]):
                 busy = answer(request, errors.TryAgainLater(BUSY_AFTER))
                 edge.stack.respond_statelessly(request, busy, flow)
@@ -139,7 +139,7 @@ class Dispatcher:
             if handler is None:
                 status = 405 if request.method in KNOWN_METHODS else 501
                 raise SipError(status, "Method Not Allowed" if status == 405 else "Not Implemented")
-            if call.caller.source == DIGEST:
+            if call.caller.source in (DIGEST, MESSENGER):
                 edge.peers.check_rate(request.method, call.caller.counted_as, flow.remote[0], edge.loop.time())
         except Unauthenticated as challenge:
             headers = [(challenge.header, value) for value in challenge.values]
@@ -162,7 +162,7 @@ class Dispatcher:
         """An ACK for a 2xx: passed on where the call went through here."""
         edge, request = self._edge, event.request
         listener = edge.network.listener_of(event.flow)
-        if listener.role != PROXY or request.get("Route") is None:
+        if not listener.proxies or request.get("Route") is None:
             return
         with contextlib.suppress(SipError, BadUri):
             found = passage(request, event.flow, edge.tickets, edge.here)

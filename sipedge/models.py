@@ -83,3 +83,44 @@ class LoggedMessage(models.Model):
     def text(self) -> str:
         """The body as people read it; what is not UTF-8 is replaced."""
         return bytes(self.body).decode("utf-8", "replace")
+
+
+class MessengerSession(models.Model):
+    """A log-in to the messenger: one browser or one phone of a user, and the edge that its user agent is at."""
+
+    id = models.CharField(max_length=32, primary_key=True)
+    persona = models.ForeignKey(Persona, on_delete=models.CASCADE, related_name="messenger_sessions")
+    kind = models.CharField(max_length=8, choices=[("web", "Browser"), ("phone", "Phone")])
+    edge = models.CharField(max_length=64, blank=True)
+    user_agent = models.TextField(blank=True)
+    address = models.CharField(max_length=45, blank=True)
+    settings = models.JSONField(default=dict, help_text="What the user has chosen: sound, notifications, refresh.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.persona} by {self.get_kind_display().lower()}"
+
+
+class MessengerMessage(models.Model):
+    """A message of one log-in, in or out; gone with the log-in. Written by `presence.store` only."""
+
+    id = models.BigIntegerField(primary_key=True)
+    version = models.BigIntegerField()
+    session_id = models.CharField(max_length=32, db_index=True)
+    persona = models.ForeignKey(Persona, on_delete=models.CASCADE, related_name="+")
+    peer = models.TextField(help_text="The other one's address.")
+    outgoing = models.BooleanField()
+    text = models.TextField()
+    status = models.PositiveSmallIntegerField(help_text="What an outgoing one was answered; 200 for one that came in.")
+    unread = models.BooleanField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["created_at", "id"]
+
+    def __str__(self) -> str:
+        return f"{'to' if self.outgoing else 'from'} {self.peer}"

@@ -26,6 +26,7 @@ from presence.store import DatabaseAway, Loaded, Outcome, Plan, Put
 from provisioning import bus, snapshot
 from provisioning.policy import Policy
 from provisioning.uri import SipUri, Uri
+from sipedge.commands import Commands
 from sipedge.committer import PATIENCE, RETRY_AFTER, Committer
 from sipedge.dialogs import LiveSubscription, Subscriptions
 from sipedge.dispatch import Dispatcher, Handler
@@ -35,6 +36,7 @@ from sipedge.lease import Lease
 from sipedge.listeners import Listener
 from sipedge.locate import Locator
 from sipedge.lookup import Lookup
+from sipedge.messenger.agents import Agents
 from sipedge.models import Binding
 from sipedge.network import Network
 from sipedge.offline import OfflineMessages
@@ -140,6 +142,21 @@ class Edge:
         self.offline = OfflineMessages(self)
         self.locator = Locator(Lookup(settings.CUPS_DNS, self.loop.time), self.loop.time)
         self.guests = Guests(self.locator)
+        self.agents = Agents(self)
+        self.commands = Commands(
+            self,
+            {
+                "messenger.log_in": self.agents.log_in,
+                "messenger.log_out": self.agents.log_out,
+                "messenger.snapshot": self.agents.snapshot,
+                "messenger.alive": self.agents.alive,
+                "messenger.status": self.agents.status,
+                "messenger.idle": self.agents.idle,
+                "messenger.send": self.agents.send,
+                "messenger.typing": self.agents.typing,
+                "messenger.confirm": self.agents.confirm,
+            },
+        )
         self.dispatcher = Dispatcher(self, HANDLERS, relay.handle, relay.is_passed_on, relay.acknowledge)
         self.tickets: Tickets
         self.policy: Policy
@@ -169,13 +186,21 @@ class Edge:
         await resume(self)
         self.network.accept()
         self._lease.start()
-        for keep in (self._watch_expiry(), self._listen(), self._announce(), self.guests.keep(lambda: self.policy)):
+        for keep in (
+            self._watch_expiry(),
+            self._listen(),
+            self._announce(),
+            self.guests.keep(lambda: self.policy),
+            self.agents.keep(),
+            self.commands.listen(),
+        ):
             self.background(keep)
 
     async def stop(self) -> None:
         """Answer what is being handled, write everything down, close."""
         self.network.refuse()
         await self.dispatcher.drain(PATIENCE)
+        await self.agents.close()
         for task in self._tasks:
             task.cancel()
         await self._lease.stop()
@@ -419,6 +444,7 @@ class Edge:
             self.policy = await self.read(snapshot.refresh, self.policy, parts)
         self.network.take_options(self.policy)
         self.guests.look_again()
+        self.agents.policy_changed()
         if parts is None or not JUDGING.isdisjoint(parts):
             self.backends.policy_changed()
             for index, live in enumerate(self.subscriptions):

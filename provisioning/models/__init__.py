@@ -9,6 +9,7 @@ from provisioning.models.access import (
 )
 from provisioning.models.limits import ExpirySetting, LimitExemption, PeerLimits
 from provisioning.models.lists import ResourceList, ResourceListMember
+from provisioning.models.messenger import CannedMessage, MessengerSettings
 from provisioning.models.people import Alias, Domain, Persona
 from provisioning.models.routing import MethodRoute, OutboundRule, StaticRoute
 from provisioning.models.rules import ReachabilityRule
@@ -27,6 +28,7 @@ __all__ = [
     "AccessListEntry",
     "AdvertisedAddress",
     "Alias",
+    "CannedMessage",
     "DeviceType",
     "Domain",
     "EngineSettings",
@@ -35,6 +37,7 @@ __all__ = [
     "ForeignServer",
     "LimitExemption",
     "Listener",
+    "MessengerSettings",
     "MethodRoute",
     "OutboundRule",
     "PeerLimits",
