@@ -1,0 +1,152 @@
+"""We and the Kamailio of another domain: messages and presence both ways, found by the domain name system.
+
+What is expected of us: `CUPS_DNS` names the name server; a request of a user of ours for another domain goes where
+NAPTR and SRV records say (RFC 3263), with us in the recorded route; an access list entry by `domain` admits the servers
+that these records name, and nobody else.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import dns.rcode
+import pytest
+
+from tests.interop.kamailio_domain import DOMAIN, KamailioDomain
+from tests.nameserver import NameServer
+from tests.phone import DOMAIN as OURS
+from tests.phone import Phone, pidf
+from tests.services import free_port, valkey
+from tests.system import PROVISIONED, Deployment, deployed
+from tests.waiting import wait_until
+
+pytestmark = [pytest.mark.system]
+pytestmark.append(pytest.mark.xfail(strict=True, reason="nothing is routed to other domains yet"))
+
+HOST = "127.0.0.9"
+"Where the other server is: 127.0.0.1 would be believed for other reasons."
+
+ADMITTED = PROVISIONED + f"access_list: [{{domain: {DOMAIN}}}]\n"
+BOB, CAROL = f"sip:bob@{DOMAIN}", f"sip:carol@{DOMAIN}"
+ANN, OTHER, THIRD = (f"sip:u{number}@{OURS}" for number in (1, 2, 3))
+TEXT = "„Grüße“ to 'another' \"domain\"\r\n<and> back ☎"
+
+
+@contextlib.contextmanager
+def two_domains(
+    folder: Path, transport: str, provisioned: str = ADMITTED
+) -> Iterator[tuple[Deployment, KamailioDomain, NameServer]]:
+    """Our edge and the other domain's server, and the name server that tells where it is."""
+    with NameServer() as names, valkey() as bus, deployed(bus=bus, provisioned=provisioned) as site:
+        site.environment["CUPS_DNS"] = names.address
+        server = KamailioDomain(folder / "kamailio", site.proxy, transport=transport, host=HOST)
+        names.tell(*server.records())
+        site.start_edge()
+        server.start()
+        try:
+            yield site, server, names
+        finally:
+            server.stop()
+        assert "Traceback" not in site.logs()
+
+
+@pytest.fixture(scope="module", params=["udp", "tcp"])
+def both(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Deployment, KamailioDomain, NameServer]]:
+    with two_domains(tmp_path_factory.mktemp(request.param), request.param) as found:
+        yield found
+
+
+def registered(site: Deployment, aor: str) -> Phone:
+    """A client of ours."""
+    phone = site.phone(aor.removeprefix("sip:"))
+    assert phone.register().status == 200
+    return phone
+
+
+def test_messages_go_both_ways(both: tuple[Deployment, KamailioDomain, NameServer]) -> None:
+    """D-02, R-ARC-07, R-MSG-01, R-MSG-02, RFC 3263: to the letter; the second one asks no name server again."""
+    site, server, names = both
+    with registered(site, ANN) as ann, server.user("bob") as bob:
+        for number, text in enumerate((TEXT, "the second")):
+            asked = len(names.questions)
+            assert ann.message(BOB, text).status == 200
+            assert str(bob.reads(text).from_.uri) == ANN
+            assert bob.message(ANN, text).status == 200
+            assert str(ann.reads(text).from_.uri) == BOB
+            assert (len(names.questions) > asked) == (number == 0)
+        assert ann.message(f"sip:nobody@{DOMAIN}").status == 404
+        assert bob.message(f"sip:nobody@{OURS}").status == 404
+
+
+def test_its_user_is_watched_from_here(both: tuple[Deployment, KamailioDomain, NameServer]) -> None:
+    """D-02, R-ARC-07, R-FLW-03: begun, told of a change, refreshed and ended, all through us."""
+    site, server, _ = both
+    with registered(site, OTHER) as other, server.user("carol") as carol:
+        published = carol.publish(pidf(CAROL, activity="busy"))
+        watch = other.subscribe(CAROL)
+        assert watch.response.status in (200, 202)
+        assert str(watch.sees("<rpid:busy/>").from_.uri) == CAROL
+        carol.publish(pidf(CAROL, activity="away"), tag=published.get("SIP-ETag"))
+        watch.sees("<rpid:away/>")
+        assert watch.within_route(expires=600).status in (200, 202)
+        assert watch.within_route(expires=0).status in (200, 202)
+        wait_until(
+            lambda: (watch.notifies[-1].get("Subscription-State") or "").startswith("terminated"), "the last NOTIFY"
+        )
+
+
+def test_its_user_watches_one_of_ours(both: tuple[Deployment, KamailioDomain, NameServer]) -> None:
+    """R-ARC-07, R-SUB-08, D-10, D-21: as the user of its domain that it says it is."""
+    site, server, _ = both
+    with registered(site, THIRD) as third, server.user("dave") as dave:
+        published = third.publish(pidf(THIRD, activity="busy"))
+        watch = dave.subscribe(THIRD)
+        assert watch.response.status == 200
+        watch.sees("<rpid:busy/>")
+        third.publish(pidf(THIRD, activity="away"), tag=published.get("SIP-ETag"))
+        watch.sees("<rpid:away/>")
+        assert watch.within_route(expires=600).status == 200
+        assert watch.within_route(expires=0).status == 200
+        wait_until(
+            lambda: watch.notifies[-1].get("Subscription-State") == "terminated;reason=timeout", "the last NOTIFY"
+        )
+
+
+def test_a_dead_server_is_passed_over(tmp_path: Path) -> None:
+    """RFC 3263 section 4.3: the first by priority refuses the connection, the second takes the message."""
+    with two_domains(tmp_path, "tcp") as (site, server, names):
+        names.tell(*server.records(), f"_sip._tcp.{DOMAIN} SRV 5 50 {free_port(host=HOST)} sip.{DOMAIN}")
+        with registered(site, ANN) as ann, server.user("bob") as bob:
+            assert ann.message(BOB, TEXT).status == 200
+            bob.reads(TEXT)
+
+
+def test_a_server_that_the_records_do_not_name_is_not_admitted(tmp_path: Path) -> None:
+    """D-21: it says that it is of the domain, and is challenged like anybody; once the records name it, it is not."""
+    with two_domains(tmp_path, "tcp") as (site, server, names):
+        names.tell(*server.records()[:-1], f"sip.{DOMAIN} 1 A 127.0.0.77")
+        with registered(site, ANN) as ann, server.user("bob") as bob:
+            assert bob.message(ANN, TEXT, login=False).status == 407
+            names.tell(*server.records())
+            wait_until(lambda: bob.message(ANN, TEXT, login=False).status == 200, "being admitted", 40)
+            ann.reads(TEXT)
+
+
+def test_an_answer_that_does_not_come_is_said_to_the_sender(tmp_path: Path) -> None:
+    """RFC 3263: no such domain, a name server that fails, and one that is silent; the edge goes on meanwhile."""
+    with (
+        two_domains(tmp_path, "tcp") as (site, _, names),
+        registered(site, ANN) as ann,
+        registered(site, OTHER) as other,
+    ):
+        assert ann.message("sip:bob@nowhere.example").status >= 400
+        names.rcode = dns.rcode.SERVFAIL
+        assert ann.message("sip:bob@failing.example").status >= 400
+        names.silent = True
+        assert ann.message("sip:bob@silent.example").status >= 400
+        for name in ("nowhere", "failing", "silent"):
+            assert any(one.name.endswith(f"{name}.example") for one in names.questions)
+        assert ann.message(other.aor, "meanwhile").status == 200
+        other.reads("meanwhile")
