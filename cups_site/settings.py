@@ -5,6 +5,7 @@ Each variable that is read here stands in docs/configuration.md.
 
 import os
 import secrets
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -23,6 +24,18 @@ def env_flag(name: str, default: bool) -> bool:
     if text in ("", "1", "0", "true", "false", "yes", "no", "on", "off"):
         return default if not text else text in ("1", "true", "yes", "on")
     raise ImproperlyConfigured(f"{name}: expected 1 or 0, got {text!r}")
+
+
+def env_addresses(name: str) -> list[tuple[str, int]]:
+    """A comma separated list of IP addresses of name servers, with :port where it is not 53."""
+    found = []
+    for text in env_list(name):
+        parts = urlsplit(f"//{text}" if text.count(":") < 2 or "[" in text else f"//[{text}]")
+        try:
+            found.append((str(ip_address(parts.hostname or "")), parts.port or 53))
+        except ValueError:
+            raise ImproperlyConfigured(f"{name}: {text!r} is no IP address with a port") from None
+    return found
 
 
 def env_list(name: str, default: str = "") -> list[str]:
@@ -94,6 +107,8 @@ VALKEY_URL = env("VALKEY_URL") or env("REDIS_URL")
 "Bus, broker and channel layer; empty: none of them, each process finds changes by looking."
 
 CUPS_SIP_LISTEN = env("CUPS_SIP_LISTEN")
+CUPS_DNS = env_addresses("CUPS_DNS")
+"Name servers for other domains (RFC 3263); empty: those of the machine."
 CUPS_EDGES = int(env("CUPS_EDGES", "1"))
 
 INSTALLED_APPS = [

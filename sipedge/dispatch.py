@@ -5,9 +5,10 @@ not have are refused, and whatever a handler raises becomes a clean SIP answer.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -15,11 +16,13 @@ from presence.engine import errors
 from presence.engine.capabilities import client_type
 from provisioning.policy import PersonaFacts
 from provisioning.uri import Aor, BadUri, SipUri
-from sipedge.listeners import Listener
+from sipedge.listeners import PROXY, Listener
+from sipedge.record_route import NO_PASSAGE, Passage, passage
 from sipedge.sip.errors import SipError
 from sipedge.sip.flow import Flow
 from sipedge.sip.message import Request, Response
-from sipedge.sip.stack import RequestReceived
+from sipedge.sip.stack import AckReceived, RequestReceived
+from sipedge.sip.transaction import ServerTransaction
 from sipedge.trust import NOBODY, Caller, Unauthenticated
 
 if TYPE_CHECKING:
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 ALLOW = "REGISTER, PUBLISH, SUBSCRIBE, NOTIFY, MESSAGE, OPTIONS"
-"Methods that are served."
+"Methods that are served here; a proxy listener passes others on to users of ours."
 
 SUPPORTED = frozenset({"eventlist", "recipient-list-subscribe"})
 "Option tags a client may put in Require (RFC 4662, RFC 5367)."
@@ -47,12 +50,9 @@ class Call:
     request: Request
     flow: Flow
     listener: Listener
-    caller: Caller
-
-    @property
-    def flow_text(self) -> str:
-        """The flow in words, for columns that a person may read: `UDP 127.0.0.1:5060`."""
-        return f"{self.flow.transport} {self.flow.remote[0]}:{self.flow.remote[1]}"
+    transaction: ServerTransaction
+    passage: Passage = NO_PASSAGE
+    caller: Caller = NOBODY
 
     def count_dialect(self, dialect: str) -> None:
         """Somebody still needs a legacy dialect (section 12): counted by peer, and logged the first time."""
@@ -91,25 +91,45 @@ def answer(request: Request, error: errors.DomainError) -> Response:
 class Dispatcher:
     """Takes requests from the stack and gives each to the handler of its method."""
 
-    def __init__(self, edge: "Edge", handlers: dict[str, Handler]) -> None:
+    def __init__(
+        self,
+        edge: "Edge",
+        handlers: dict[str, Handler],
+        relay: Handler,
+        is_passed_on: Callable[[Call], bool],
+        acknowledge: "Callable[[Edge, Request, Passage], Coroutine[Any, Any, None]]",
+    ) -> None:
         self._edge = edge
         self._handlers = handlers
+        self._relay = relay
+        self._is_passed_on = is_passed_on
+        self._acknowledge = acknowledge
         self._running: set[asyncio.Task[None]] = set()
+
+    @property
+    def methods(self) -> Collection[str]:
+        """Methods that are answered here."""
+        return self._handlers.keys()
 
     def received(self, event: RequestReceived) -> None:
         """Answer at once what needs no handler; run the handler otherwise."""
         edge, request, flow = self._edge, event.request, event.flow
-        listener = edge.network.listener_of(flow)
+        call = Call(edge, request, flow, edge.network.listener_of(flow), event.transaction)
         try:
-            handler = self._handlers.get(request.method)
+            if request.method == "CANCEL":  # never challenged (RFC 3261 22.1)
+                self._cancel(request)
+                edge.respond(event.transaction, request.respond(200))
+                return
             _check_syntax(request)
-            _check_extensions(request)
-            if request.method == "NOTIFY":  # its dialog decides whether it is let in (D-31)
-                caller = NOBODY
-            else:
-                caller = edge.gatekeeper.identify(
-                    request, flow, listener, edge.policy, edge.now().timestamp(), edge.network.names_of(flow)
+            if request.get("Route") is not None and call.listener.role == PROXY:
+                call.passage = passage(request, flow, edge.tickets, edge.here)
+            relayed = call.listener.role == PROXY and self._is_passed_on(call)
+            _check_extensions(request, relayed=relayed)
+            if not call.passage.ticket and (request.method != "NOTIFY" or relayed):  # else its dialog decides (D-31)
+                call.caller = edge.gatekeeper.identify(
+                    request, flow, call.listener, edge.policy, edge.now().timestamp(), edge.network.names_of(flow)
                 )
+            handler = self._relay if relayed else self._handlers.get(request.method)
             if handler is None:
                 status = 405 if request.method in KNOWN_METHODS else 501
                 raise SipError(status, "Method Not Allowed" if status == 405 else "Not Implemented")
@@ -125,9 +145,26 @@ class Dispatcher:
             return
         if flow.reliable and edge.policy.one_message_per_read(client_type(request.user_agent)[0]):
             edge.network.space(flow)
-        task = edge.loop.create_task(self._run(handler, event, Call(edge, request, flow, listener, caller)))
+        task = edge.loop.create_task(self._run(handler, event, call))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+
+    def acknowledged(self, event: AckReceived) -> None:
+        """An ACK for a 2xx: passed on where the call went through here."""
+        edge, request = self._edge, event.request
+        listener = edge.network.listener_of(event.flow)
+        if listener.role != PROXY or request.get("Route") is None:
+            return
+        with contextlib.suppress(SipError, BadUri):
+            found = passage(request, event.flow, edge.tickets, edge.here)
+            if found.ticket:
+                edge.background(self._acknowledge(edge, request, found))
+
+    def _cancel(self, request: Request) -> None:
+        call = self._edge.stack.invite_of(request)
+        if call is None:
+            raise SipError(481)
+        self._edge.relay.cancel(call)
 
     async def _run(self, handler: Handler, event: RequestReceived, call: Call) -> None:
         request = call.request
@@ -149,15 +186,13 @@ class Dispatcher:
 
 
 def _check_syntax(request: Request) -> None:
-    """400 for what is no SIP, before anybody is challenged; CANCEL is never challenged (RFC 3261 22.1)."""
-    if request.method == "CANCEL":
-        raise SipError(481)
+    """400 for what is no SIP, before anybody is challenged."""
     _ = request.uri, request.from_, request.to, request.contacts, request.max_forwards
 
 
-def _check_extensions(request: Request) -> None:
-    """420 for required extensions that we do not have (RFC 3261 8.2.2.3 and 16.3)."""
-    for header in ("Require", "Proxy-Require"):
+def _check_extensions(request: Request, *, relayed: bool) -> None:
+    """420 for required extensions that we do not have (RFC 3261 8.2.2.3); of a proxy only some are asked (16.3)."""
+    for header in ("Proxy-Require",) if relayed else ("Require", "Proxy-Require"):
         unknown = [tag for tag in request.get_all(header) if tag.lower() not in SUPPORTED]
         if unknown:
             raise UnsupportedExtension(unknown)

@@ -1,7 +1,11 @@
 """Listening addresses and their roles (DESIGN: listeners have roles; CUPS_SIP_LISTEN)."""
 
+import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from provisioning.policy import Network, plain_address
 
 PROXY = "proxy"
 ENGINE = "engine"
@@ -25,6 +29,8 @@ class Listener:
     "host or host:port that peers are told, where it differs from the address that is opened."
     client_certificates: str = "optional"
     "TLS: none, optional or required."
+    local_names: tuple[tuple[Network, str], ...] = ()
+    "Networks, and what peers in them are told instead; the narrowest first."
 
     @property
     def sent_by(self) -> str:
@@ -34,10 +40,21 @@ class Listener:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
 
+    def seen_from(self, address: str) -> "Listener":
+        """This listener as a peer with this IP address has to be told of it."""
+        return _seen(self, address) if self.local_names else self
+
     @property
     def contact(self) -> str:
         """The Contact value of answers and NOTIFYs that go out through this listener."""
         return f"<sip:{self.sent_by};transport={self.transport}>"
+
+
+@lru_cache(maxsize=4096)
+def _seen(listener: Listener, address: str) -> Listener:
+    parsed = ipaddress.ip_address(plain_address(address))
+    name = next((name for network, name in listener.local_names if parsed in network), None)
+    return listener if name is None else replace(listener, advertised=name)
 
 
 class BadListener(ValueError):
@@ -73,6 +90,7 @@ def with_options(listeners: Iterable[Listener], known: Iterable[Listener]) -> li
             authentication=row.authentication,
             advertised=row.advertised,
             client_certificates=row.client_certificates,
+            local_names=row.local_names,
         )
         if (row := rows.get((one.transport, one.host, one.port)))
         else one

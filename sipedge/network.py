@@ -9,7 +9,7 @@ import contextlib
 import ipaddress
 import socket
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -20,10 +20,11 @@ from websockets.asyncio.server import Server as WebSocketServer
 from provisioning.policy import Policy
 from provisioning.uri import BadUri, SipUri
 from sipedge.listeners import ENGINE, PROXY, Listener, with_options
+from sipedge.locate import PORTS, TLS, UDP, Hop, Locator
 from sipedge.resolve import address_of
 from sipedge.sip.dialog import Dialog
 from sipedge.sip.errors import MalformedMessage, SipError
-from sipedge.sip.flow import Address, Flow
+from sipedge.sip.flow import Address, Flow, flow_of_text
 from sipedge.transport import websocket
 from sipedge.transport.tcp import ConnectionTable
 from sipedge.transport.tls import Certificates, NoCertificate
@@ -72,6 +73,10 @@ class Network:
         self.certificates = Certificates(certificates)
         self.listeners: list[Listener] = []
         self._by_local: dict[tuple[str, Address], Listener] = {}
+        self._trusted_names: frozenset[str] = frozenset()
+        "Whom a peer may be, too, when we open the connection to it."
+        self._names: set[tuple[str, int]] = set()
+        "Host and port by which peers may mean us."
         self._udp: dict[Address, UdpEndpoint] = {}
         self._tcp: list[asyncio.Server] = []
         self._websockets: list[WebSocketServer] = []
@@ -149,8 +154,15 @@ class Network:
 
     def take_options(self, policy: Policy) -> None:
         """Options of Listener rows may have changed; the addresses stay."""
+        self._trusted_names = policy.trusted_names
         self.listeners = with_options(self.listeners, provisioned(policy))
         self._by_local = {(one.transport.upper(), (one.host, one.port)): _reachable(one) for one in self.listeners}
+        self._names = {
+            name
+            for one in self._by_local.values()
+            for text in (f"{one.host}:{one.port}", one.sent_by, *(name for _, name in one.local_names))
+            for name in _names(text, one)
+        }
 
     def send(self, data: bytes, flow: Flow) -> None:
         """Send a message; one for a flow that is gone is dropped."""
@@ -168,10 +180,29 @@ class Network:
     def listener_of(self, flow: Flow) -> Listener:
         """The listener a flow belongs to; for a connection of our own, one of its transport or the first."""
         listener = self._by_local.get((flow.transport, flow.local))
-        if listener is not None:
-            return listener
-        alike = [one for one in self._by_local.values() if one.transport.upper() == flow.transport]
-        return alike[0] if alike else next(iter(self._by_local.values()))
+        if listener is None:
+            alike = [one for one in self._by_local.values() if one.transport.upper() == flow.transport]
+            listener = alike[0] if alike else next(iter(self._by_local.values()))
+        return listener.seen_from(flow.remote[0])
+
+    def named(self, uri: SipUri) -> bool:
+        """A URI that means one of our listeners, under any of its names."""
+        port = uri.port or PORTS[TLS if uri.transport in ("tls", "wss") or uri.scheme == "sips" else UDP]
+        return (uri.host.lower().strip("[]"), port) in self._names
+
+    def reachable(self, flow: Flow, contact: str, *, by_proxy: bool) -> bool:
+        """A peer whose connection is gone can be reached again: it is back, or somebody listens at its Contact.
+
+        `by_proxy`: another proxy stands between, which listens.
+        """
+        if self.connections.find(flow.remote) is not None:
+            return True
+        if by_proxy or flow.transport != "TCP":  # no browser listens, nor does a client with TLS
+            return by_proxy and flow.transport in ("TCP", "TLS")
+        with contextlib.suppress(BadUri):
+            address = address_of(SipUri.parse(contact))
+            return address is None or address != flow.remote
+        return False
 
     def flow_again(self, dialog: Dialog) -> Flow | None:
         """The flow of a dialog after a restart or an error, if it still stands; see `reconnect`."""
@@ -191,10 +222,22 @@ class Network:
             for one in self.listeners
         )
 
-    async def flow_to(self, transport: str, address: Address, *, role: str = ENGINE) -> Flow | None:
-        """A flow to this address, from a socket of this role if there is one; None when it cannot be reached."""
-        if transport == "tcp":
-            return await self.connections.connect(address)
+    async def flow_to(self, hop: Hop, *, role: str = ENGINE) -> Flow | None:
+        """A flow to this server, from a socket of this role if there is one; None when it cannot be reached.
+
+        Our own addresses are none: what a client sends there would come from a trusted peer.
+        """
+        if self.ours(hop.address):
+            return None
+        if hop.transport == UDP:
+            return self._datagrams_to(hop.address, role)
+        if hop.transport == TLS:
+            return await self.connections.connect(
+                hop.address, tls=self.certificates.client(), name=hop.name.strip("[]"), also=self._trusted_names
+            )
+        return await self.connections.connect(hop.address)
+
+    def _datagrams_to(self, address: Address, role: str) -> Flow | None:
         ours = [
             local
             for one in sorted(self.listeners, key=lambda one: one.role != role)
@@ -204,17 +247,15 @@ class Network:
 
     async def flow_of(self, text: str, contact: str) -> Flow | None:
         """The flow that a binding was registered over (`UDP 127.0.0.1:5060`), or one to its Contact (D-46)."""
-        transport, _, where = text.partition(" ")
-        host, _, port = where.rpartition(":")
-        if not port.isdecimal():
+        registered = flow_of_text(text)
+        if registered is None or self.ours(registered.remote):
             return None
-        remote = (host, int(port))
-        if self.ours(remote):
-            return None
-        if transport == "UDP":
-            return await self.flow_to("udp", remote, role=PROXY)
-        flow = self.connections.find(remote)
-        if flow is not None or transport != "TCP":  # a client's certificate is not known: only it can connect
+        if registered.transport == "UDP":
+            return self._datagrams_to(registered.remote, PROXY)
+        flow = self.connections.find(registered.remote)
+        if (
+            flow is not None or registered.transport != "TCP"
+        ):  # a client's certificate is not known: only it can connect
             return flow
         try:
             address = address_of(SipUri.parse(contact))
@@ -224,15 +265,23 @@ class Network:
             return None
         return await self.connections.connect(address, limit=PROBE_LIMIT)
 
-    async def reconnect(self, dialog: Dialog) -> Flow | None:
-        """Reach a peer whose connection is gone at its Contact; None when nobody is there, or only it can connect."""
-        if dialog.flow.transport not in ("UDP", "TCP"):
+    async def reconnect(self, dialog: Dialog, locator: Locator) -> Flow | None:
+        """Reach a peer whose connection is gone where its dialog says; None when only the peer could open another one.
+
+        Over the transport of the dialog, whatever the Contact says about that.
+        """
+        kind = dialog.flow.transport.lower()
+        if kind not in PORTS:
             return None
         try:
-            address = address_of(dialog.next_hop)
+            hops = await locator.of_uri(dialog.next_hop)
         except SipError:
             return None
-        return await self.connections.connect(address) if address is not None else None
+        for hop in hops:
+            flow = await self.flow_to(hop._replace(transport=kind))
+            if flow is not None:
+                return flow
+        return None
 
     def may_take_tcp(self, flow: Flow) -> bool:
         """Worth asking whether this UDP peer takes TCP for a large request (RFC 3261 18.1.1)."""
@@ -269,7 +318,14 @@ def provisioned(policy: Policy) -> list[Listener]:
     """The listeners of the policy."""
     return [
         Listener(
-            row.transport, row.host, row.port, row.role, row.authentication, row.advertised, row.client_certificates
+            row.transport,
+            row.host,
+            row.port,
+            row.role,
+            row.authentication,
+            row.advertised,
+            row.client_certificates,
+            row.local_names,
         )
         for row in policy.listeners
     ]
@@ -285,6 +341,13 @@ def _reachable(listener: Listener) -> Listener:
         one.connect((probe, 9))  # sends nothing: only the route is looked up
         host = one.getsockname()[0]
     return replace(listener, advertised=f"[{host}]:{listener.port}" if ":" in host else f"{host}:{listener.port}")
+
+
+def _names(text: str, listener: Listener) -> Iterator[tuple[str, int]]:
+    """Host and port of a `host` or `host:port`."""
+    with contextlib.suppress(BadUri):
+        uri = SipUri.parse(f"sip:{text}" if text.count(":") < 2 or "[" in text else f"sip:[{text}]")
+        yield uri.host.lower().strip("[]"), uri.port or listener.port
 
 
 def _covers(listening: str, host: str) -> bool:

@@ -16,6 +16,7 @@ from presence.store import Outcome, Plan, Put, Remove
 from provisioning.policy import PersonaFacts
 from provisioning.uri import Aor
 from sipedge.models import StoredMessage
+from sipedge.resolve import of_bindings
 from sipedge.rows import MESSAGE, BindingRow, MessageRow
 from sipedge.sip.message import Request
 
@@ -70,9 +71,9 @@ class OfflineMessages:
         edge = self._edge
         try:
             for row in await edge.read(_load, persona_id, edge.now()):
-                bindings = edge.registrar.of(persona_id, edge.now())
-                answer = await edge.relay.fork(_request(row), Aor(row.sender), bindings) if bindings else None
-                if answer is None or answer.status in LATER or 500 <= answer.status < 600:
+                targets = of_bindings(edge.registrar.of(persona_id, edge.now()))
+                answer = await edge.relay.fork(_request(row), targets, sender=Aor(row.sender))
+                if answer.status in LATER or 500 <= answer.status < 600:
                     self._kept.add(persona_id)
                     return
                 if answer.status >= 300:

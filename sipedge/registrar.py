@@ -4,7 +4,7 @@
 persona, whatever alias was registered, and compare by URI (RFC 3261 19.1.4).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -185,6 +185,15 @@ class Registrar:
     def of(self, persona_id: int, now: datetime) -> tuple[BindingRow, ...]:
         """The live bindings of a persona, best first."""
         return tuple(row for row in self._bindings.get(persona_id, ()) if row.expires_at > now)
+
+    def over(self, flows: Collection[str]) -> list[BindingRow]:
+        """The bindings that were registered over these flows, in words."""
+        return [row for rows in self._bindings.values() for row in rows if row.flow in flows]
+
+    def discard(self, ended: BindingRow) -> None:
+        """A binding has been ended, unless it was written again meanwhile."""
+        mine = self._bindings.get(ended.persona_id, ())
+        self.set(ended.persona_id, tuple(row for row in mine if row.id != ended.id or row.version > ended.version))
 
     def expire(self, now: datetime) -> None:
         """Let go of bindings that have run out, a few users at a time."""

@@ -20,6 +20,7 @@ from sipedge.models import Binding
 from sipedge.partial import live_of
 from sipedge.rows import BindingRow
 from sipedge.sip.dialog import Dialog
+from sipedge.sip.flow import flow_of_text
 
 if TYPE_CHECKING:
     from sipedge.worker import Edge
@@ -53,6 +54,7 @@ async def resume(edge: "Edge") -> None:
         else:
             edge.backends.follow(live)
     edge.backends.drop_unneeded()
+    _lost_connections(edge, found)
     for live, reason in ended:
         edge.notifier.end(live, reason)
     watched = edge.subscriptions.watched()
@@ -68,6 +70,18 @@ async def resume(edge: "Edge") -> None:
             bindings=len(found.bindings),
             presentities_in_doubt=len(found.unsettled),
         )
+
+
+def _lost_connections(edge: "Edge", found: "_Found") -> None:
+    """Connections did not survive: what went over them ends, unless their clients come back soon."""
+    flows = {live.dialog.flow for live in edge.subscriptions if live.dialog.flow.reliable}
+    flows |= {
+        flow
+        for row in found.bindings
+        if row.edge == edge.name and (flow := flow_of_text(row.flow)) is not None and flow.reliable
+    }
+    for flow in flows:
+        edge.gone(flow)
 
 
 class _Found(NamedTuple):

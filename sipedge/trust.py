@@ -13,6 +13,7 @@ from presence.engine.capabilities import client_type
 from presence.engine.errors import NotAuthorised, TryAgainLater
 from provisioning.policy import PersonaFacts, Policy
 from provisioning.uri import Aor, BadUri, SipUri
+from sipedge.guests import Guests
 from sipedge.listeners import PROXY, Listener
 from sipedge.sip import digest
 from sipedge.sip.flow import Flow
@@ -51,7 +52,8 @@ class Unauthenticated(Exception):
 class Gatekeeper:
     """Decides who may speak, listener by listener; holds the digest's replay memory."""
 
-    def __init__(self, nonce_key: bytes, token: str) -> None:
+    def __init__(self, nonce_key: bytes, token: str, guests: Guests) -> None:
+        self.guests = guests
         self.nonces = digest.Nonces(nonce_key, token)
         self.counts = digest.NonceCounts()
         self.throttle = Throttle()
@@ -73,12 +75,17 @@ class Gatekeeper:
             if not policy.trusts(flow.remote[0], names):
                 raise NotAuthorised("not a trusted peer")
             return asserted(request, policy)
-        entry = policy.admits(flow.remote[0])
+        entry = self.guests.admits(policy, flow.remote[0], names)
         if entry is not None and entry.asserts_identity:
             return asserted(request, policy)
         if entry is not None or not listener.authentication:
             return _caller(Aor.parse(str(request.from_.uri)), policy, "From")
         return self._authenticated(request, flow, policy, now)
+
+    def meant(self, credentials: str, policy: Policy) -> bool:
+        """These credentials answer a challenge of ours, and concern nobody else; raises SipError(400)."""
+        realm = digest.Credentials.parse(credentials).realm
+        return any(domain.realm == realm for domain in policy.domains.values())
 
     def _authenticated(self, request: Request, flow: Flow, policy: Policy, now: float) -> Caller:
         registering = request.method == "REGISTER"

@@ -8,7 +8,7 @@ between them, and stops them so that nothing acknowledged is lost. It holds no r
 import asyncio
 import contextlib
 import secrets
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -22,27 +22,32 @@ from django.db import connection
 from presence import store
 from presence.engine.errors import TryAgainLater
 from presence.personas import Personas
-from presence.store import DatabaseAway, Loaded, Outcome, Plan
+from presence.store import DatabaseAway, Loaded, Outcome, Plan, Put
 from provisioning import bus, snapshot
 from provisioning.policy import Policy
+from provisioning.uri import SipUri, Uri
 from sipedge.committer import PATIENCE, RETRY_AFTER, Committer
 from sipedge.dialogs import LiveSubscription, Subscriptions
 from sipedge.dispatch import Dispatcher, Handler
-from sipedge.handlers import message, notify, options, publish, register, subscribe
+from sipedge.guests import Guests
+from sipedge.handlers import message, notify, options, publish, register, relay, subscribe
 from sipedge.lease import Lease
 from sipedge.listeners import Listener
+from sipedge.locate import Locator
+from sipedge.lookup import Lookup
 from sipedge.models import Binding
 from sipedge.network import Network
 from sipedge.offline import OfflineMessages
+from sipedge.record_route import Tickets
 from sipedge.registrar import Registrar
 from sipedge.resume import resume
-from sipedge.rows import BindingRow
+from sipedge.rows import BINDING, BindingRow
 from sipedge.senders.backend import Backends
 from sipedge.senders.notify import Notifier
 from sipedge.senders.relay import Relay
 from sipedge.sip.errors import MalformedMessage
-from sipedge.sip.flow import Flow
-from sipedge.sip.stack import RequestReceived, ResponseReceived, Stack, TransactionFailed
+from sipedge.sip.flow import Address, Flow, flow_text
+from sipedge.sip.stack import AckReceived, RequestReceived, ResponseReceived, Stack, TransactionFailed
 from sipedge.sip.transaction import ClientTransaction, ServerTransaction
 from sipedge.trust import Gatekeeper
 
@@ -75,6 +80,9 @@ EXPIRY_INTERVAL = 0.5
 
 ANNOUNCE_INTERVAL = 0.1
 "Seconds for which changes are gathered before other processes hear of them."
+
+FLOW_GRACE = 15.0
+"Seconds after a connection was lost until its bindings and subscriptions end: who changes networks is back by then."
 
 LOOKED_AT = 500
 "Subscriptions looked at in one turn of the loop after a change of policy; requests are answered in between."
@@ -118,7 +126,10 @@ class Edge:
         self.backends = Backends(self)
         self.relay = Relay(self)
         self.offline = OfflineMessages(self)
-        self.dispatcher = Dispatcher(self, HANDLERS)
+        self.locator = Locator(Lookup(settings.CUPS_DNS, self.loop.time), self.loop.time)
+        self.guests = Guests(self.locator)
+        self.dispatcher = Dispatcher(self, HANDLERS, relay.handle, relay.is_passed_on, relay.acknowledge)
+        self.tickets: Tickets
         self.policy: Policy
         self.gatekeeper: Gatekeeper
         self._committer: Committer
@@ -130,21 +141,24 @@ class Edge:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = float("inf")
         self._announced: set[int] = set()
+        self._lost_flows: deque[tuple[float, Flow]] = deque()
+        "Connections that were lost, with the loop's time at which what went over them ends."
 
     # Starting and stopping
 
     async def start(self, listeners: Sequence[Listener] | None) -> None:
         """Load the policy, take up what a predecessor left, open the sockets (None: those of the policy)."""
         self.policy = await self.read(snapshot.load)
-        self.gatekeeper = Gatekeeper(self.policy.settings.nonce_key, self._token)
+        self.gatekeeper = Gatekeeper(self.policy.settings.nonce_key, self._token, self.guests)
+        self.tickets = Tickets(self.policy.settings.nonce_key)
         pause = SQLITE_PAUSE if connection.vendor == "sqlite" else 0.0
         self._committer = Committer(store.commit, pause=pause)
         await self.network.open(listeners, self.policy)
         await resume(self)
         self.network.accept()
         self._lease.start()
-        for keep in (self._watch_expiry, self._listen, self._announce):
-            self.background(keep())
+        for keep in (self._watch_expiry(), self._listen(), self._announce(), self.guests.keep(lambda: self.policy)):
+            self.background(keep)
 
     async def stop(self) -> None:
         """Answer what is being handled, write everything down, close."""
@@ -180,7 +194,12 @@ class Edge:
 
     def _lost(self, flow: Flow) -> None:
         self.stack.flow_failed(flow)
+        self.gone(flow)
         self._pump()
+
+    def gone(self, flow: Flow) -> None:
+        """A client's connection is gone; if it does not come back, what went over it ends."""
+        self._lost_flows.append((self.loop.time() + FLOW_GRACE, flow))
 
     def _pump(self) -> None:
         """Carry the stack's events to those who wait for them, then send."""
@@ -191,6 +210,8 @@ class Edge:
                 self.dispatcher.received(event)
             elif isinstance(event, ResponseReceived):
                 event.transaction.user.answered(event.transaction, event.response)
+            elif isinstance(event, AckReceived):
+                self.dispatcher.acknowledged(event)
             elif isinstance(event, TransactionFailed) and isinstance(event.transaction, ClientTransaction):
                 event.transaction.user.failed(event.transaction, event.status)
         self.flush()
@@ -240,6 +261,10 @@ class Edge:
 
         return self._committer.submit(plan, announced)
 
+    def here(self, uri: Uri) -> bool:
+        """A Request-URI or Route that means us: a domain of ours, or one of our listeners."""
+        return isinstance(uri, SipUri) and (self.policy.serves(uri.host) or self.network.named(uri))
+
     def notice(self, kind: str, what: str, peer: str) -> None:
         """Count something that an operator may want to put right; the log tells of its first time."""
         if len(self.noticed) < MAX_NOTICED or (kind, what, peer) in self.noticed:
@@ -285,6 +310,41 @@ class Edge:
                 self.notifier.changed(key)
             self.backends.look()
             self.registrar.expire(now)
+            self._end_lost()
+
+    def _end_lost(self) -> None:
+        """End the bindings and subscriptions of connections that are gone for good (RFC 5626 4.2.1).
+
+        Those that a client has taken up over a new one meanwhile stay, and those that can be reached otherwise.
+        """
+        gone: dict[tuple[str, Address], Flow] = {}
+        while self._lost_flows and self._lost_flows[0][0] <= self.loop.time():
+            flow = self._lost_flows.popleft()[1]
+            gone[flow.transport, flow.remote] = flow
+        if not gone:
+            return
+        reachable = self.network.reachable
+        for live in self.subscriptions:
+            flow = live.dialog.flow
+            if (flow.transport, flow.remote) in gone:
+                by_proxy = bool(live.dialog.route_set)
+                if not reachable(flow, live.dialog.remote_target, by_proxy=by_proxy):
+                    self.notifier.lost(live)
+        over = {flow_text(flow): flow for flow in gone.values()}
+        for row in self.registrar.over(over):
+            if not reachable(over[row.flow], row.contact, by_proxy=bool(row.path)):
+                self.background(self._unbind(row))
+
+    async def _unbind(self, row: BindingRow) -> None:
+        """Nobody can be reached at this contact any more."""
+        ended = row._replace(version=row.version + 1, updated_at=self.now(), expires_at=self.now())
+
+        def applied(outcome: Outcome) -> None:
+            if outcome is Outcome.COMMITTED:
+                self.registrar.discard(ended)
+
+        with contextlib.suppress(TryAgainLater):
+            await self.commit(Plan(row.persona_id, (Put(BINDING, ended, row.version),)), applied)
 
     # What others say
 
@@ -342,6 +402,7 @@ class Edge:
         else:
             self.policy = await self.read(snapshot.refresh, self.policy, parts)
         self.network.take_options(self.policy)
+        self.guests.look_again()
         if parts is None or not JUDGING.isdisjoint(parts):
             self.backends.policy_changed()
             for index, live in enumerate(self.subscriptions):

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PROVISIONED = f"""
 domains: [{DOMAIN}, example.org]
 users:
-  - {{pattern: "u{{n}}", first: 0, count: 2000, domain: {DOMAIN}, password: {PASSWORD}}}
+  - {{pattern: "u{{n}}", first: 0, count: 700, domain: {DOMAIN}, password: {PASSWORD}}}
   - {{uri: "xten3@{DOMAIN}", password: {PASSWORD}}}
   - {{uri: "xten4@{DOMAIN}", password: {PASSWORD}}}
   - {{uri: "ippm4@{DOMAIN}", password: {PASSWORD}}}
@@ -41,9 +41,11 @@ class Deployment:
         bus: str | None = None,
         provisioned: str = PROVISIONED,
         tls: bool = False,
+        dns: str = "",
     ) -> None:
         """`database`: a PostgreSQL URL of its own, else SQLite or a new database of DATABASE_URL's server; `bus`: a
-        Valkey of its own, else that of the test run; `tls`: with listeners and development certificates for it."""
+        Valkey of its own, else that of the test run; `tls`: with listeners and development certificates for it; `dns`:
+        its name server."""
         self._files = contextlib.ExitStack()
         self.folder = Path(self._files.enter_context(tempfile.TemporaryDirectory(prefix="cups-system-")))
         self.proxy = free_port()
@@ -73,6 +75,8 @@ class Deployment:
             ),
         }
         self.environment.pop("CUPS_TEST_READY", None)
+        if dns:
+            self.environment["CUPS_DNS"] = dns
         if bus is not None:
             self.environment["VALKEY_URL"] = bus
         server = os.environ.get("DATABASE_URL")

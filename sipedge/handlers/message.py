@@ -1,9 +1,14 @@
 """MESSAGE: instant messages between clients (RFC 3428, R-MSG, D-08, D-34, D-35)."""
 
 from presence.engine.errors import DocumentTooLarge, NotAuthorised, UnsupportedMediaType
+from provisioning.uri import Aor
+from sipedge import resolve
 from sipedge.dispatch import Call, presentity_of
-from sipedge.sip.errors import SipError
-from sipedge.sip.message import Response
+from sipedge.handlers import relay
+from sipedge.handlers.relay import check_hops
+from sipedge.listeners import PROXY
+from sipedge.senders.relay import UNREACHABLE, Answer
+from sipedge.sip.message import Request, Response
 
 TEXT = "text/plain"
 REPORTS = frozenset({"application/im-iscomposing+xml", "message/imdn+xml"})
@@ -11,30 +16,42 @@ REPORTS = frozenset({"application/im-iscomposing+xml", "message/imdn+xml"})
 
 
 async def handle(call: Call) -> Response:
-    """Hand the message to the recipient's contacts; keep it for later where the recipient wants that."""
-    edge, request, settings = call.edge, call.request, call.edge.policy.settings
-    if request.max_forwards == 0:
-        raise SipError(483, "Too Many Hops")
-    if any(edge.stack.made(via.branch) for via in request.vias):
-        raise SipError(482, "Loop Detected")
+    """Hand the message to the recipient's contacts or server; keep it for later where the recipient wants that."""
+    request, settings = call.request, call.edge.policy.settings
+    check_hops(call)
     if call.caller.aor is None:
         raise NotAuthorised("the sender has no SIP identity")
-    kind = (request.content_type or "").partition(";")[0].strip().lower()
-    report = kind in REPORTS and settings.relay_message_reports
-    if kind != TEXT and not report:
+    report = _kind(request) in REPORTS and settings.relay_message_reports
+    if _kind(request) != TEXT and not report:
         raise UnsupportedMediaType((TEXT,))
     if len(request.body) > settings.message_limit:
         raise DocumentTooLarge(settings.message_limit)
+    if call.listener.role == PROXY and (not call.edge.here(request.uri) or _routed(call)):
+        return await relay.handle(call)
+    return await _deliver(call, call.caller.aor, keep=not report)
+
+
+async def _deliver(call: Call, sender: Aor, *, keep: bool) -> Response:
+    """To a user of ours; one that cannot be reached anywhere may have it kept (D-34)."""
+    edge, request = call.edge, call.request
     recipient = presentity_of(call)  # the Request-URI alone says who it is (V-28)
     bindings = edge.registrar.of(recipient.id, edge.now())
+    answer = Answer(UNREACHABLE)
     if bindings:
-        return (await edge.relay.fork(request, call.caller.aor, bindings)).to(request)
+        answer = await edge.relay.fork(request, resolve.of_bindings(bindings), sender=sender)
+        if not answer.nowhere:
+            return answer.to(request)
     plain = (request.get("Content-Encoding") or "identity").lower() == "identity"
-    if (
-        recipient.offline_messages
-        and plain
-        and not report
-        and await edge.offline.keep(request, call.caller.aor, recipient)
-    ):
+    if keep and plain and recipient.offline_messages and await edge.offline.keep(request, sender, recipient):
         return request.respond(202)
-    return request.respond(480)
+    return answer.to(request)
+
+
+def _kind(request: Request) -> str:
+    return (request.content_type or "").partition(";")[0].strip().lower()
+
+
+def _routed(call: Call) -> bool:
+    """A route says that another server takes messages for users of ours."""
+    route = call.edge.policy.method_route("MESSAGE", None)
+    return route is not None and bool(route.next_hop)

@@ -6,6 +6,7 @@ from provisioning.uri import Aor
 from sipedge import registrar
 from sipedge.dispatch import Call
 from sipedge.rows import BindingRow
+from sipedge.sip.flow import flow_text
 from sipedge.sip.message import STAR, Response
 
 MAX_RACES = 5
@@ -33,7 +34,7 @@ async def handle(call: Call) -> Response:
             cseq=request.cseq.number,
             user_agent=request.user_agent or "",
             path=", ".join(request.get_all("Path")),
-            flow=call.flow_text,
+            flow=flow_text(call.flow),
             edge=edge.name,
             held=before,
             bounds=edge.policy.expiry["register"],

@@ -25,7 +25,6 @@ from provisioning.policy import plain_address
 from provisioning.uri import Aor
 from sipedge.committer import RETRY_AFTER
 from sipedge.dialogs import LiveBackend, LiveSubscription, tag_of
-from sipedge.resolve import address_of, addresses_of
 from sipedge.sip.dialog import Dialog
 from sipedge.sip.errors import SipError
 from sipedge.sip.flow import Flow
@@ -234,17 +233,20 @@ class Backends:
     async def _flow(self, found: LiveBackend) -> Flow | None:
         """How the server is reached now: its route or contact within a dialog, else its provisioned address."""
         edge = self._edge
-        address = None
+        hops = await edge.locator.of_server(found.server.address, found.server.transport)
+        if hops:
+            found.addresses = frozenset(hop.address[0] for hop in hops)
         if found.dialog is not None and found.dialog.remote_tag:
-            try:
-                address = address_of(found.dialog.next_hop)
-            except SipError:
-                address = None
-        resolved = await addresses_of(found.server.address)
-        if resolved:
-            found.addresses = frozenset(one[0] for one in resolved)
-        address = address or next(iter(resolved), None)
-        return await edge.network.flow_to(found.server.transport, address) if address is not None else None
+            with contextlib.suppress(SipError):
+                nearer = await edge.locator.of_uri(found.dialog.next_hop)
+                # Over the transport that it is provisioned with, whatever its Contact says about that.
+                hops = [hop._replace(transport=found.server.transport) for hop in nearer] + hops
+        for hop in hops:
+            flow = await edge.network.flow_to(hop)
+            if flow is not None:
+                return flow
+            edge.locator.failed(hop)
+        return None
 
     # What comes back
 
@@ -333,7 +335,8 @@ class Backends:
             raise SipError(481, "Subscription Does Not Exist")
         names = self._edge.network.names_of(call.flow)
         if source not in found.addresses:  # after a restart they are not known yet
-            found.addresses |= {address for address, _ in await addresses_of(found.server.address)}
+            hops = await self._edge.locator.of_server(found.server.address, found.server.transport)
+            found.addresses |= {hop.address[0] for hop in hops}
         if source not in found.addresses and not self._edge.policy.trusts(source, names):
             raise NotAuthorised("not the server of this subscription")
         event = request.event

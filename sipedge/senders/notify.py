@@ -88,6 +88,10 @@ class Notifier:
         self._edge.backends.release(live)
         self._end_row(live, told=True)
 
+    def lost(self, live: LiveSubscription) -> None:
+        """The watcher's connection is gone for good, and only the watcher could open another one."""
+        self._drop(live)
+
     def answered(self, transaction: ClientTransaction, response: Response) -> None:
         """A watcher answered its NOTIFY."""
         live: LiveSubscription = transaction.context
@@ -293,7 +297,7 @@ class Notifier:
 
     async def _connect_again(self, live: LiveSubscription) -> None:
         """After a restart or a broken connection: reach a stream watcher at its Contact."""
-        live.flow = await self._edge.network.reconnect(live.dialog)
+        live.flow = await self._edge.network.reconnect(live.dialog, self._edge.locator)
         if live.flow is not None:
             self.look_again(live)
         else:

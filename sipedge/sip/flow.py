@@ -21,3 +21,15 @@ class Flow(NamedTuple):
     def reliable(self) -> bool:
         """Nothing is retransmitted on a stream (RFC 3261 17)."""
         return self.transport != "UDP"
+
+
+def flow_text(flow: Flow) -> str:
+    """A flow in words, for columns that a person may read: `UDP 127.0.0.1:5060`."""
+    return f"{flow.transport} {flow.remote[0]}:{flow.remote[1]}"
+
+
+def flow_of_text(text: str) -> Flow | None:
+    """What `flow_text` has written, without the address on our side; None for anything else."""
+    transport, _, where = text.partition(" ")
+    host, _, port = where.rpartition(":")
+    return Flow(transport, ("", 0), (host, int(port))) if port.isascii() and port.isdecimal() else None

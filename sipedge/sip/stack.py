@@ -10,6 +10,7 @@ No I/O and no clock: tests join two stacks in memory and move the time by hand.
 """
 
 from collections import Counter, deque
+from hashlib import blake2s
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -84,13 +85,22 @@ class Stack:
     def __len__(self) -> int:
         return len(self._servers) + len(self._clients)
 
-    def made(self, branch: str | None) -> bool:
-        """This run has made that branch: a request that carries it has been here before (RFC 3261 16.3 step 4)."""
-        return branch is not None and branch.startswith(self._prefix)
+    def looped(self, request: Request) -> bool:
+        """This run has passed the same request on before (RFC 3261 16.3 step 4); raises SipError(400).
 
-    def branch(self) -> str:
+        One that comes back with another Request-URI or Route is no loop: it was forwarded elsewhere, to a user here.
+        """
+        mark = f".{loop_mark(request)}"
+        return any(
+            via.branch.startswith(self._prefix) and via.branch.endswith(mark)
+            for via in request.vias
+            if via.branch is not None
+        )
+
+    def branch(self, mark: str = "") -> str:
         """A branch that was never used before; `token` keeps edges and restarts apart."""
-        return f"{self._prefix}{next(self._numbers):x}"
+        number = f"{self._prefix}{next(self._numbers):x}"
+        return f"{number}.{mark}" if mark else number
 
     # Incoming
 
@@ -141,6 +151,10 @@ class Stack:
         server = ServerTransaction(request, key, back)
         self._servers[key] = server
         self.events.append(RequestReceived(request, server, flow))
+
+    def invite_of(self, cancel: Request) -> ServerTransaction | None:
+        """The call that a CANCEL takes back (RFC 3261 9.2)."""
+        return self._servers.get(_server_key(cancel, "INVITE"))
 
     def _ack(self, request: Request, flow: Flow, now: float) -> None:
         server = self._servers.get(_server_key(request, "INVITE"))
@@ -219,10 +233,18 @@ class Stack:
         self.transmissions.append((response.encode(), server.flow if server is not None else flow))
 
     def request(
-        self, request: Request, flow: Flow, now: float, *, sent_by: str, user: TransactionUser, context: Any
+        self,
+        request: Request,
+        flow: Flow,
+        now: float,
+        *,
+        sent_by: str,
+        user: TransactionUser,
+        context: Any,
+        mark: str = "",
     ) -> ClientTransaction:
-        """Send a request of ours; a Via with a new branch is put on top."""
-        branch = self.branch()
+        """Send a request of ours; a Via with a new branch is put on top, which carries `mark` (`loop_mark`)."""
+        branch = self.branch(mark)
         request.headers.insert(0, ("Via", f"SIP/2.0/{flow.transport} {sent_by};branch={branch};rport"))
         whole = Request(request.method, request.target, request.headers, request.body)
         client = self.begin(
@@ -231,6 +253,22 @@ class Stack:
         if whole.method == "INVITE":
             client.request = whole
         return client
+
+    def cancel(self, client: ClientTransaction, now: float, *, user: TransactionUser) -> None:
+        """Take back an INVITE that was answered provisionally (RFC 3261 9.1); answers come without context."""
+        request = client.request
+        if request is None or client.state != t.PROCEEDING:
+            return
+        headers = [("Via", request.get_all("Via")[0]), ("Max-Forwards", "70")]
+        headers += [(name, value) for name, value in request.headers if name in ("Route", "From", "To", "Call-ID")]
+        headers.append(("CSeq", f"{request.cseq.number} CANCEL"))
+        data = Request.build("CANCEL", request.target, headers).encode()
+        self.begin(data, method="CANCEL", branch=client.branch, flow=client.flow, now=now, user=user, context=None)
+
+    def pass_on(self, request: Request, flow: Flow, *, sent_by: str) -> None:
+        """Send a request that is part of no transaction here: an ACK of somebody else's call (RFC 3261 16.11)."""
+        request.headers.insert(0, ("Via", f"SIP/2.0/{flow.transport} {sent_by};branch={self.branch()};rport"))
+        self.transmissions.append((request.encode(), flow))
 
     def begin(
         self, data: bytes, *, method: str, branch: str, flow: Flow, now: float, user: TransactionUser, context: Any
@@ -303,6 +341,13 @@ class Stack:
                 mine.pop(owner.key, None)
                 if not mine:
                     del self._by_flow[owner.flow]
+
+
+def loop_mark(request: Request) -> str:
+    """What tells a request that has gone in a circle from one that was sent elsewhere (RFC 3261 16.6 step 8)."""
+    seen = (request.target, request.get("Route"), request.get("From"), request.get("To"), request.call_id)
+    text = "|".join(map(str, (*seen, request.get("CSeq"))))
+    return blake2s(text.encode("utf-8", "surrogateescape"), digest_size=4).hexdigest()
 
 
 def _server_key(request: Request, method: str) -> tuple[str, ...]:

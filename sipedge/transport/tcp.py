@@ -7,13 +7,17 @@ memory: connections in all and for each address, octets of a message that does n
 import asyncio
 import ssl
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Protocol, cast
+
+import structlog
 
 from sipedge.sip.errors import MalformedMessage
 from sipedge.sip.flow import Address, Flow
 from sipedge.sip.framing import KeepAlive, StreamFramer
 from sipedge.transport.tls import names_of
+
+log = structlog.get_logger(__name__)
 
 MAX_CONNECTIONS = 20_000
 "Connections held at once, some 20 kB each."
@@ -229,15 +233,36 @@ class ConnectionTable:
         connection = self._by_remote.get(remote)
         return connection.flow if connection is not None else None
 
-    async def connect(self, remote: Address, *, limit: float = CONNECT_LIMIT) -> Flow | None:
-        """The flow of an open or a new connection to this address; None when it cannot be reached."""
-        flow = self.find(remote)
-        if flow is not None:
-            return flow
+    async def connect(
+        self,
+        remote: Address,
+        *,
+        limit: float = CONNECT_LIMIT,
+        tls: ssl.SSLContext | None = None,
+        name: str = "",
+        also: Set[str] = frozenset(),
+    ) -> Flow | None:
+        """The flow of an open or a new connection to this address; None when it cannot be reached.
+
+        Over TLS the peer has to prove by its certificate that it speaks for `name`, or one of `also` (RFC 5922 7.3).
+        """
+        names = also | {name}
+        found = self._by_remote.get(remote)
+        if found is not None and (found.flow.transport == "TLS") == (tls is not None):
+            if tls is None or not found.names.isdisjoint(names):
+                return found.flow
         try:
             async with asyncio.timeout(limit):
-                _, connection = await self.loop.create_connection(lambda: Connection(self, None), *remote)
-        except (OSError, TimeoutError):
+                _, connection = await self.loop.create_connection(
+                    lambda: Connection(self, None), *remote, ssl=tls, server_hostname=name if tls else None
+                )
+        except (OSError, TimeoutError) as error:
+            if tls is not None:
+                log.warning("no connection over TLS", peer=f"{remote[0]}:{remote[1]}", name=name, error=str(error))
+            return None
+        if tls is not None and connection.names.isdisjoint(names):
+            log.warning("a certificate speaks for somebody else", name=name, said=sorted(connection.names))
+            connection.abort()
             return None
         return connection.flow if connection.opened else None
 

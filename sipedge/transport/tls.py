@@ -2,7 +2,7 @@
 
 A folder holds `NAME.pem` for each domain, the chain and the key in one file; a client that names a domain (SNI) is
 shown its certificate, any other the one of `default.pem`, or the first by name. `clients-ca.pem` has the authorities
-whose client certificates are believed.
+whose client certificates are believed, `servers-ca.pem` those of servers elsewhere, beside the machine's own.
 """
 
 import ssl
@@ -13,6 +13,7 @@ import structlog
 log = structlog.get_logger(__name__)
 
 CLIENTS = "clients-ca.pem"
+SERVERS = "servers-ca.pem"
 DEFAULT = "default"
 
 NONE, OPTIONAL, REQUIRED = "none", "optional", "required"
@@ -32,6 +33,7 @@ class Certificates:
         "Contexts by what is asked of clients, then by domain: with the certificate a connection takes over all of it."
         self._served: list[tuple[ssl.SSLContext, str]] = []
         self._seen: dict[Path, float] = {}
+        self._client: ssl.SSLContext | None = None
 
     def context(self, clients: str) -> ssl.SSLContext:
         """A context for one listener, kept up to date; `clients`: NONE, OPTIONAL or REQUIRED. Raises NoCertificate."""
@@ -59,6 +61,27 @@ class Certificates:
         context.sni_callback = choose
         return context
 
+    def client(self) -> ssl.SSLContext:
+        """A context for connections of our own: we show the default certificate, whom we reach has to show a good one.
+
+        For whom it speaks is looked at by us, since OpenSSL knows no SIP URIs and lets wildcards pass (RFC 5922 7.2).
+        """
+        if self._client is None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
+            context.check_hostname = False
+            context.load_default_certs()
+            try:
+                if (self.folder / SERVERS).exists():
+                    context.load_verify_locations(self.folder / SERVERS)
+                default = self._default()
+                if default is not None:
+                    context.load_cert_chain(self.folder / f"{default}.pem")
+            except (OSError, ssl.SSLError) as error:
+                log.error("a certificate for connections of our own cannot be used", error=str(error))
+            self._client = context
+        return self._client
+
     def reload(self) -> None:
         """Read the folder again if a file has changed; what cannot be read is logged, and the old one stays."""
         try:
@@ -68,7 +91,8 @@ class Certificates:
         if found == self._seen or not self._served:
             return
         again, self._seen = bool(self._seen), found
-        names = {path.stem.lower(): path for path in found if path.name != CLIENTS}
+        self._client = None
+        names = {path.stem.lower(): path for path in found if path.name not in (CLIENTS, SERVERS)}
         for clients, table in self._by_name.items():
             for gone in table.keys() - names.keys():
                 del table[gone]
@@ -110,9 +134,13 @@ class Certificates:
 
 
 def names_of(certificate: object) -> frozenset[str]:
-    """The domains that a verified certificate speaks for (RFC 5922 7.1): SIP URIs, else DNS names; no wildcards."""
+    """The domains that a verified certificate speaks for (RFC 5922 7.1): SIP URIs, else DNS names; no wildcards.
+
+    IP addresses count beside them, for servers that are provisioned by address.
+    """
     if not isinstance(certificate, dict):
         return frozenset()
     said = [(kind, str(value).lower()) for kind, value in certificate.get("subjectAltName", ())]
     uris = {value[4:] for kind, value in said if kind == "URI" and value.startswith("sip:") and "@" not in value}
-    return frozenset(uris or {value for kind, value in said if kind == "DNS" and "*" not in value})
+    domains = uris or {value for kind, value in said if kind == "DNS" and "*" not in value}
+    return frozenset(domains | {value for kind, value in said if kind == "IP Address"})

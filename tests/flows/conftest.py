@@ -11,7 +11,7 @@ from tests.system import Deployment, deployed
 
 @pytest.fixture(scope="session")
 def running() -> Iterator[Deployment]:
-    """An edge with users u0 to u1999 and the guide's cast."""
+    """An edge with users u0 to u699 and the guide's cast."""
     with deployed() as deployment:
         deployment.start_edge()
         yield deployment

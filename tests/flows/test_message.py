@@ -10,6 +10,7 @@ from tests.builders import guide
 from tests.phone import DOMAIN, Phone, pidf
 from tests.services import valkey
 from tests.system import PROVISIONED, Deployment, deployed
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
 Make = Callable[..., Phone]
@@ -158,7 +159,7 @@ def test_a_report_is_relayed_byte_for_byte(phone: Make) -> None:
         Content_Disposition="notification",
     )
     assert answer.status == 200
-    got = recipient.messages[-1]
+    got = wait_until(lambda: recipient.messages and recipient.messages[-1], "the report")
     assert got.body == body and got.get("Content-Encoding") == "deflate"
     assert got.get("Content-Disposition") == "notification"
 
