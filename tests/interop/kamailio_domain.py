@@ -31,10 +31,10 @@ class KamailioDomain(Server):
         assert phone.register().status == 200
         return phone
 
-    def records(self) -> list[str]:
-        """What the name server of its domain says of it (RFC 3263)."""
+    def records(self, host: str = "", ttl: int = 60) -> list[str]:
+        """What the name server of its domain says of it (RFC 3263), or of another `host`, for so many seconds."""
         return [
-            f'{DOMAIN} NAPTR 10 50 "s" "SIP+D2{self.transport[0].upper()}" "" _sip._{self.transport}.{DOMAIN}',
-            f"_sip._{self.transport}.{DOMAIN} SRV 10 50 {self.port} sip.{DOMAIN}",
-            f"sip.{DOMAIN} A {self.host}",
+            f'{DOMAIN} {ttl} NAPTR 10 50 "s" "SIP+D2{self.transport[0].upper()}" "" _sip._{self.transport}.{DOMAIN}',
+            f"_sip._{self.transport}.{DOMAIN} {ttl} SRV 10 50 {self.port} sip.{DOMAIN}",
+            f"sip.{DOMAIN} {ttl} A {host or self.host}",
         ]
