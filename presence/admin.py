@@ -1,8 +1,9 @@
-"""Read-only pages for live state: every user's composed state, and why; publications and subscriptions as rows."""
+"""Read-only pages for live state: every user's composed state, and why; edges; soft state as rows."""
 
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path, reverse
@@ -154,6 +155,18 @@ class BackendSubscriptionAdmin(ReadOnly):
 
 @admin.register(EdgeLease)
 class EdgeLeaseAdmin(ReadOnly):
-    """Edge processes."""
+    """Edge processes, with what each says about itself: one page for all."""
 
-    list_display = ["edge", "host", "started_at", "renewed_at", "clean"]
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Connections, requests, refusals, TLS errors, listeners and certificates of every edge."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        now = timezone.now()
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Edges",
+            "opts": self.model._meta,
+            "edges": [(lease, lease.state(now), lease.report) for lease in EdgeLease.objects.all()],
+            "refresh": PAGE_REFRESH,
+        }
+        return render(request, "admin/presence/edges.html", context)

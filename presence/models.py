@@ -5,6 +5,8 @@ changes; together they are the entity tag. What was removed stays as a tombstone
 the moment of its removal.
 """
 
+from datetime import datetime
+
 from django.db import models
 
 from provisioning.models import ForeignServer, Persona
@@ -109,12 +111,20 @@ class EdgeLease(models.Model):
     settled_at = models.DateTimeField()
     clean = models.BooleanField()
     expires_at = models.DateTimeField()
+    report = models.JSONField(default=dict)
 
     class Meta:
         ordering = ["edge"]
+        verbose_name = "edge"
 
     def __str__(self) -> str:
         return str(self.edge)
+
+    def state(self, now: datetime) -> str:
+        """running, stopped (in order) or lost."""
+        if self.clean:
+            return "stopped"
+        return "running" if self.expires_at > now else "lost"
 
 
 class LiveState(Persona):

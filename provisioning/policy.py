@@ -133,8 +133,8 @@ class MethodRouteFacts(NamedTuple):
 class LimitFacts(NamedTuple):
     """What one address or user may take (`provisioning.models.PeerLimits`)."""
 
-    connections: int = 2_000
-    half_open: int = 200
+    connections: int = 5_000
+    half_open: int = 1_000
     transactions: int = 2_000
     wrong_of_user: int = 30
     wrong_of_address: int = 300

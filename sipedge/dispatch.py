@@ -17,13 +17,14 @@ from presence.engine.capabilities import client_type
 from provisioning.policy import PersonaFacts
 from provisioning.uri import Aor, BadUri, SipUri
 from sipedge.listeners import PROXY, Listener
+from sipedge.peers import BUSY_AFTER
 from sipedge.record_route import NO_PASSAGE, Passage, passage
 from sipedge.sip.errors import SipError
 from sipedge.sip.flow import Flow
 from sipedge.sip.message import Request, Response
 from sipedge.sip.stack import AckReceived, RequestReceived
 from sipedge.sip.transaction import ServerTransaction
-from sipedge.trust import NOBODY, Caller, Unauthenticated
+from sipedge.trust import DIGEST, NOBODY, Caller, Unauthenticated
 
 if TYPE_CHECKING:
     from sipedge.worker import Edge
@@ -121,9 +122,14 @@ class Dispatcher:
                 edge.respond(event.transaction, request.respond(200))
                 return
             _check_syntax(request)
-            if request.get("Route") is not None and call.listener.role == PROXY:
+            client = call.listener.role == PROXY  # trusted peers speak for many
+            if client and not edge.peers.may_ask(flow.remote[0]):
+                busy = answer(request, errors.TryAgainLater(BUSY_AFTER))
+                edge.stack.respond_statelessly(request, busy, flow)
+                return
+            if client and request.get("Route") is not None:
                 call.passage = passage(request, flow, edge.tickets, edge.here)
-            relayed = call.listener.role == PROXY and self._is_passed_on(call)
+            relayed = client and self._is_passed_on(call)
             _check_extensions(request, relayed=relayed)
             if not call.passage.ticket and (request.method != "NOTIFY" or relayed):  # else its dialog decides (D-31)
                 call.caller = edge.gatekeeper.identify(
@@ -133,6 +139,8 @@ class Dispatcher:
             if handler is None:
                 status = 405 if request.method in KNOWN_METHODS else 501
                 raise SipError(status, "Method Not Allowed" if status == 405 else "Not Implemented")
+            if call.caller.source == DIGEST:
+                edge.peers.check_rate(request.method, call.caller.counted_as, flow.remote[0], edge.loop.time())
         except Unauthenticated as challenge:
             headers = [(challenge.header, value) for value in challenge.values]
             edge.stack.respond_statelessly(request, request.respond(challenge.status, headers=headers), flow)
@@ -145,6 +153,7 @@ class Dispatcher:
             return
         if flow.reliable and edge.policy.one_message_per_read(client_type(request.user_agent)[0]):
             edge.network.space(flow)
+        edge.peers.requests.take(flow.remote[0])
         task = edge.loop.create_task(self._run(handler, event, call))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
@@ -177,6 +186,8 @@ class Dispatcher:
         except Exception:
             log.exception("a request could not be handled", method=request.method, call_id=repr(request.call_id))
             response = request.respond(500)
+        finally:
+            self._edge.peers.requests.give(call.flow.remote[0])
         self._edge.respond(event.transaction, response)
 
     async def drain(self, patience: float) -> None:

@@ -1,4 +1,4 @@
-"""What the edge writes about itself: the lease that says it lives, and what its watchers were told.
+"""What the edge writes about itself: the lease that says it lives, its report, and what its watchers were told.
 
 A NOTIFY costs no database write; the digest of the document that a watcher has follows into its row here, in paced
 batches. `settled_at` is the moment up to which rows and watchers agree: after a crash only those who watch
@@ -20,6 +20,7 @@ from presence.models import EdgeLease
 from presence.rows import SUBSCRIPTION
 from presence.store import Outcome, Plan, Put
 from sipedge.dialogs import LiveSubscription
+from sipedge.report import report
 
 if TYPE_CHECKING:
     from sipedge.worker import Edge
@@ -94,6 +95,7 @@ class Lease:
             "settled_at": settled_at,
             "clean": clean,
             "expires_at": self._edge.now() + LIFETIME,
+            "report": report(self._edge),
         }
         await asyncio.get_running_loop().run_in_executor(self._executor, _upsert, self._edge.name, row)
 

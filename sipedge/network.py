@@ -11,21 +11,23 @@ import socket
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
 import structlog
-from websockets.asyncio.server import Server as WebSocketServer
 
 from provisioning.policy import Policy
 from provisioning.uri import BadUri, SipUri
 from sipedge.listeners import ENGINE, PROXY, Listener, with_options
 from sipedge.locate import PORTS, TLS, UDP, Hop, Locator
+from sipedge.peers import Peers
 from sipedge.resolve import address_of
 from sipedge.sip.dialog import Dialog
 from sipedge.sip.errors import MalformedMessage, SipError
 from sipedge.sip.flow import Address, Flow, flow_of_text
 from sipedge.transport import websocket
+from sipedge.transport.door import Door
 from sipedge.transport.tcp import ConnectionTable
 from sipedge.transport.tls import Certificates, NoCertificate
 from sipedge.transport.udp import UdpEndpoint
@@ -61,15 +63,19 @@ class Network:
         loop: asyncio.AbstractEventLoop,
         *,
         certificates: Path,
+        peers: Peers,
         received: Callable[[bytes, Flow], None],
         drained: Callable[[], None],
         broken: Callable[[MalformedMessage, Flow], None],
         lost: Callable[[Flow], None],
     ) -> None:
         self._loop = loop
+        self._peers = peers
         self._received = received
         self._drained = drained
-        self.connections = ConnectionTable(loop, received=received, drained=drained, broken=broken, lost=lost)
+        self.connections = ConnectionTable(
+            loop, peers=peers, received=received, drained=drained, broken=broken, lost=lost
+        )
         self.certificates = Certificates(certificates)
         self.listeners: list[Listener] = []
         self._by_local: dict[tuple[str, Address], Listener] = {}
@@ -78,9 +84,7 @@ class Network:
         self._names: set[tuple[str, int]] = set()
         "Host and port by which peers may mean us."
         self._udp: dict[Address, UdpEndpoint] = {}
-        self._tcp: list[asyncio.Server] = []
-        self._websockets: list[WebSocketServer] = []
-        self._accepting = False
+        self._doors: list[Door] = []
         self._no_tcp: OrderedDict[Address, float] = OrderedDict()
         self._stalls: asyncio.TimerHandle | None = None
 
@@ -91,12 +95,17 @@ class Network:
             try:
                 if listener.transport == "udp":
                     endpoint = UdpEndpoint(
-                        self._loop, listener.host, listener.port, received=self._received, drained=self._drained
+                        self._loop,
+                        listener.host,
+                        listener.port,
+                        peers=self._peers,
+                        received=self._received,
+                        drained=self._drained,
                     )
                     self._udp[endpoint.local] = endpoint
                     local = endpoint.local
                 else:
-                    local = await self._listen(listener)
+                    local = self._listen(listener)
             except NoCertificate as error:
                 raise CannotListen(f"tls {listener.host}:{listener.port}: {error}") from None
             except OSError as error:
@@ -108,43 +117,34 @@ class Network:
             raise CannotListen("no address to listen on: set CUPS_SIP_LISTEN or provision a listener")
         self.take_options(policy)
 
-    async def _listen(self, listener: Listener) -> Address:
+    def _listen(self, listener: Listener) -> Address:
         """Open the address of a stream listener, or one for WebSockets; the address as it was opened."""
         secure = listener.transport in ("tls", "wss")
         tls = self.certificates.context(listener.client_certificates) if secure else None
         if listener.transport in ("ws", "wss"):
-            served = await websocket.listen(
-                self.connections, listener.host, listener.port, tls, lambda: self._accepting
-            )
-            self._websockets.append(served)
-            name = next(iter(served.sockets)).getsockname()
+            door = websocket.listen(self.connections, listener.host, listener.port, tls)
         else:
-            server = await self.connections.listen(listener.host, listener.port, tls)
-            self._tcp.append(server)
-            name = server.sockets[0].getsockname()
-        return name[0], name[1]
+            door = self.connections.listen(listener.host, listener.port, tls)
+        self._doors.append(door)
+        return door.local
 
     def accept(self) -> None:
         """Begin to receive."""
-        self._accepting = True
         for endpoint in self._udp.values():
             endpoint.start()
-        for server in self._tcp:
-            self._loop.create_task(server.start_serving())
+        for door in self._doors:
+            door.start()
         self._look_for_stalls()
 
     def refuse(self) -> None:
         """Receive nothing new; answers still go out."""
         for endpoint in self._udp.values():
             endpoint.pause()
-        for server in self._tcp:
-            server.close()
-        self._accepting = False
+        for door in self._doors:
+            door.close()
 
     async def close(self) -> None:
         """Give up all addresses."""
-        for server in self._websockets:
-            server.close()
         if self._stalls is not None:
             self._stalls.cancel()
         self.connections.close()
@@ -153,8 +153,9 @@ class Network:
             endpoint.close()
 
     def take_options(self, policy: Policy) -> None:
-        """Options of Listener rows may have changed; the addresses stay."""
+        """Options of Listener rows and limits may have changed; the addresses stay."""
         self._trusted_names = policy.trusted_names
+        self._peers.take_policy(policy)
         self.listeners = with_options(self.listeners, provisioned(policy))
         self._by_local = {(one.transport.upper(), (one.host, one.port)): _reachable(one) for one in self.listeners}
         self._names = {
@@ -312,6 +313,7 @@ class Network:
         self._stalls = self._loop.call_later(STALL_CHECK, self._look_for_stalls)
         self.connections.close_stalled()
         self.certificates.reload()
+        self.certificates.warn(datetime.now(UTC))
 
 
 def provisioned(policy: Policy) -> list[Listener]:

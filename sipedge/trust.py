@@ -13,8 +13,10 @@ from presence.engine.capabilities import client_type
 from presence.engine.errors import NotAuthorised, TryAgainLater
 from provisioning.policy import PersonaFacts, Policy
 from provisioning.uri import Aor, BadUri, SipUri
+from sipedge import refusals
 from sipedge.guests import Guests
 from sipedge.listeners import PROXY, Listener
+from sipedge.peers import Peers
 from sipedge.sip import digest
 from sipedge.sip.flow import Flow
 from sipedge.sip.headers import NameAddr
@@ -35,6 +37,14 @@ class Caller:
     source: str
     "What the identity was taken from: digest, P-Asserted-Identity, Remote-Party-ID or From."
 
+    @property
+    def counted_as(self) -> Aor | None:
+        """Whose requests are counted: a user's by its address of record, whichever address it says."""
+        return self.persona.aor if self.persona is not None else self.aor
+
+
+DIGEST = "digest"
+"The source of an identity that somebody has proven by a password."
 
 NOBODY = Caller(None, None, "")
 "The sender of a request whose sender does not matter."
@@ -52,11 +62,12 @@ class Unauthenticated(Exception):
 class Gatekeeper:
     """Decides who may speak, listener by listener; holds the digest's replay memory."""
 
-    def __init__(self, nonce_key: bytes, token: str, guests: Guests) -> None:
+    def __init__(self, nonce_key: bytes, token: str, guests: Guests, peers: Peers) -> None:
         self.guests = guests
         self.nonces = digest.Nonces(nonce_key, token)
         self.counts = digest.NonceCounts()
         self.throttle = Throttle()
+        self._peers = peers
 
     def identify(
         self,
@@ -73,6 +84,7 @@ class Gatekeeper:
         """
         if listener.role != PROXY:
             if not policy.trusts(flow.remote[0], names):
+                self._peers.untrusted(flow.remote[0], names)
                 raise NotAuthorised("not a trusted peer")
             return asserted(request, policy)
         entry = self.guests.admits(policy, flow.remote[0], names)
@@ -96,7 +108,8 @@ class Gatekeeper:
             if credentials.realm != realm:
                 continue
             source, user = flow.remote[0], credentials.username.lower()
-            if left := self.throttle.blocked(source, user, now):
+            if (left := self.throttle.blocked(source, user, now)) and policy.limited(source):
+                self._peers.refused(refusals.THROTTLED, source)
                 raise TryAgainLater(math.ceil(left))
             account = policy.accounts.get((realm, credentials.username))
             verdict = digest.check(
@@ -112,13 +125,15 @@ class Gatekeeper:
                 now=now,
             )
             if verdict is digest.Verdict.BAD:
-                self.throttle.wrong(source, user, now)
+                self._peers.refused(refusals.WRONG_CREDENTIALS, source)
+                if policy.limited(source):
+                    self.throttle.wrong(source, user, policy.limits, now)
             if verdict is digest.Verdict.OK and account is not None:
                 self.throttle.right(source, user)
                 persona = policy.personas.get(account.persona_id)
                 if persona is not None and persona.enabled:
                     _validate_asserted(request, persona, policy)
-                    return Caller(persona.aor, persona, "digest")
+                    return Caller(persona.aor, persona, DIGEST)
             stale = stale or verdict is digest.Verdict.STALE
         algorithms = _algorithms(request, policy)
         values = digest.challenge(realm, algorithms, nonces=self.nonces, now=now, source=flow.remote[0], stale=stale)

@@ -38,7 +38,9 @@ from sipedge.lookup import Lookup
 from sipedge.models import Binding
 from sipedge.network import Network
 from sipedge.offline import OfflineMessages
+from sipedge.peers import Peers
 from sipedge.record_route import Tickets
+from sipedge.refusals import MALFORMED, OVERLOAD, OVERSIZED
 from sipedge.registrar import Registrar
 from sipedge.resume import resume
 from sipedge.rows import BINDING, BindingRow
@@ -47,7 +49,15 @@ from sipedge.senders.notify import Notifier
 from sipedge.senders.relay import Relay
 from sipedge.sip.errors import MalformedMessage
 from sipedge.sip.flow import Address, Flow, flow_text
-from sipedge.sip.stack import AckReceived, RequestReceived, ResponseReceived, Stack, TransactionFailed
+from sipedge.sip.stack import (
+    AckReceived,
+    Overloaded,
+    RequestReceived,
+    ResponseReceived,
+    Stack,
+    TransactionFailed,
+    Unacceptable,
+)
 from sipedge.sip.transaction import ClientTransaction, ServerTransaction
 from sipedge.trust import Gatekeeper
 
@@ -109,8 +119,10 @@ class Edge:
         self._token = secrets.token_hex(4)
         "Tells this run from others in branches and nonces."
         self.stack = Stack(self._token)
+        self.peers = Peers()
         self.network = Network(
             self.loop,
+            peers=self.peers,
             certificates=Path(settings.DATA_DIR) / "tls",
             received=self._received,
             drained=self._pump,
@@ -149,7 +161,7 @@ class Edge:
     async def start(self, listeners: Sequence[Listener] | None) -> None:
         """Load the policy, take up what a predecessor left, open the sockets (None: those of the policy)."""
         self.policy = await self.read(snapshot.load)
-        self.gatekeeper = Gatekeeper(self.policy.settings.nonce_key, self._token, self.guests)
+        self.gatekeeper = Gatekeeper(self.policy.settings.nonce_key, self._token, self.guests, self.peers)
         self.tickets = Tickets(self.policy.settings.nonce_key)
         pause = SQLITE_PAUSE if connection.vendor == "sqlite" else 0.0
         self._committer = Committer(store.commit, pause=pause)
@@ -190,7 +202,7 @@ class Edge:
 
     def _broken(self, error: MalformedMessage, flow: Flow) -> None:
         self.stack.refuse(error, flow)
-        self.flush()
+        self._pump()
 
     def _lost(self, flow: Flow) -> None:
         self.stack.flow_failed(flow)
@@ -214,6 +226,10 @@ class Edge:
                 self.dispatcher.acknowledged(event)
             elif isinstance(event, TransactionFailed) and isinstance(event.transaction, ClientTransaction):
                 event.transaction.user.failed(event.transaction, event.status)
+            elif isinstance(event, Unacceptable):
+                self.peers.refused(OVERSIZED if event.status == 513 else MALFORMED, event.flow.remote[0])
+            elif isinstance(event, Overloaded):
+                self.peers.refused(OVERLOAD, event.flow.remote[0])
         self.flush()
 
     def flush(self) -> None:

@@ -12,3 +12,4 @@ def register(router: BaseRouter) -> None:
     router.register("publications", views.PublicationViewSet)
     router.register("subscriptions", views.SubscriptionViewSet)
     router.register("backend-subscriptions", views.BackendSubscriptionViewSet)
+    router.register("edges", views.EdgeViewSet)

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from presence import access, live
 from presence.engine.errors import UnknownPresentity
-from presence.models import BackendSubscription, Publication, Subscription
+from presence.models import BackendSubscription, EdgeLease, Publication, Subscription
 from provisioning import snapshot
 from provisioning.announce import announce
 from provisioning.api.serializers import AorField
@@ -246,3 +246,25 @@ class SubscriptionViewSet(_Live):
         "edge": ["exact"],
     }
     search_fields = ["uri", "watcher"]
+
+
+class EdgeSerializer(serializers.ModelSerializer):
+    """An edge process, and what it says about itself."""
+
+    state = serializers.SerializerMethodField()
+
+    class Meta:
+        model = EdgeLease
+        fields = ["edge", "host", "state", "started_at", "renewed_at", "report"]
+
+    def get_state(self, lease: EdgeLease) -> str:
+        """running, stopped or lost."""
+        return lease.state(timezone.now())
+
+
+class EdgeViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
+    """Edges with their connections, transactions, refusals, TLS errors, listeners and certificates."""
+
+    queryset = EdgeLease.objects.order_by("edge")
+    serializer_class = EdgeSerializer
+    filterset_fields = {"edge": ["exact"]}

@@ -58,11 +58,11 @@ class PeerLimits(models.Model):
     """What one address or one user may take of the edge before it is refused; one row, edited live."""
 
     connections = _limit(
-        2_000, 20_000, "Connections of one address: a NAT in front of many users stays below, a flood does not."
+        5_000, 20_000, "Connections of one address: a NAT in front of many users stays below, a flood does not."
     )
     half_open = _limit(
-        200, 20_000,
-        "Connections of one address on which a message or a handshake has begun and not ended: slow peers are few.",
+        1_000, 20_000,
+        "Connections of one address on which a handshake or a message has begun and not ended: many after an outage.",
     )  # fmt: skip
     transactions = _limit(
         2_000, 200_000, "Requests of one address that are being handled: a proxy in front of thousands stays below."

@@ -63,7 +63,21 @@ class TransactionFailed(NamedTuple):
     status: int
 
 
-Event = RequestReceived | AckReceived | ResponseReceived | TransactionFailed
+class Unacceptable(NamedTuple):
+    """Bytes that are no message, or one that is not taken; answered already where they can be."""
+
+    flow: Flow
+    status: int
+    "513 when there were too many, else 400 or what says it better."
+
+
+class Overloaded(NamedTuple):
+    """A request was answered 503: too many transactions are held."""
+
+    flow: Flow
+
+
+Event = RequestReceived | AckReceived | ResponseReceived | TransactionFailed | Unacceptable | Overloaded
 
 
 class Stack:
@@ -73,7 +87,7 @@ class Stack:
         self.events: deque[Event] = deque()
         self.transmissions: deque[tuple[bytes, Flow]] = deque()
         self.counters: Counter[str] = Counter()
-        "received, malformed, repetitions, strays, overload, timeouts."
+        "received, repetitions, strays, timeouts."
         self._servers: dict[tuple[str, ...], ServerTransaction] = {}
         self._clients: dict[tuple[str, ...], ClientTransaction] = {}
         self._timers: Timers[Transaction] = Timers()
@@ -128,7 +142,7 @@ class Stack:
 
     def refuse(self, error: MalformedMessage, flow: Flow) -> None:
         """Answer bytes that are not acceptable, where they can be answered (RFC 3261 8.2, 16.3)."""
-        self.counters["malformed"] += 1
+        self.events.append(Unacceptable(flow, error.status))
         request = error.request
         if request is not None and request.method != "ACK":
             back = _stamp_via(request, flow)
@@ -144,7 +158,7 @@ class Stack:
             return
         back = _stamp_via(request, flow)
         if len(self) >= MAX_TRANSACTIONS:
-            self.counters["overload"] += 1
+            self.events.append(Overloaded(flow))
             busy = request.respond(503, headers=[("Retry-After", "10")])
             self.transmissions.append((busy.encode(), back))
             return

@@ -1,7 +1,8 @@
 """TCP and TLS: connections that clients open and connections of our own (RFC 3261 18, RFC 5626, D-46, D-47).
 
 A connection cuts its stream into messages and writes each message by itself. Limits keep a peer from holding
-memory: connections in all and for each address, octets of a message that does not end, octets that are not read.
+memory: connections in all and for each address (see `door`), octets of a message that does not end, octets that are
+not read.
 """
 
 import asyncio
@@ -12,18 +13,15 @@ from typing import Protocol, cast
 
 import structlog
 
+from sipedge import refusals
+from sipedge.peers import Peers
 from sipedge.sip.errors import MalformedMessage
 from sipedge.sip.flow import Address, Flow
 from sipedge.sip.framing import KeepAlive, StreamFramer
+from sipedge.transport.door import MAX_CONNECTIONS, Arrival, Door
 from sipedge.transport.tls import names_of
 
 log = structlog.get_logger(__name__)
-
-MAX_CONNECTIONS = 20_000
-"Connections held at once, some 20 kB each."
-
-MAX_PER_PEER = 2_000
-"Connections of one address: a proxy or a NAT in front of many users stays below, a flood does not."
 
 IDLE_LIMIT = 3_900.0
 "Seconds without a byte after which a connection is closed: longer than the refresh of the longest default expiry."
@@ -47,9 +45,11 @@ CONNECT_LIMIT = 4.0
 class Connection(asyncio.Protocol):
     """One stream; its flow names it."""
 
-    def __init__(self, table: "ConnectionTable", listening: Address | None) -> None:
+    def __init__(self, table: "ConnectionTable", listening: Address | None, arrival: Arrival | None = None) -> None:
+        """`listening` and `arrival`: of a connection that the peer has opened."""
         self._table = table
         self._listening = listening
+        self._arrival = arrival
         self._framer = StreamFramer()
         self._transport: asyncio.Transport
         self._started: float | None = None
@@ -63,7 +63,7 @@ class Connection(asyncio.Protocol):
         "Domains that the peer's certificate speaks for."
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Join the table, or leave at once when there are too many."""
+        """Join the table."""
         self._transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
         if not peer:
@@ -76,9 +76,8 @@ class Connection(asyncio.Protocol):
         self.flow = Flow(kind, local, tuple(peer[:2]), self._table.next_serial())
         self.heard = self._table.loop.time()
         self._transport.set_write_buffer_limits(high=MAX_UNREAD)
-        self.opened = self._table.add(self)
-        if not self.opened:
-            self._transport.abort()
+        self.opened = True
+        self._table.add(self)
 
     def data_received(self, data: bytes) -> None:
         """Cut into messages and pass them on."""
@@ -95,8 +94,13 @@ class Connection(asyncio.Protocol):
                 self._table.loop.call_later(LINGER, self._transport.close)
                 break
         if not self._framer.pending:
-            self._started = None
+            if self._started is not None:
+                self._started = None
+                if self._arrival is not None:
+                    self._arrival.end()
         elif self._started is None or complete:
+            if self._arrival is not None and not self._arrival.begin():
+                self._transport.abort()
             self._started = now
         self._table.drained()
 
@@ -106,11 +110,14 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell those who used the flow."""
+        if self._arrival is not None:
+            self._arrival.gone(exc)
         if self.opened:
             self._table.remove(self)
 
     def pause_writing(self) -> None:
         """The peer does not read: it counts as dead."""
+        self._table.peers.refused(refusals.UNREAD, self.flow.remote[0])
         self._transport.abort()
 
     def space(self) -> None:
@@ -138,9 +145,13 @@ class Connection(asyncio.Protocol):
         else:
             self._writing = False
 
-    def stalled(self, now: float) -> bool:
-        """A message that does not end, or a peer that was not heard for too long."""
-        return now - self.heard > IDLE_LIMIT or (self._started is not None and now - self._started > MESSAGE_LIMIT)
+    def slow(self, now: float) -> bool:
+        """A message does not end."""
+        return self._started is not None and now - self._started > MESSAGE_LIMIT
+
+    def idle(self, now: float) -> bool:
+        """The peer was not heard for too long."""
+        return now - self.heard > IDLE_LIMIT
 
     def close(self) -> None:
         """Close when everything is written."""
@@ -159,7 +170,8 @@ class AnyConnection(Protocol):
 
     def send(self, data: bytes) -> None: ...
     def space(self) -> None: ...
-    def stalled(self, now: float) -> bool: ...
+    def slow(self, now: float) -> bool: ...
+    def idle(self, now: float) -> bool: ...
     def close(self) -> None: ...
     def abort(self) -> None: ...
 
@@ -171,38 +183,31 @@ class ConnectionTable:
         self,
         loop: asyncio.AbstractEventLoop,
         *,
+        peers: Peers,
         received: Callable[[bytes, Flow], None],
         drained: Callable[[], None],
         broken: Callable[[MalformedMessage, Flow], None],
         lost: Callable[[Flow], None],
     ) -> None:
         self.loop = loop
+        self.peers = peers
         self.received = received
         self.drained = drained
         self.broken = broken
         self._lost = lost
         self._connections: dict[Flow, AnyConnection] = {}
         self._by_remote: dict[Address, AnyConnection] = {}
-        self._per_peer: Counter[str] = Counter()
         self._serial = 0
-        self.refused = 0
-        "Connections beyond a limit."
 
     def next_serial(self) -> int:
         """A number that no other connection of this process has."""
         self._serial += 1
         return self._serial
 
-    def add(self, connection: AnyConnection) -> bool:
-        """Take in a connection; False when there are too many."""
-        host = connection.flow.remote[0]
-        if len(self._connections) >= MAX_CONNECTIONS or self._per_peer[host] >= MAX_PER_PEER:
-            self.refused += 1
-            return False
+    def add(self, connection: AnyConnection) -> None:
+        """Take in a connection."""
         self._connections[connection.flow] = connection
         self._by_remote[connection.flow.remote] = connection
-        self._per_peer[host] += 1
-        return True
 
     def remove(self, connection: AnyConnection) -> None:
         """A connection is gone: whoever used its flow is told."""
@@ -211,9 +216,6 @@ class ConnectionTable:
             return
         if self._by_remote.get(flow.remote) is connection:
             del self._by_remote[flow.remote]
-        self._per_peer[flow.remote[0]] -= 1
-        if not self._per_peer[flow.remote[0]]:
-            del self._per_peer[flow.remote[0]]
         self._lost(flow)
 
     def send(self, data: bytes, flow: Flow) -> bool:
@@ -251,6 +253,8 @@ class ConnectionTable:
         if found is not None and (found.flow.transport == "TLS") == (tls is not None):
             if tls is None or not found.names.isdisjoint(names):
                 return found.flow
+        if len(self) >= MAX_CONNECTIONS:
+            return None
         try:
             async with asyncio.timeout(limit):
                 _, connection = await self.loop.create_connection(
@@ -266,31 +270,28 @@ class ConnectionTable:
             return None
         return connection.flow if connection.opened else None
 
-    async def listen(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> asyncio.Server:
-        """Accept connections at an address, not started yet; raises OSError."""
-        bound: list[Address] = []
-        server = await self.loop.create_server(
-            lambda: Connection(self, bound[0]),
-            host,
-            port,
-            start_serving=False,
-            backlog=1024,
-            ssl=tls,
-            ssl_handshake_timeout=CONNECT_LIMIT if tls is not None else None,
-        )
-        bound.append(server.sockets[0].getsockname()[:2])
-        return server
+    def listen(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> Door:
+        """An address at which connections will be accepted; raises OSError."""
+        return Door(self.loop, self.peers, host, port, tls, lambda arrival, local: Connection(self, local, arrival))
 
     def close_stalled(self) -> None:
         """End connections that only hold memory."""
         now = self.loop.time()
-        for connection in [one for one in self._connections.values() if one.stalled(now)]:
-            connection.abort()
+        for connection in list(self._connections.values()):
+            if connection.slow(now):
+                self.peers.refused(refusals.SLOW, connection.flow.remote[0])
+                connection.abort()
+            elif connection.idle(now):
+                connection.abort()
 
     def close(self) -> None:
         """Close all."""
         for connection in list(self._connections.values()):
             connection.close()
+
+    def by_transport(self) -> dict[str, int]:
+        """How many there are over each transport."""
+        return dict(Counter(flow.transport for flow in self._connections))
 
     def __len__(self) -> int:
         return len(self._connections)

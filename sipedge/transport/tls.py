@@ -6,9 +6,12 @@ whose client certificates are believed, `servers-ca.pem` those of servers elsewh
 """
 
 import ssl
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import structlog
+from cryptography import x509
 
 log = structlog.get_logger(__name__)
 
@@ -18,6 +21,26 @@ DEFAULT = "default"
 
 NONE, OPTIONAL, REQUIRED = "none", "optional", "required"
 _VERIFY = {NONE: ssl.CERT_NONE, OPTIONAL: ssl.CERT_OPTIONAL, REQUIRED: ssl.CERT_REQUIRED}
+
+
+EXPIRES_SOON = timedelta(days=14)
+"Before a certificate runs out an operator is warned for so long."
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What an operator has to know about a file of the folder."""
+
+    names: tuple[str, ...] = ()
+    "Domains of the certificate; of authorities none."
+    expires_at: datetime | None = None
+    "When the first certificate of the file runs out; None when it cannot be read."
+    problem: str = ""
+    "Why the file cannot be used; what was read before it changed is still used."
+
+    def expires_soon(self, now: datetime) -> bool:
+        """It runs out within days, or has."""
+        return self.expires_at is not None and self.expires_at - now < EXPIRES_SOON
 
 
 class NoCertificate(Exception):
@@ -34,6 +57,9 @@ class Certificates:
         self._served: list[tuple[ssl.SSLContext, str]] = []
         self._seen: dict[Path, float] = {}
         self._client: ssl.SSLContext | None = None
+        self.files: dict[str, FileFacts] = {}
+        "By name of the file, as it was read last."
+        self._warned: set[tuple[str, datetime | None]] = set()
 
     def context(self, clients: str) -> ssl.SSLContext:
         """A context for one listener, kept up to date; `clients`: NONE, OPTIONAL or REQUIRED. Raises NoCertificate."""
@@ -93,15 +119,21 @@ class Certificates:
         again, self._seen = bool(self._seen), found
         self._client = None
         names = {path.stem.lower(): path for path in found if path.name not in (CLIENTS, SERVERS)}
+        self.files = {path.name: _facts(path) for path in found}
         for clients, table in self._by_name.items():
             for gone in table.keys() - names.keys():
                 del table[gone]
+            try:
+                self._fresh(clients)
+            except (OSError, ssl.SSLError) as error:
+                self._cannot_use(self.folder / CLIENTS, error)
+                continue
             for name, path in names.items():
                 try:
                     context = self._fresh(clients)
                     context.load_cert_chain(path)
                 except (OSError, ssl.SSLError) as error:
-                    log.error("a certificate cannot be used", file=str(path), error=str(error))
+                    self._cannot_use(path, error)
                 else:
                     table[name] = context
         default = self._default()
@@ -118,6 +150,18 @@ class Certificates:
         if again:
             log.info("certificates read again", names=sorted(names))
 
+    def warn(self, now: datetime) -> None:
+        """Say once of each certificate that it runs out soon."""
+        for name, facts in self.files.items():
+            if facts.expires_soon(now) and (name, facts.expires_at) not in self._warned:
+                self._warned.add((name, facts.expires_at))
+                log.warning("a certificate runs out", file=name, at=str(facts.expires_at))
+
+    def _cannot_use(self, path: Path, error: Exception) -> None:
+        log.error("a certificate cannot be used", file=str(path), error=str(error))
+        known = self.files.get(path.name, FileFacts())
+        self.files[path.name] = FileFacts(known.names, known.expires_at, str(error))
+
     def _default(self) -> str | None:
         """The domain whose certificate is shown to clients that name none of ours."""
         names = sorted({name for table in self._by_name.values() for name in table})
@@ -131,6 +175,24 @@ class Certificates:
             context.load_verify_locations(authorities)
             context.verify_mode = _VERIFY[clients]
         return context
+
+
+def _facts(path: Path) -> FileFacts:
+    try:
+        certificates = x509.load_pem_x509_certificates(path.read_bytes())
+        expires_at = min(one.not_valid_after_utc for one in certificates)
+        names = () if path.name == CLIENTS else _domains(certificates[0])
+    except (OSError, ValueError) as error:
+        return FileFacts(problem=str(error))
+    return FileFacts(names, expires_at)
+
+
+def _domains(certificate: x509.Certificate) -> tuple[str, ...]:
+    try:
+        said = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return ()
+    return tuple(said.get_values_for_type(x509.DNSName))
 
 
 def names_of(certificate: object) -> frozenset[str]:

@@ -10,6 +10,8 @@ import socket
 from collections import deque
 from collections.abc import Callable
 
+from sipedge import refusals
+from sipedge.peers import Peers
 from sipedge.sip.flow import Address, Flow
 
 DRAIN = 64
@@ -34,6 +36,7 @@ class UdpEndpoint:
         host: str,
         port: int,
         *,
+        peers: Peers,
         received: Callable[[bytes, Flow], None],
         drained: Callable[[], None],
     ) -> None:
@@ -51,10 +54,10 @@ class UdpEndpoint:
             raise
         self.local: Address = self._socket.getsockname()[:2]
         self._loop = loop
+        self._peers = peers
         self._received = received
         self._drained = drained
         self._queue: deque[tuple[bytes, Address]] = deque()
-        self.dropped = 0
 
     def start(self) -> None:
         """Read from now on."""
@@ -74,7 +77,7 @@ class UdpEndpoint:
         except (BlockingIOError, InterruptedError):
             self._later(data, flow.remote)
         except OSError:
-            self.dropped += 1  # unreachable, refused, or an address of the other family
+            self._peers.refused(refusals.UNREACHABLE, flow.remote[0])  # or refused, or of the other family
 
     def close(self) -> None:
         """Give up the address."""
@@ -96,7 +99,7 @@ class UdpEndpoint:
 
     def _later(self, data: bytes, remote: Address) -> None:
         if len(self._queue) >= MAX_QUEUED:
-            self.dropped += 1
+            self._peers.refused(refusals.QUEUE_FULL, remote[0])
             return
         if not self._queue:
             self._loop.add_writer(self._socket.fileno(), self._flush)
@@ -110,7 +113,7 @@ class UdpEndpoint:
             except (BlockingIOError, InterruptedError):
                 return
             except OSError:
-                self.dropped += 1
+                self._peers.refused(refusals.UNREACHABLE, remote[0])
             self._queue.popleft()
         with contextlib.suppress(OSError):
             self._loop.remove_writer(self._socket.fileno())

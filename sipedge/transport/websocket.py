@@ -6,18 +6,19 @@ WebSocket look like any other connection to the table.
 
 import asyncio
 import ssl
-from collections.abc import Callable
-from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.exceptions import ConnectionClosed, NegotiationError
-from websockets.http11 import Request as Handshake
-from websockets.http11 import Response as Refusal
+from websockets.asyncio.server import Server, ServerConnection
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode
+from websockets.protocol import State
+from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
+from sipedge import refusals
 from sipedge.sip.flow import Address, Flow
 from sipedge.sip.message import MAX_MESSAGE
+from sipedge.transport.door import Arrival, Door
 from sipedge.transport.tls import names_of
 
 if TYPE_CHECKING:
@@ -29,8 +30,64 @@ SUBPROTOCOL = Subprotocol("sip")
 MAX_UNSENT = 1000
 "Messages that wait for a client that does not read; then it counts as dead."
 
+OPEN_LIMIT = 5.0
+"Seconds that the handshake of HTTP may take."
+
 PING = 25.0
 "Seconds between two pings: proxies and mobile networks drop what is silent for longer."
+
+
+class Clients:
+    """What the library asks of the server that a connection belongs to; `serve` would accept by itself."""
+
+    def __init__(self, table: "ConnectionTable") -> None:
+        self._table = table
+        self.door: Door
+        self.handler_tasks: set[asyncio.Task[None]] = set()
+
+    def is_serving(self) -> bool:
+        """While it does not, clients are told to come back."""
+        return self.door.open
+
+    async def handler(self, websocket: "Client") -> None:
+        """One client, from the handshake of HTTP until it is gone."""
+        try:
+            if not websocket.arrival.begin():
+                return
+            async with asyncio.timeout(OPEN_LIMIT):
+                await websocket.handshake(server_header=None)
+            websocket.arrival.end()
+            if websocket.protocol.state is State.OPEN:
+                websocket.start_keepalive()
+                async with websocket:
+                    await self._serve(websocket)
+        except TimeoutError:
+            pass
+        finally:
+            websocket.transport.abort()
+            self.handler_tasks.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+
+    async def _serve(self, websocket: "Client") -> None:
+        connection = WebSocketConnection(self._table, websocket, self.door.local)
+        self._table.add(connection)
+        try:
+            await connection.read()
+        finally:
+            self._table.remove(connection)
+
+
+class Client(ServerConnection):
+    """The library's side of one client."""
+
+    def __init__(self, clients: Clients, arrival: Arrival) -> None:
+        protocol = ServerProtocol(subprotocols=[SUBPROTOCOL], max_size=MAX_MESSAGE)
+        super().__init__(protocol, cast(Server, clients), ping_interval=PING)
+        self.arrival = arrival
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Gone."""
+        super().connection_lost(exc)
+        self.arrival.gone(exc)
 
 
 class WebSocketConnection:
@@ -76,53 +133,31 @@ class WebSocketConnection:
         try:
             self._unsent.put_nowait(data)
         except asyncio.QueueFull:
+            self._table.peers.refused(refusals.UNREAD, self.flow.remote[0])
             self.abort()
 
     def space(self) -> None:
         """Messages are apart by their nature."""
 
-    def stalled(self, now: float) -> bool:
+    def slow(self, now: float) -> bool:
+        """Messages come in one piece."""
+        return False
+
+    def idle(self, now: float) -> bool:
         """Pings find out who is gone."""
         return False
 
     def close(self) -> None:
         """Close in order."""
-        self._table.loop.create_task(self._websocket.close())
+        self._table.loop.create_task(self._websocket.close(CloseCode.GOING_AWAY))
 
     def abort(self) -> None:
         """Close at once."""
         self._websocket.transport.abort()
 
 
-async def listen(
-    table: "ConnectionTable", host: str, port: int, tls: ssl.SSLContext | None, serving: Callable[[], bool]
-) -> Server:
-    """Accept WebSocket clients; while not `serving` they are told to come back. Raises OSError."""
-    local: list[Address] = []
-
-    async def handle(websocket: ServerConnection) -> None:
-        connection = WebSocketConnection(table, websocket, local[0])
-        if not table.add(connection):
-            await websocket.close(1013)
-            return
-        try:
-            await connection.read()
-        finally:
-            table.remove(connection)
-
-    def refuse(websocket: ServerConnection, handshake: Handshake) -> Refusal | None:
-        if not serving():
-            return websocket.respond(HTTPStatus.SERVICE_UNAVAILABLE, "not ready yet\n")
-        return None
-
-    def choose(websocket: ServerConnection, offered: object) -> Subprotocol:
-        if not isinstance(offered, list | tuple) or SUBPROTOCOL not in offered:
-            raise NegotiationError("the subprotocol sip has to be offered")
-        return SUBPROTOCOL
-
-    server = await serve(
-        handle, host, port, ssl=tls, select_subprotocol=choose, process_request=refuse, max_size=MAX_MESSAGE,
-        ping_interval=PING, compression=None, server_header=None, open_timeout=5,
-    )  # fmt: skip
-    local.append(next(iter(server.sockets)).getsockname()[:2])
-    return server
+def listen(table: "ConnectionTable", host: str, port: int, tls: ssl.SSLContext | None) -> Door:
+    """An address at which WebSocket clients will be accepted; raises OSError."""
+    clients = Clients(table)
+    clients.door = Door(table.loop, table.peers, host, port, tls, lambda arrival, local: Client(clients, arrival))
+    return clients.door

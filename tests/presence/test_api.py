@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.test import Client
 from django.utils import timezone
 from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
 from presence.engine.resource_lists import Entry, XmlList, parse, serialize
-from presence.models import Publication, Subscription
+from presence.models import EdgeLease, Publication, Subscription
 from provisioning import snapshot
 from provisioning.models import Alias, Domain, Persona, ResourceList, UriAcl, UriAclEntry, WatcherFilter
 from provisioning.uri import Aor
@@ -143,3 +144,26 @@ def test_a_bad_buddy_list_changes_nothing(api: APIClient, body: bytes, kind: str
     answer = api.generic("PUT", f"/api/v1/resource-lists/{JOE}/", body, content_type=kind)
     assert answer.status_code == status and answer["Content-Type"] == "application/problem+json"
     assert parse(api.get(f"/api/v1/resource-lists/{JOE}/").content) == [XmlList("Friends", "", [Entry(ANN)])]
+
+
+def test_edges_say_how_they_are(api: APIClient) -> None:
+    """By REST and on the page; one that has not reported yet, and a report with hostile words, harm nothing."""
+    now = timezone.now()
+    hostile = {"refusals": {"names": [{"name": "<script>", "count": 1}]}}
+    for edge, clean, age, report in (
+        ("running", False, 0, hostile), ("stopped", True, 60, {}), ("lost", False, 60, {})
+    ):  # fmt: skip
+        EdgeLease.objects.create(
+            edge=edge, host="h:1", started_at=now, renewed_at=now, settled_at=now, clean=clean,
+            expires_at=now + timedelta(seconds=30 - age), report=report,
+        )  # fmt: skip
+    rows = api.get("/api/v1/edges/").json()["results"]
+    assert all(row["state"] == row["edge"] for row in rows) and len(rows) == 3
+    assert next(row for row in rows if row["edge"] == "running")["report"] == hostile
+    pages = Client()
+    pages.force_login(get_user_model().objects.get())
+    page = pages.get("/admin/presence/edgelease/")
+    assert page.status_code == 200
+    assert b"&lt;script&gt;" in page.content and b"<td><script>" not in page.content
+    assert APIClient().get("/api/v1/edges/").status_code in (401, 403)
+    assert api.post("/api/v1/edges/", {}).status_code == 405

@@ -1,6 +1,7 @@
 """Certificates that change while they are used (R-TRN-01, R-SEC-05)."""
 
 import ssl
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,21 @@ def test_what_cannot_be_served_is_said(tmp_path: Path, folder: Path) -> None:
         Certificates(tmp_path / "empty").context(OPTIONAL)
     with pytest.raises(NoCertificate, match="clients-ca"):
         Certificates(folder).context(REQUIRED)
+
+
+def test_an_operator_is_told_what_is_wrong_with_a_file(folder: Path) -> None:
+    """R-TRN-01, R-SEC-05: names, when it runs out, and why it cannot be used."""
+    certificates = Certificates(folder)
+    certificates.context(OPTIONAL)
+    facts = certificates.files["a.example.pem"]
+    assert facts.names == ("a.example",) and not facts.problem and facts.expires_at is not None
+    assert not facts.expires_soon(facts.expires_at - timedelta(days=15))
+    assert facts.expires_soon(facts.expires_at - timedelta(days=13))
+    touch(folder / "a.example.pem", b"no certificate at all", 1000)
+    touch(folder / CLIENTS, b"nor this", 1000)
+    certificates.reload()
+    assert certificates.files["a.example.pem"].problem and certificates.files[CLIENTS].problem
+    assert not certificates.files["default.pem"].problem
 
 
 def test_names_are_those_of_rfc_5922() -> None:

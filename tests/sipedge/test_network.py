@@ -7,6 +7,7 @@ import pytest
 
 from sipedge.listeners import Listener
 from sipedge.network import Network
+from sipedge.peers import Peers
 
 
 @pytest.fixture
@@ -15,7 +16,9 @@ def network(tmp_path: Path) -> Network:
         return None
 
     loop = asyncio.new_event_loop()
-    made = Network(loop, certificates=tmp_path, received=nothing, drained=nothing, broken=nothing, lost=nothing)
+    made = Network(
+        loop, certificates=tmp_path, peers=Peers(), received=nothing, drained=nothing, broken=nothing, lost=nothing
+    )
     loop.close()
     return made
 

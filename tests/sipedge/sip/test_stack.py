@@ -11,7 +11,7 @@ from sipedge.sip.dialog import Dialog
 from sipedge.sip.errors import SipError
 from sipedge.sip.flow import Flow
 from sipedge.sip.message import Request, Response, parse
-from sipedge.sip.stack import AckReceived, RequestReceived, ResponseReceived, Stack, TransactionFailed
+from sipedge.sip.stack import AckReceived, RequestReceived, ResponseReceived, Stack, TransactionFailed, Unacceptable
 from sipedge.sip.timers import Timers
 from tests.builders import TCP, UDP, answer, parsed, request
 
@@ -120,7 +120,8 @@ def test_a_broken_request_is_answered_once_and_forgotten() -> None:
     stack.receive(request("ACK", CSeq="1 OPTIONS"), UDP, 0.0)
     stack.receive(b"SIP/2.0 200 OK\r\n\r\n", UDP, 0.0)
     stack.receive(b"\0", UDP, 0.0)
-    assert not stack.transmissions and not stack.events
+    assert not stack.transmissions
+    assert list(stack.events) == [Unacceptable(UDP, 400)] * 3, "told, so that somebody can count"
 
 
 class Nobody:
