@@ -18,6 +18,22 @@ DOMAIN = "cm.example"
 EXPIRES = 10
 "Seconds that it grants at most."
 
+TLS_CONFIGURATION = """\
+[server:default]
+method = TLSv1.2+
+certificate = {certificate}
+private_key = {certificate}
+ca_list = {authority}
+
+[client:default]
+method = TLSv1.2+
+certificate = {certificate}
+private_key = {certificate}
+ca_list = {authority}
+verify_certificate = yes
+require_certificate = yes
+"""
+
 
 def modules(needed: str = "presence_xml") -> Path:
     """The folder of Kamailio's modules; skips the test where the one that is needed is missing."""
@@ -36,23 +52,40 @@ class Server:
     module = "tm"
     "One that not every installation has."
 
-    def __init__(self, folder: Path, host: str = "127.0.0.1") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        host: str = "127.0.0.1",
+        *,
+        certificate: Path | None = None,
+        authority: Path | None = None,
+        lifetime: int = 120,
+    ) -> None:
+        """`certificate`: speak TLS and show this one, to both sides, believing the `authority`; `lifetime`: seconds
+        after which it closes a connection that nobody uses.
+        """
         self._program = needs_program("kamailio")
         self._modules = modules(self.module)
+        if certificate is not None:
+            modules("tls")
+        self.certificate = certificate
+        self._authority = authority
+        self._lifetime = lifetime
         self._folder = folder
         self.host = host
         self.port = free_port(host=host)
+        self.tls_port = free_port(host=host)
         self._process: subprocess.Popen[bytes] | None = None
 
-    def _start(self, values: dict[str, str], *defined: str) -> None:
-        """Start with empty tables; `values`: what stands in the configuration beside what all have;
-        `defined`: names for its `#!ifdef`.
-        """
+    def _start(self, values: dict[str, str]) -> None:
+        """Start with empty tables; `values`: what stands in the configuration beside what all have."""
         shutil.rmtree(self._folder, ignore_errors=True)
         shutil.copytree(TABLES, self._folder / "tables")
         values = {
             "HOST": self.host,
             "PORT": str(self.port),
+            "TLS_PORT": str(self.tls_port),
+            "LIFETIME": str(self._lifetime),
             "MODULES": str(self._modules),
             "FOLDER": str(self._folder),
             "TABLES": str(self._folder / "tables"),
@@ -62,8 +95,11 @@ class Server:
         for name, value in values.items():
             text = text.replace(f"@{name}@", value)
         (self._folder / "kamailio.cfg").write_text(text)
-        self._write()
-        more = [word for name in defined for word in ("-A", name)]
+        more = []
+        if self.certificate is not None:
+            tls = TLS_CONFIGURATION.format(certificate=self.certificate, authority=self._authority)
+            (self._folder / "tls.cfg").write_text(tls)
+            more = ["-A", "TLS"]
         log = (self._folder / "log").open("wb")
         self._process = subprocess.Popen(
             [
@@ -74,9 +110,6 @@ class Server:
         )  # fmt: skip
         log.close()
         wait_until(self._answers, "Kamailio", 30)
-
-    def _write(self) -> None:
-        """Further files in its folder."""
 
     def log(self) -> str:
         """What it has said."""

@@ -1,26 +1,10 @@
 """Kamailio as a proxy before our engine role."""
 
 from pathlib import Path
+from typing import Any
 
 from tests.interop.kamailio import Server
 from tests.phone import PASSWORD
-from tests.services import free_port
-
-TLS_CONFIGURATION = """\
-[server:default]
-method = TLSv1.2+
-certificate = {certificate}
-private_key = {certificate}
-ca_list = {authority}
-
-[client:default]
-method = TLSv1.2+
-certificate = {certificate}
-private_key = {certificate}
-ca_list = {authority}
-verify_certificate = yes
-require_certificate = yes
-"""
 
 
 class Front(Server):
@@ -28,39 +12,15 @@ class Front(Server):
 
     template = "kamailio_front.cfg"
 
-    def __init__(
-        self,
-        folder: Path,
-        engine: int,
-        *,
-        host: str,
-        certificate: Path | None = None,
-        authority: Path | None = None,
-        lifetime: int = 120,
-    ) -> None:
-        """`certificate`: speak TLS and show this one, believing the `authority`; `lifetime`: seconds after which it
-        closes a connection that nobody uses.
-        """
-        self.module = "tls" if certificate is not None else "tm"
-        super().__init__(folder, host)
+    def __init__(self, folder: Path, engine: int, *, host: str, **options: Any) -> None:
+        super().__init__(folder, host, **options)
         self._engine = engine
-        self._certificate = certificate
-        self._authority = authority
-        self._lifetime = lifetime
-        self._tls_port = free_port(host=host)
 
     def start(self) -> None:
         """Start."""
         values = {
             "ENGINE": str(self._engine),
-            "TRANSPORT": "tls" if self._certificate is not None else "tcp",
-            "TLS_PORT": str(self._tls_port),
-            "LIFETIME": str(self._lifetime),
+            "TRANSPORT": "tls" if self.certificate is not None else "tcp",
             "PASSWORD": PASSWORD,
         }
-        self._start(values, *(("TLS",) if self._certificate is not None else ()))
-
-    def _write(self) -> None:
-        if self._certificate is not None:
-            text = TLS_CONFIGURATION.format(certificate=self._certificate, authority=self._authority)
-            (self._folder / "tls.cfg").write_text(text)
+        self._start(values)

@@ -5,10 +5,12 @@ list admits the servers that the records of the domain name, and nobody else.
 """
 
 import contextlib
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dns.rcode
+import psutil
 import pytest
 
 from tests.interop.kamailio_domain import DOMAIN, KamailioDomain
@@ -24,7 +26,13 @@ pytestmark = pytest.mark.system
 HOST = "127.0.0.9"
 "Where the other server is: 127.0.0.1 would be believed for other reasons."
 
+LIFETIME = 2
+"Seconds until it closes a connection that is idle; it looks every few seconds."
+
 ADMITTED = PROVISIONED + f"access_list: [{{domain: {DOMAIN}}}]\n"
+NO_NAME_FOR_GUESTS = pytest.mark.xfail(strict=True, reason="Network.reconnect takes names of trusted peers only")
+"The certificate of a server from the access list is not believed at the IP address that it recorded."
+
 BOB, CAROL = f"sip:bob@{DOMAIN}", f"sip:carol@{DOMAIN}"
 ANN, OTHER, THIRD = (f"sip:u{number}@{OURS}" for number in (1, 2, 3))
 TEXT = "„Grüße“ to 'another' \"domain\"\r\n<and> back ☎"
@@ -32,15 +40,28 @@ TEXT = "„Grüße“ to 'another' \"domain\"\r\n<and> back ☎"
 
 @contextlib.contextmanager
 def two_domains(
-    folder: Path, transport: str, told: Callable[[KamailioDomain], list[str]] = KamailioDomain.records
+    folder: Path,
+    transport: str,
+    told: Callable[[KamailioDomain], list[str]] = KamailioDomain.records,
+    **options: int,
 ) -> Iterator[tuple[Deployment, KamailioDomain, NameServer]]:
     """Our edge and the other domain's server, and the name server; `told`: what that says of it from the start."""
     with (
         NameServer() as names,
         valkey() as bus,
-        deployed(bus=bus, dns=names.address, provisioned=ADMITTED) as site,
+        deployed(bus=bus, dns=names.address, provisioned=ADMITTED, tls=transport == "tls") as site,
     ):
-        server = KamailioDomain(folder / "kamailio", site.proxy, transport=transport, host=HOST)
+        port, authority = site.door(transport)
+        certificate = None
+        if authority is not None:
+            site.manage("make_certificates", DOMAIN)
+            certificate = authority.with_name(f"{DOMAIN}.pem")
+            for believed in ("clients-ca.pem", "servers-ca.pem"):
+                shutil.copy(authority, authority.with_name(believed))
+        server = KamailioDomain(
+            folder / "kamailio", port, transport=transport, host=HOST, certificate=certificate, authority=authority,
+            **options,
+        )  # fmt: skip
         names.tell(*told(server))
         site.start_edge()
         server.start()
@@ -51,7 +72,7 @@ def two_domains(
         assert "Traceback" not in site.logs()
 
 
-@pytest.fixture(scope="module", params=["udp", "tcp"])
+@pytest.fixture(scope="module", params=["udp", "tcp", "tls"])
 def both(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Deployment, KamailioDomain, NameServer]]:
@@ -67,7 +88,7 @@ def registered(site: Deployment, aor: str) -> Phone:
 
 
 def test_messages_go_both_ways(both: tuple[Deployment, KamailioDomain, NameServer]) -> None:
-    """D-02, R-ARC-07, R-MSG-01, R-MSG-02, RFC 3263: to the letter; the name server is asked once."""
+    """D-02, R-ARC-07, R-TRN-01, R-MSG-01, R-MSG-02, RFC 3263: to the letter; the name server is asked once."""
     site, server, names = both
     with registered(site, ANN) as ann, server.user("bob") as bob:
         for text in (TEXT, "the second"):
@@ -75,7 +96,7 @@ def test_messages_go_both_ways(both: tuple[Deployment, KamailioDomain, NameServe
             assert str(bob.reads(text).from_.uri) == ANN
             assert bob.message(ANN, text).status == 200
             assert str(ann.reads(text).from_.uri) == BOB
-        assert names.asked(f"_sip._{server.transport}.{DOMAIN}", "SRV") == 1
+        assert names.asked(server.service, "SRV") == 1
         assert ann.message(f"sip:nobody@{DOMAIN}").status == 404
         assert bob.message(f"sip:nobody@{OURS}").status == 404
 
@@ -112,6 +133,38 @@ def test_its_user_watches_one_of_ours(both: tuple[Deployment, KamailioDomain, Na
         wait_until(
             lambda: watch.notifies[-1].get("Subscription-State") == "terminated;reason=timeout", "the last NOTIFY"
         )
+
+
+@pytest.mark.parametrize(
+    ("transport", "ours_first"),
+    [("tcp", True), ("tls", True), ("tcp", False), pytest.param("tls", False, marks=NO_NAME_FOR_GUESTS)],
+)
+def test_dialogs_outlive_connections(tmp_path: Path, transport: str, ours_first: bool) -> None:
+    """R-ARC-07, R-TRN-01, D-46, RFC 3261 12.2.1.1: Kamailio records its IP address, and closes what is idle."""
+    with (
+        two_domains(tmp_path, transport, lifetime=LIFETIME) as (site, server, _),
+        registered(site, ANN) as ann,
+        server.user("bob") as bob,
+    ):
+        if ours_first:
+            watch = ann.subscribe(BOB)
+            watch.heard(1)
+        else:
+            watch = bob.subscribe(ANN)
+            watch.heard(1)
+        wait_until(lambda: not connected(site), "the end of the connections between the servers")
+        if ours_first:
+            assert watch.within_route(expires=600).status in (200, 202)
+            bob.publish(pidf(BOB, activity="busy"))
+        else:
+            ann.publish(pidf(ANN, activity="busy"))
+        watch.sees("<rpid:busy/>")
+
+
+def connected(site: Deployment) -> bool:
+    """The edge has a connection with the other server."""
+    found = psutil.Process(site.edge.pid).net_connections("tcp")
+    return any(one.status == psutil.CONN_ESTABLISHED and one.raddr.ip == HOST for one in found if one.raddr)
 
 
 def test_a_dead_server_is_passed_over(tmp_path: Path) -> None:
