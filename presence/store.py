@@ -88,6 +88,7 @@ class _Table:
         assert tuple(field.attname for field in self.fields) == row_type._fields, model  # type: ignore[attr-defined]
         self.name = model._meta.db_table
         names = ", ".join(f'"{column}"' for column in columns)
+        changed = "updated_at" if "updated_at" in columns else "created_at"  # what is written once has one time only
         updates = ", ".join(f'"{column}" = excluded."{column}"' for column in columns[1:])
         conflict = f'ON CONFLICT ("id") DO UPDATE SET {updates}'
         marks = ", ".join("?" for _ in columns)
@@ -95,10 +96,10 @@ class _Table:
         arrays = ", ".join(f"%b::{_ARRAY_TYPES[field.get_internal_type()]}[]" for field in self.fields)
         self.postgresql_upsert = f'INSERT INTO "{self.name}" ({names}) SELECT * FROM unnest({arrays}) {conflict}'
         self.sqlite_versions = (
-            f'SELECT "id", "version", "updated_at" FROM "{self.name}" WHERE "id" IN (SELECT value FROM json_each(?))'
+            f'SELECT "id", "version", "{changed}" FROM "{self.name}" WHERE "id" IN (SELECT value FROM json_each(?))'
         )
         self.postgresql_versions = (
-            f'SELECT "id", "version", "updated_at" FROM "{self.name}" '
+            f'SELECT "id", "version", "{changed}" FROM "{self.name}" '
             'WHERE "id" = ANY(%b::bigint[]) ORDER BY "id" FOR UPDATE'
         )
         self.sqlite_delete = f'DELETE FROM "{self.name}" WHERE "id" IN (SELECT value FROM json_each(?))'
@@ -114,6 +115,7 @@ _ARRAY_TYPES = {
     "FloatField": "double precision",
     "ForeignKey": "bigint",
     "IntegerField": "integer",
+    "PositiveSmallIntegerField": "smallint",
     "TextField": "text",
 }
 
@@ -121,7 +123,10 @@ _tables: dict[str, _Table] = {}
 
 
 def register(name: str, model: type[models.Model], row_type: type) -> None:
-    """Let plans name this table; its rows have the model's columns in order, `id` and `version` first."""
+    """Let plans name this table; its rows have the model's columns in order, `id` and `version` first.
+
+    They tell their last change as `updated_at`, also where that is no column.
+    """
     _tables[name] = _Table(model, row_type)
 
 

@@ -1,9 +1,19 @@
-"""The page of registered contacts, read only."""
+"""The pages of registered contacts and of logged messages, read only."""
+
+from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.text import Truncator
 
 from presence.admin import ReadOnly
-from sipedge.models import Binding
+from sipedge.messagelog import AsText, searchable
+from sipedge.models import Binding, LoggedMessage
+
+SHOWN = 80
+"Characters of a message in the list; its own page has all of it."
 
 
 @admin.register(Binding)
@@ -13,3 +23,35 @@ class BindingAdmin(ReadOnly):
     list_display = ["persona", "contact", "q", "user_agent", "flow", "edge", "expires_at"]
     list_select_related = ["persona"]
     search_fields = ["persona__aor", "contact", "user_agent"]
+
+
+@admin.register(LoggedMessage)
+class LoggedMessageAdmin(ReadOnly):
+    """The message log, newest first."""
+
+    list_display = ["created_at", "sender", "recipient", "beginning", "status"]
+    search_fields = ["sender", "recipient", "words"]
+    search_help_text = "Sender, recipient, or text of a message."
+    list_filter = ["status", "edge"]
+    date_hierarchy = "created_at"
+    fields = ["created_at", "sender", "recipient", "persona", "message", "content_type", "call_id", "status", "edge"]
+    readonly_fields = ["message"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[LoggedMessage]:
+        """With the text in a form that can be searched."""
+        found: QuerySet[LoggedMessage] = super().get_queryset(request).annotate(words=AsText("body"))
+        return found
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[LoggedMessage], search_term: str) -> Any:
+        """Addresses are ASCII, so that only texts are looked up in another form."""
+        return super().get_search_results(request, queryset, searchable(search_term))
+
+    @admin.display(description="Message")
+    def beginning(self, message: LoggedMessage) -> str:
+        """The first words."""
+        return str(Truncator(message.text).chars(SHOWN))
+
+    @admin.display(description="Message")
+    def message(self, message: LoggedMessage) -> str:
+        """All of it."""
+        return format_html("<pre>{}</pre>", message.text)

@@ -78,3 +78,8 @@ class LoggedMessage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.sender} to {self.recipient}"
+
+    @property
+    def text(self) -> str:
+        """The body as people read it; what is not UTF-8 is replaced."""
+        return bytes(self.body).decode("utf-8", "replace")

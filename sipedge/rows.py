@@ -1,10 +1,11 @@
-"""Bindings and kept messages as plain tuples, in the order of their columns."""
+"""Bindings, kept and logged messages as plain tuples, in the order of their columns."""
 
 from datetime import datetime
 from typing import Final, NamedTuple
 
 BINDING: Final = "binding"
 MESSAGE: Final = "message"
+LOGGED: Final = "logged"
 
 
 class BindingRow(NamedTuple):
@@ -43,3 +44,25 @@ class MessageRow(NamedTuple):
     created_at: datetime
     updated_at: datetime
     expires_at: datetime
+
+
+class LoggedRow(NamedTuple):
+    """A message that passed; see `sipedge.models.LoggedMessage`."""
+
+    id: int
+    version: int
+    persona_id: int | None
+    sender: str
+    recipient: str
+    "The address that it was sent to."
+    content_type: str
+    body: bytes
+    call_id: str
+    status: int
+    edge: str
+    created_at: datetime
+
+    @property
+    def updated_at(self) -> datetime:
+        """It is written once."""
+        return self.created_at

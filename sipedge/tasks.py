@@ -1,14 +1,19 @@
-"""The sweep over bindings and kept messages; see `presence.tasks`."""
+"""The sweeps over bindings, kept messages and the message log; see `presence.tasks`."""
+
+from collections.abc import Iterable
+from datetime import timedelta
 
 from celery import shared_task
 from django.db.models import Model
 from django.utils import timezone
 
 from presence import store
+from presence.rows import key_of
 from presence.store import Plan, Remove
 from presence.tasks import BATCH, GRACE, MOST
-from sipedge.models import Binding, StoredMessage
-from sipedge.rows import BINDING, MESSAGE
+from provisioning.models import EngineSettings
+from sipedge.models import Binding, LoggedMessage, StoredMessage
+from sipedge.rows import BINDING, LOGGED, MESSAGE
 
 
 @shared_task
@@ -23,11 +28,25 @@ def sweep_messages() -> int:
     return _sweep(MESSAGE, StoredMessage)
 
 
+@shared_task
+def sweep_message_log() -> int:
+    """Delete logged messages that are older than the operator keeps them; returns their number."""
+    days = EngineSettings.objects.values_list("message_log_days", flat=True).first()
+    if days is None:  # nothing is provisioned yet
+        return 0
+    old = LoggedMessage.objects.filter(created_at__lt=timezone.now() - timedelta(days=days)).order_by("created_at")
+    rows = old.values_list("id", "version", "sender")[:MOST]
+    return _commit(Plan(key_of(sender), (Remove(LOGGED, id, version),)) for id, version, sender in rows)
+
+
 def _sweep(table: str, model: type[Model]) -> int:
     rows = model._default_manager.filter(expires_at__lte=timezone.now() - GRACE).order_by("expires_at")
-    plans = [
+    return _commit(
         Plan(persona_id, (Remove(table, id, version),))
         for id, version, persona_id in rows.values_list("id", "version", "persona_id")[:MOST]
-    ]
-    outcomes = [outcome for batch in store.batches(plans, BATCH) for outcome in store.commit(batch)]
+    )
+
+
+def _commit(plans: Iterable[Plan]) -> int:
+    outcomes = [outcome for batch in store.batches(list(plans), BATCH) for outcome in store.commit(batch)]
     return outcomes.count(store.Outcome.COMMITTED)

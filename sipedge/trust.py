@@ -18,6 +18,7 @@ from sipedge.guests import Guests
 from sipedge.listeners import PROXY, Listener
 from sipedge.peers import Peers
 from sipedge.sip import digest
+from sipedge.sip.errors import SipError
 from sipedge.sip.flow import Flow
 from sipedge.sip.headers import NameAddr
 from sipedge.sip.message import Request
@@ -78,7 +79,7 @@ class Gatekeeper:
         now: float,
         names: frozenset[str] = frozenset(),
     ) -> Caller:
-        """The caller; raises NotAuthorised (403) or Unauthenticated (401, 407).
+        """The caller; raises NotAuthorised (403), Unauthenticated (401, 407) or SipError(400).
 
         `now`: epoch seconds; `names`: the domains in the peer's certificate.
         """
@@ -128,6 +129,8 @@ class Gatekeeper:
                 self._peers.refused(refusals.WRONG_CREDENTIALS, source)
                 if policy.limited(source):
                     self.throttle.wrong(source, user, policy.limits, now)
+            if verdict is digest.Verdict.ELSEWHERE:
+                raise SipError(400, "Credentials For Another URI")
             if verdict is digest.Verdict.OK and account is not None:
                 self.throttle.right(source, user)
                 persona = policy.personas.get(account.persona_id)

@@ -6,6 +6,7 @@ from sipedge.sip.flow import Flow
 from sipedge.sip.message import Request, Response, parse
 
 GUIDE = Path(__file__).parent / "data" / "guide"
+HOSTILE = Path(__file__).parent / "data" / "hostile"
 UDP = Flow("UDP", ("127.0.0.1", 5060), ("192.0.2.1", 5060))
 TCP = Flow("TCP", ("127.0.0.1", 5060), ("192.0.2.1", 40000), 1)
 
@@ -16,6 +17,11 @@ def guide(name: str) -> bytes:
     if name == "ex6.sip":
         data = data.removesuffix(b"\r\n")
     return data if b"\r\n\r\n" in data else data + b"\r\n"
+
+
+def hostile() -> dict[str, bytes]:
+    """Messages that are wrong in one way each, and bytes that are no messages, as they are on the wire; by name."""
+    return {path.stem: path.read_bytes() for path in sorted(HOSTILE.iterdir())}
 
 
 def request(method: str = "OPTIONS", body: bytes = b"", **changes: str | None) -> bytes:

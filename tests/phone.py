@@ -39,17 +39,18 @@ class WebSocket:
     def __init__(self, server: tuple[str, int], tls: ssl.SSLContext | None, server_name: str) -> None:
         from websockets.sync.client import connect
 
+        host = f"[{server[0]}]" if ":" in server[0] else server[0]
         self._open = contextlib.ExitStack()
         self._connection = self._open.enter_context(
             connect(
-                f"{'wss' if tls else 'ws'}://{server[0]}:{server[1]}/",
+                f"{'wss' if tls else 'ws'}://{host}:{server[1]}/",
                 subprotocols=["sip"],  # type: ignore[list-item]
                 ssl=tls,
                 server_hostname=server_name or None,
             )
         )
 
-    def send(self, data: bytes) -> None:
+    def sendall(self, data: bytes) -> None:
         self._connection.send(data.decode())
 
     def recv(self, size: int) -> bytes:
@@ -139,7 +140,7 @@ class Phone:
     def send(self, data: bytes) -> None:
         """Raw bytes."""
         with self._lock:
-            self.socket.send(data)
+            self.socket.sendall(data)
 
     def build(
         self,

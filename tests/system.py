@@ -5,6 +5,7 @@ import os
 import secrets
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -55,6 +56,9 @@ class Deployment:
         self.engine_tls = free_port()
         self.proxy_ws = free_port()
         self.proxy_wss = free_port()
+        self.proxy6_tls = free_port(host="::1")
+        self.proxy6_ws = free_port(host="::1")
+        self.proxy6_wss = free_port(host="::1")
         self._processes: list[subprocess.Popen[bytes]] = []
         self.edge: subprocess.Popen[bytes]
         "The one that was started last."
@@ -70,6 +74,7 @@ class Deployment:
                     *(f"{transport}:127.0.0.1:{self.engine}:engine" for transport in ("udp", "tcp")),
                     *(f"{transport}:[::1]:{self.proxy6}:proxy" for transport in ("udp", "tcp")),
                     f"ws:127.0.0.1:{self.proxy_ws}:proxy",
+                    f"ws:[::1]:{self.proxy6_ws}:proxy",
                     *(self._tls_listeners() if tls else ()),
                 ]
             ),
@@ -94,6 +99,8 @@ class Deployment:
             f"tls:127.0.0.1:{self.proxy_tls}:proxy",
             f"tls:127.0.0.1:{self.engine_tls}:engine",
             f"wss:127.0.0.1:{self.proxy_wss}:proxy",
+            f"tls:[::1]:{self.proxy6_tls}:proxy",
+            f"wss:[::1]:{self.proxy6_wss}:proxy",
         ]
 
     def _prepare(self) -> None:
@@ -194,6 +201,31 @@ class Deployment:
     def phone(self, user: str, **options: Any) -> Phone:
         """A client of this deployment's proxy."""
         return Phone(user, ("127.0.0.1", self.proxy), **options)
+
+    def address(self, transport: str, host: str = "127.0.0.1") -> tuple[str, int]:
+        """The proxy's address for a transport, over IPv4 or (`host` ::1) IPv6."""
+        six = ":" in host
+        ports = {
+            "UDP": self.proxy6 if six else self.proxy,
+            "TCP": self.proxy6 if six else self.proxy,
+            "TLS": self.proxy6_tls if six else self.proxy_tls,
+            "WS": self.proxy6_ws if six else self.proxy_ws,
+            "WSS": self.proxy6_wss if six else self.proxy_wss,
+        }
+        return host, ports[transport]
+
+    def trust(self) -> ssl.SSLContext:
+        """A client's context that believes our development authority only."""
+        return ssl.create_default_context(cafile=self.folder / "tls" / "development-ca.crt")
+
+    def client(self, user: str, transport: str, host: str = "127.0.0.1", **options: Any) -> Phone:
+        """A client of this deployment's proxy over any transport; a browser's Contact is one that nobody can reach."""
+        if transport in ("TLS", "WSS"):
+            options.update(tls=self.trust(), server_name=DOMAIN)
+        made = Phone(user, self.address(transport, host), transport=transport, **options)
+        if transport in ("WS", "WSS"):
+            made.contact = f"<sip:{made.aor.user}@df7jal23ls0d.invalid;transport=ws>"
+        return made
 
     def peer(self, user: str, **options: Any) -> Phone:
         """A trusted peer at the engine that asserts this user's identity."""

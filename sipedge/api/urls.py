@@ -8,3 +8,4 @@ from sipedge.api import views
 def register(router: BaseRouter) -> None:
     """Add the resources of this package."""
     router.register("bindings", views.BindingViewSet)
+    router.register("messages", views.LoggedMessageViewSet)

@@ -2,7 +2,7 @@
 
 from presence.engine.errors import DocumentTooLarge, NotAuthorised, UnsupportedMediaType
 from provisioning.uri import Aor
-from sipedge import resolve
+from sipedge import messagelog, resolve
 from sipedge.dispatch import Call, presentity_of
 from sipedge.handlers import relay
 from sipedge.handlers.relay import check_hops
@@ -27,7 +27,9 @@ async def handle(call: Call) -> Response:
     if len(request.body) > settings.message_limit:
         raise DocumentTooLarge(settings.message_limit)
     if call.listener.role == PROXY and (not call.edge.here(request.uri) or _routed(call)):
-        return await relay.handle(call)
+        response = await relay.handle(call)
+        messagelog.passed(call.edge, request, call.caller.aor, None, response.status)
+        return response
     return await _deliver(call, call.caller.aor, keep=not report)
 
 
@@ -40,9 +42,11 @@ async def _deliver(call: Call, sender: Aor, *, keep: bool) -> Response:
     if bindings:
         answer = await edge.relay.fork(request, resolve.of_bindings(bindings), sender=sender)
         if not answer.nowhere:
+            messagelog.passed(edge, request, sender, recipient, answer.status)
             return answer.to(request)
     plain = (request.get("Content-Encoding") or "identity").lower() == "identity"
     if keep and plain and recipient.offline_messages and await edge.offline.keep(request, sender, recipient):
+        messagelog.passed(edge, request, sender, recipient, 202)
         return request.respond(202)
     return answer.to(request)
 

@@ -6,6 +6,7 @@ which libpurple still speaks, is allowed by a setting; its nonces live shorter a
 """
 
 import hmac
+import re
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,8 +42,15 @@ class Verdict(Enum):
 
     OK = auto()
     STALE = auto()
-    "Right password, but the nonce is old or was replayed: challenge with stale=true."
+    """Right password, but the nonce is old, used up, of another address or none of ours: challenge with stale=true.
+
+    RFC 7616 3.3 wants that for any invalid nonce, RFC 2617 3.2.1 only where the digest is right for it; so it is here.
+    It tells nothing to those who do not know the password, and spares those who do another question for it.
+    """
+    ELSEWHERE = auto()
+    "Right password, but meant for another Request-URI: 400 (RFC 7616 3.4.6)."
     BAD = auto()
+    "Anything else: challenge as if nothing had been given."
 
 
 def ha1(user: str, realm: str, password: str, algorithm: str) -> str:
@@ -83,14 +91,18 @@ class NonceCounts:
 
     def __init__(self, limit: int = MAX_NONCES) -> None:
         self._limit = limit
-        self._seen: OrderedDict[str, tuple[int, int]] = OrderedDict()
+        self._seen: OrderedDict[str, tuple[int, int, float]] = OrderedDict()
+        self._forgotten = float("-inf")
+        "When the youngest nonce was issued whose counts are forgotten: of older ones it is not known what was used."
 
-    def take(self, nonce: str, count: int) -> bool:
-        """Use up a count; False for one that was used before.
+    def take(self, nonce: str, count: int, issued: float) -> bool:
+        """Use up a count of a nonce that was `issued` then (epoch seconds); False for one that was used before.
 
         Requests may overtake each other, so the 64 counts below the highest are accepted once each.
         """
-        highest, window = self._seen.pop(nonce, (0, 0))
+        if issued <= self._forgotten and nonce not in self._seen:
+            return False
+        highest, window, _ = self._seen.pop(nonce, (0, 0, issued))
         if count > highest:
             window = ((window << (count - highest)) | 1) & _WINDOW if count - highest < 64 else 1
             highest, fresh = count, True
@@ -98,9 +110,10 @@ class NonceCounts:
             bit = 1 << (highest - count)
             fresh = highest - count < 64 and not window & bit
             window |= bit & _WINDOW
-        self._seen[nonce] = (highest, window)
+        self._seen[nonce] = (highest, window, issued)
         if len(self._seen) > self._limit:
-            self._seen.popitem(last=False)
+            _, (_, _, oldest) = self._seen.popitem(last=False)
+            self._forgotten = max(self._forgotten, oldest)
         return fresh
 
     def __len__(self) -> int:
@@ -108,6 +121,8 @@ class NonceCounts:
 
 
 _WINDOW = 2**64 - 1
+_COUNT = re.compile(r"0*[1-9A-Fa-f][0-9A-Fa-f]{0,7}")
+"nc-value (RFC 7616 3.4); some clients leave its zeros out."
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,27 +205,25 @@ def check(
     algorithm = credentials.algorithm.upper()
     secret = {SHA256: sha256, MD5: md5}.get(algorithm)
     known = algorithm in (SHA256, MD5)
-    expected = response(credentials, method, secret or "0" * 32)
+    expected = response(credentials, method, secret or "0" * (64 if algorithm == SHA256 else 32))
     right = hmac.compare_digest(expected.encode(), credentials.response.lower().encode("utf-8", "surrogateescape"))
-    if not right or secret is None or not known or not _same_target(credentials.uri, target):
+    if not right or secret is None or not known:
         return Verdict.BAD
     if credentials.qop is None and not legacy:
         return Verdict.BAD
-    if credentials.qop is not None and (credentials.qop.lower() != "auth" or not credentials.cnonce):
+    if credentials.qop is not None and not (
+        credentials.qop.lower() == "auth" and credentials.cnonce and _COUNT.fullmatch(credentials.nc or "")
+    ):
         return Verdict.BAD
+    if not _same_target(credentials.uri, target):
+        return Verdict.ELSEWHERE
     age = nonces.age(credentials.nonce, realm=credentials.realm, source=source, now=now)
     if age is None:
         return Verdict.STALE
     if age > (LIFE if credentials.qop is not None else LEGACY_LIFE):
         return Verdict.STALE
     if credentials.qop is not None:
-        try:
-            number = int(credentials.nc or "", 16)
-        except ValueError:
-            return Verdict.BAD
-        if not 0 < number < 2**32:
-            return Verdict.BAD
-        if not counts.take(credentials.nonce, number):
+        if not counts.take(credentials.nonce, int(credentials.nc or "", 16), now - age):
             return Verdict.STALE
     return Verdict.OK
 

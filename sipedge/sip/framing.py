@@ -6,6 +6,9 @@ from sipedge.sip.errors import MalformedMessage
 from sipedge.sip.grammar import parse_number
 from sipedge.sip.message import MAX_MESSAGE, Request, parse
 
+_BLANK = b"\r\n\0"
+"What may stand between two messages (RFC 3261 7.5, RFC 5626 3.5.1); some clients keep a connection open with NULs."
+
 _LONGEST_START = 4096
 "Octets within which the end of a start line is looked for again when more bytes come."
 
@@ -76,20 +79,8 @@ class StreamFramer:
     def _find_head(self, complete: list[bytes | KeepAlive | MalformedMessage]) -> bool:
         """Look for the end of the headers; True when something was consumed or a head was found."""
         buffer = self._buffer
-        if buffer[0] in b"\r\n\0":
-            if buffer.startswith(b"\r\n\r\n"):
-                complete.append(KeepAlive.PING)
-                del buffer[:4]
-                return True
-            if buffer.startswith(b"\r\n"):
-                if len(buffer) in (2, 3):  # perhaps the first half of a ping; a pong otherwise
-                    return self._lone_line(complete)
-                del buffer[:2]
-                return True
-            if buffer == b"\r":
-                return False
-            del buffer[:1]
-            return True
+        if buffer[0] in _BLANK:
+            return self._skip_blank(complete)
         if not self._searched or self._searched < _LONGEST_START:
             _check_start(buffer)
         end = buffer.find(b"\r\n\r\n", max(0, self._searched - 3))
@@ -107,11 +98,19 @@ class StreamFramer:
         self._total = total
         return True
 
-    def _lone_line(self, complete: list[bytes | KeepAlive | MalformedMessage]) -> bool:
-        if len(self._buffer) == 3:  # CR LF CR: the last LF is on its way
+    def _skip_blank(self, complete: list[bytes | KeepAlive | MalformedMessage]) -> bool:
+        """Take all empty lines that are there as one keep-alive: a flood of them is one step, and has one answer."""
+        buffer = self._buffer
+        length = len(buffer) - len(buffer.lstrip(_BLANK))
+        blank = bytes(buffer[:length])
+        alone = length == len(buffer)
+        if alone and blank in (b"\r", b"\r\n\r"):  # the rest of a ping is on its way
             return False
-        complete.append(KeepAlive.PONG)
-        del self._buffer[:2]
+        if b"\r\n\r\n" in blank:
+            complete.append(KeepAlive.PING)
+        elif alone and b"\r\n" in blank:
+            complete.append(KeepAlive.PONG)
+        del buffer[: length - (alone and blank.endswith(b"\r"))]
         return True
 
 

@@ -340,18 +340,17 @@ def _request(start: str, headers: list[Header], body: bytes, problem: str) -> Re
     else:
         method, target, version = parts
     request = Request(method, target, headers, body)
-    answerable = request if _answerable(request) else None
     if not TOKEN.fullmatch(method) or "\r" in start or "\n" in start or "\0" in start:
         raise MalformedMessage(400, "Bad Request Line")
     if version.upper() != "SIP/2.0":
         if version.upper().startswith("SIP/"):
-            raise MalformedMessage(505, "Version Not Supported", answerable)
+            raise MalformedMessage(505, "Version Not Supported", _answerable(request))
         raise MalformedMessage(400, "Bad Request Line")
     if not problem and (target.startswith("<") or not target):
         problem = "Bad Request-URI"
     problem = problem or _check(request, method)
     if problem:
-        raise MalformedMessage(400, problem, answerable)
+        raise MalformedMessage(400, problem, _answerable(request))
     return request
 
 
@@ -390,7 +389,7 @@ def _check(message: Message, method: str | None) -> str:
         return error.reason or "Bad Request"
     if method is not None and cseq.method != method:
         return "CSeq Method Does Not Match"
-    if via.branch == "z9hG4bK":
+    if method is not None and via.branch == "z9hG4bK":  # in an answer it finds no transaction, and harms nobody
         return "Empty Branch"
     length = first.get("Content-Length")
     if length is not None:
@@ -405,9 +404,20 @@ def _check(message: Message, method: str | None) -> str:
     return ""
 
 
-def _answerable(request: Request) -> bool:
-    """An answer can be built and will find its way."""
+def _answerable(request: Request) -> Request | None:
+    """What of a broken request its answer repeats; None when no answer can be built or would find its way.
+
+    A header that stands twice by mistake is repeated once: the answer at least can be read.
+    """
     try:
-        return all(request.get(name) for name in _MANDATORY) and request.via is not None
+        if not all(request.get(name) for name in _MANDATORY) or request.via is None:
+            return None
     except SipError:
-        return False
+        return None
+    seen: set[str] = set()
+    headers: list[Header] = []
+    for name, value in request.headers:
+        if name not in SINGLE or name not in seen:
+            seen.add(name)
+            headers.append((name, value))
+    return Request(request.method, request.target, headers)

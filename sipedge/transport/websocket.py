@@ -19,6 +19,7 @@ from sipedge import refusals
 from sipedge.sip.flow import Address, Flow
 from sipedge.sip.message import MAX_MESSAGE
 from sipedge.transport.door import Arrival, Door
+from sipedge.transport.tcp import MAX_UNREAD
 from sipedge.transport.tls import names_of
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ SUBPROTOCOL = Subprotocol("sip")
 "What a client has to ask for (RFC 7118 section 4)."
 
 MAX_UNSENT = 1000
-"Messages that wait for a client that does not read; then it counts as dead."
+"Messages that wait for a client that does not read; then it counts as dead. Their octets are bounded as on a stream."
 
 OPEN_LIMIT = 5.0
 "Seconds that the handshake of HTTP may take."
@@ -97,6 +98,7 @@ class WebSocketConnection:
         self._table = table
         self._websocket = websocket
         self._unsent: asyncio.Queue[bytes] = asyncio.Queue(MAX_UNSENT)
+        self._unsent_octets = 0
         secure = websocket.transport.get_extra_info("ssl_object") is not None
         certificate = websocket.transport.get_extra_info("peercert")
         self.names = names_of(certificate) if certificate else frozenset()
@@ -121,20 +123,19 @@ class WebSocketConnection:
         while True:
             data = await self._unsent.get()
             try:
-                # Text as browsers like it; what is not UTF-8 goes as bytes (RFC 7118 section 5.2).
-                await self._websocket.send(data.decode())
-            except UnicodeDecodeError:
-                await self._websocket.send(data)
+                await self._websocket.send(_payload(data))
             except ConnectionClosed:
                 return
+            self._unsent_octets -= len(data)
 
     def send(self, data: bytes) -> None:
         """Send one message, in turn."""
-        try:
-            self._unsent.put_nowait(data)
-        except asyncio.QueueFull:
+        self._unsent_octets += len(data)
+        if self._unsent.full() or self._unsent_octets > MAX_UNREAD:
             self._table.peers.refused(refusals.UNREAD, self.flow.remote[0])
             self.abort()
+        else:
+            self._unsent.put_nowait(data)
 
     def space(self) -> None:
         """Messages are apart by their nature."""
@@ -161,3 +162,11 @@ def listen(table: "ConnectionTable", host: str, port: int, tls: ssl.SSLContext |
     clients = Clients(table)
     clients.door = Door(table.loop, table.peers, host, port, tls, lambda arrival, local: Client(clients, arrival))
     return clients.door
+
+
+def _payload(data: bytes) -> str | bytes:
+    """Text as browsers like it; what is not UTF-8 goes as bytes (RFC 7118 section 5.2)."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data

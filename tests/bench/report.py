@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
+from tests.bench.histogram import Histogram
 from tests.bench.scenarios import Measured, Scenario
 
 OURS = "ours"
@@ -31,10 +32,13 @@ def facts(runs: Sequence[Measured]) -> dict[str, Any]:
         "retransmissions": sum(run.result.retransmissions for run in runs),
         "failures": _failures(runs),
     }
-    for name, histogram in (("answer", "answer"), ("complete", "complete")):
-        for share in (0.5, 0.99):
-            values = [value for run in runs if (value := getattr(run.result, histogram).quantile(share)) is not None]
-            found[f"{name}_p{share * 100:.0f}_ms"] = round(median(values) * 1000, 2) if values else None
+    for share in (0.5, 0.99):
+        end = f"p{share * 100:.0f}_ms"
+        found[f"answer_{end}"] = _quantile([run.result.answer for run in runs], share)
+        found[f"complete_{end}"] = _quantile([run.result.complete for run in runs], share)
+        quiet = [run.quiet.answer for run in runs if run.quiet is not None]
+        if quiet:
+            found[f"quiet_{end}"] = _quantile(quiet, share)
     for part in ("server", "database", "generator"):
         shares = [getattr(run.usage, part) / run.result.seconds for run in runs if run.usage is not None]
         found[f"{part}_cores"] = round(median(shares), 2)
@@ -42,6 +46,12 @@ def facts(runs: Sequence[Measured]) -> dict[str, Any]:
             median(share * 1e6 / rate if rate else 0.0 for share, rate in zip(shares, rates, strict=True))
         )
     return found
+
+
+def _quantile(histograms: Sequence[Histogram], share: float) -> float | None:
+    """The median over the repetitions, in milliseconds."""
+    values = [value for one in histograms if (value := one.quantile(share)) is not None]
+    return round(median(values) * 1000, 2) if values else None
 
 
 def _failures(runs: Sequence[Measured]) -> dict[str, int]:
@@ -63,6 +73,9 @@ def line(scenario: Scenario, server: str, found: Mapping[str, Any]) -> str:
         f"{start} {found['rate']:8.0f}/s  200: {_ms(found, 'answer')}  done: {_ms(found, 'complete')}"
         f"  cores: {found['server_cores']:.2f} + {found['database_cores']:.2f} + {found['generator_cores']:.2f}"
     )
+    if found.get("quiet_p50_ms"):
+        ratios = "/".join(f"{found[f'answer_{end}'] / found[f'quiet_{end}']:.2f}" for end in ("p50_ms", "p99_ms"))
+        text += f"  in peace: {_ms(found, 'quiet')}, ratio {ratios}"
     if found["retransmissions"]:
         text += f"  retransmitted: {found['retransmissions']}"
     if found["failures"]:

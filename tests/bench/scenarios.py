@@ -3,8 +3,9 @@
 import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from tests.bench.hostile import attacked
 from tests.bench.load import Load, Pressure, Result, nothing
 from tests.bench.messages import DOMAIN, list_of, user
 from tests.bench.servers import Server
@@ -13,6 +14,9 @@ from tests.bench.usage import Usage
 
 LISTED = 20
 "Members of a list: what fits into the datagrams of one notification."
+
+HONEST_RATE = 200.0
+"Operations a second of those who are disturbed, where no rate is asked for: far below what saturates the server."
 
 MEMORY_SUBSCRIPTIONS = 10_000
 "Subscriptions of the memory scenario."
@@ -39,6 +43,8 @@ class Measured:
     "CPU seconds used while the operations were counted."
     memory: int | None = None
     "Bytes that the server grew by for 10,000 subscriptions."
+    quiet: Result | None = None
+    "The same load in the same run without what disturbs it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +164,22 @@ def _register(load: Load, server: Server, options: Options) -> Measured:
     return _measure(load, server, registrants, options)
 
 
+def _nothing(users: int) -> str:
+    """Nothing but users; a scenario that needs this is for our server only."""
+    return ""
+
+
+def _hostile(load: Load, server: Server, options: Options) -> Measured:
+    """PUBLISH at a fixed rate, first in peace and then beside a stranger who means harm."""
+    publishers = _publishers(load, options)
+    pressure = replace(options.pressure, pace=options.pressure.pace or HONEST_RATE)
+    quiet = load.timed(publishers, pressure, again=True)
+    with attacked(server.address):
+        measured = _measure(load, server, publishers, replace(options, pressure=pressure))
+    measured.quiet = quiet
+    return measured
+
+
 def _memory(load: Load, server: Server, options: Options) -> Measured:
     _publishers(load, options)
     each = max(1, MEMORY_SUBSCRIPTIONS // options.users)
@@ -181,6 +203,7 @@ SCENARIOS = (
     Scenario("subscribe-acl", "SUBSCRIBE, access list of 20", _subscribe, _access_lists),
     Scenario("subscribe-list", "SUBSCRIBE to a list of 20", _subscribe_lists, _lists),
     Scenario("publish-list", "PUBLISH, in 20 watched lists", _publish_to_lists, _lists),
+    Scenario("hostile", "PUBLISH beside a hostile load", _hostile, _nothing),
     Scenario("memory", "memory of 10,000 subscriptions", _memory),
 )
 "Every scenario, in the order of the table."

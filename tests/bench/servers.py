@@ -1,5 +1,6 @@
 """The servers under test: each is started afresh on loopback with an empty database, and stopped by its process id."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -153,7 +154,8 @@ class Ours(_Process):
             self._copy_sqlite()
         if provisioning:
             self._apply(self._database, provisioning)
-        listen = {"CUPS_SIP_LISTEN": "udp:{}:{}:engine".format(*self.address)}
+        host, port = self.address
+        listen = {"CUPS_SIP_LISTEN": f"udp:{host}:{port}:engine,tcp:{host}:{port}:engine"}
         self._run([sys.executable, "manage.py", "run_sipedge"], self._environment(self._database, listen))
 
     def _environment(self, database: str, more: Mapping[str, str]) -> dict[str, str]:
@@ -277,11 +279,14 @@ def modules() -> Path | None:
 
 
 def free_port() -> int:
-    """A UDP port of loopback that nobody uses now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port of loopback that nobody uses now, for UDP and TCP."""
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, socket.socket() as stream:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+            with contextlib.suppress(OSError):
+                stream.bind(("127.0.0.1", port))
+                return port
 
 
 def answers(address: tuple[str, int], patience: float = 0.2) -> bool:

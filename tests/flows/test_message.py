@@ -1,64 +1,17 @@
-"""Instant messages at a running edge (section 9, RFC 3428, F-6, D-34, D-35)."""
+"""Instant messages at a running edge (section 9, RFC 3428, D-34, D-35); F-6 is in `test_transports`."""
 
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from sipedge.sip.message import Request, parse
-from tests.builders import guide
-from tests.phone import DOMAIN, Phone, pidf
+from tests.phone import DOMAIN, Phone
 from tests.services import valkey
 from tests.system import PROVISIONED, Deployment, deployed
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
 Make = Callable[..., Phone]
-
-
-@pytest.mark.parametrize("transport", ["UDP", "TCP"])
-def test_two_clients_log_in_watch_each_other_and_talk(running: Deployment, phone: Make, transport: str) -> None:
-    """F-6, R-FLW-04, R-FLW-05, R-REG-01, R-MSG-01, R-MSG-02, R-MSG-03, R-MSG-04, R-MSG-05, R-TRN-01, EX-6, D-14,
-    D-46.
-    """
-    one, other = phone(transport=transport), phone(transport=transport)
-    watches = []
-    for me, buddy in ((one, other), (other, one)):
-        assert me.register().status == 200
-        assert me.publish(pidf(me.aor)).status == 200
-        watches.append(me.subscribe(buddy.aor))
-    for watch in watches:
-        watch.sees("<ce:available/>")
-    example = parse(guide("ex6.sip"))
-    assert isinstance(example, Request)
-    for me, buddy in ((one, other), (other, one)):
-        answer = me.message(
-            buddy.aor, kind=example.get("Content-Type") or "", body=example.body, Contact="<sip:ignored@192.0.2.1>"
-        )
-        assert answer.status == 200
-        got = buddy.reads("Hello xten4!")
-        assert got.target == buddy.contact.strip("<>"), "exactly the registered Contact"
-        assert (got.get("Content-Type"), len(got.body)) == (example.get("Content-Type"), 12)
-        assert got.get("P-Asserted-Identity") == f"<{me.aor}>"
-        assert got.get("Proxy-Authorization") is None and got.get("Contact") is None  # V-29
-        assert got.max_forwards == 69 and len(got.get_all("Via")) == 2
-        assert len(answer.get_all("Via")) == 1
-
-
-def test_between_transports_and_address_families(running: Deployment, phone: Make) -> None:
-    """R-TRN-01, D-46: each is reached the way it came."""
-    udp, tcp = phone(), phone(transport="TCP")
-    six = Phone("u150", ("::1", running.proxy6))
-    try:
-        for client in (udp, tcp, six):
-            assert client.register().status == 200
-        for sender in (udp, tcp, six):
-            for recipient in (udp, tcp, six):
-                text = f"{sender.aor} to {recipient.aor}"
-                assert sender.message(recipient.aor, text).status == 200
-                recipient.reads(text)
-    finally:
-        six.close()
 
 
 def test_the_best_contacts_are_tried_first(phone: Make) -> None:

@@ -56,21 +56,6 @@ def connect(port: int, user: str, tls: ssl.SSLContext, server_name: str = DOMAIN
     )  # fmt: skip
 
 
-def test_the_whole_of_a_log_in_over_tls(site: Deployment) -> None:
-    """F-3, F-6, R-TRN-01, R-FLW-01, D-46: register, publish, watch, talk, all over the client's own connection."""
-    with phone(site, "u1") as one, phone(site, "u2") as other, site.phone("u3") as plain:
-        for client in (one, other, plain):
-            assert client.register().status == 200
-        one.publish(pidf(one.aor))
-        watch = other.subscribe(one.aor)
-        notify = watch.sees("<ce:available/>")
-        assert notify.via.transport == "TLS"
-        assert "transport=tls" in (notify.get("Contact") or "")
-        for sender, recipient in ((one, other), (other, plain), (plain, one)):
-            assert sender.message(recipient.aor, f"from {sender.aor}").status == 200
-            recipient.reads(f"from {sender.aor}")
-
-
 def test_each_domain_shows_its_own_certificate(site: Deployment) -> None:
     """RFC 5922, SNI: by the name that the client asks for; others get the default, which strict clients refuse."""
     for name in (DOMAIN, "example.org"):

@@ -1,4 +1,4 @@
-"""Who is let in, and as whom (REQUIREMENTS 4, D-14, D-21, D-45, D-50)."""
+"""Who is let in, and as whom (REQUIREMENTS 4, D-14, D-21, D-45, D-50); what is refused is in `test_digest`."""
 
 import hashlib
 from collections.abc import Callable
@@ -37,12 +37,6 @@ def test_a_wrong_password_is_challenged_again(phone: Make, algorithm: str) -> No
     assert "stale" not in (answer.get("WWW-Authenticate") or "")
 
 
-def test_an_unknown_user_looks_like_a_wrong_password(phone: Make) -> None:
-    """R-SEC-02: user existence is not revealed."""
-    assert phone("nobody-of-that-name").register().status == 401
-    assert phone().ask("SUBSCRIBE", "sip:nobody@compb.cisco.com", SUBSCRIBE, login=False).status == 407
-
-
 def test_a_challenged_request_repeated_with_the_same_branch_is_new(phone: Make) -> None:
     """D-45: libpurple repeats branch, CSeq and Call-ID."""
     one = phone()
@@ -58,19 +52,6 @@ def test_a_challenged_request_repeated_with_the_same_branch_is_new(phone: Make) 
     assert answer.status == 200
 
 
-def test_a_replayed_request_is_stale(phone: Make) -> None:
-    """R-SEC-02: a nonce count is good once; the next count of the same nonce is fine."""
-    one = phone()
-    challenge = one.register(login=False)
-    target = f"sip:{one.aor.host}"
-    credentials = one.credentials(challenge, "REGISTER", target)
-    assert one.ask("REGISTER", target, [("Expires", "60"), credentials], login=False).status == 200
-    replayed = one.ask("REGISTER", target, [("Expires", "60"), credentials], login=False)
-    assert replayed.status == 401 and "stale=true" in (replayed.get("WWW-Authenticate") or "")
-    second = one.credentials(challenge, "REGISTER", target, count=2)
-    assert one.ask("REGISTER", target, [("Expires", "60"), second], login=False).status == 200
-
-
 def test_credentials_of_another_method_or_target_do_not_help(phone: Make) -> None:
     """R-SEC-02."""
     one = phone()
@@ -79,7 +60,7 @@ def test_credentials_of_another_method_or_target_do_not_help(phone: Make) -> Non
     headers = [("Event", "presence"), ("Content-Type", "application/pidf+xml"), stolen]
     assert one.ask("PUBLISH", one.aor, headers, pidf(one.aor), login=False).status == 407
     other = one.credentials(challenge, "SUBSCRIBE", "sip:u199@compb.cisco.com")
-    assert one.ask("SUBSCRIBE", one.aor, [*SUBSCRIBE, other], login=False).status == 407
+    assert one.ask("SUBSCRIBE", one.aor, [*SUBSCRIBE, other], login=False).status == 400, "RFC 7616 section 3.4.6"
 
 
 def test_the_old_form_without_qop_is_accepted(phone: Make) -> None:

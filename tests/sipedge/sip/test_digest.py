@@ -1,5 +1,6 @@
 """Digest authentication (RFC 7616, RFC 8760, RFC 2069)."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from sipedge.sip.digest import (
     NonceCounts,
     Nonces,
     Verdict,
+    _hash,
     challenge,
     check,
     ha1,
@@ -92,12 +94,11 @@ def test_what_is_wrong_is_bad_and_what_is_old_is_stale() -> None:
     nonce = proxy.nonce()
     assert proxy.verdict(log_in(nonce, password="wrong")) is Verdict.BAD
     assert proxy.verdict(log_in(nonce), method="PUBLISH") is Verdict.BAD
-    assert proxy.verdict(log_in(nonce), target="sip:elsewhere.example") is Verdict.BAD
     assert proxy.verdict(log_in(nonce), sha256=None) is Verdict.BAD
     assert proxy.verdict(log_in(nonce, "SHA-512")) is Verdict.BAD
     assert proxy.verdict(log_in(nonce, cnonce=None)) is Verdict.BAD
     assert proxy.verdict(log_in(nonce, qop="auth-int")) is Verdict.BAD
-    for odd in ("0", "-1", "zz", "", "fffffffff"):
+    for odd in ("0", "-1", "zz", "", "fffffffff", "0x1", "1_0", " 1", "\u0661", None):
         assert proxy.verdict(log_in(nonce, nc=odd)) is Verdict.BAD
     assert proxy.verdict(log_in(nonce), source="192.0.2.2") is Verdict.STALE
     assert proxy.verdict(log_in(nonce), now=NOW + LIFE + 1) is Verdict.STALE
@@ -131,10 +132,60 @@ def test_challenges_come_strongest_first() -> None:
     assert all('qop="auth"' in value and "stale=true" in value for value in values)
 
 
-def test_the_memory_of_counts_is_bounded() -> None:
+def test_the_memory_of_counts_is_bounded_and_what_is_forgotten_is_used_up() -> None:
+    """R-SEC-02: a nonce that had to go is stale, and so is every older one that is not known any more."""
     counts = NonceCounts(limit=3)
-    assert all(counts.take(str(number), 1) for number in range(10))
+    assert all(counts.take(str(number), 1, NOW + number) for number in range(10))
     assert len(counts) == 3
+    assert not counts.take("6", 1, NOW + 6) and not counts.take("never seen", 1, NOW + 5)
+    assert counts.take("7", 2, NOW + 7) and counts.take("new", 1, NOW + 10)
+
+
+def test_the_right_password_for_another_uri_is_told_apart() -> None:
+    """R-SEC-02, RFC 7616 section 3.4.6: by those who know the password only; spelling and parameters do not matter."""
+    proxy = Proxy()
+    nonce = proxy.nonce()
+    assert proxy.verdict(log_in(nonce), target="sip:elsewhere.example") is Verdict.ELSEWHERE
+    assert proxy.verdict(log_in(nonce, password="wrong"), target="sip:elsewhere.example") is Verdict.BAD
+    assert proxy.verdict(log_in(nonce), sha256=None, target="sip:elsewhere.example") is Verdict.BAD
+    assert proxy.verdict(log_in(nonce), target="SIP:CompB.Cisco.com:5060;transport=tcp") is Verdict.OK
+
+
+@pytest.mark.parametrize(("answered", "claimed"), [(MD5, SHA256), (SHA256, MD5), (SHA256, "SHA-256-sess")])
+def test_an_answer_by_another_algorithm_than_it_claims_is_bad(answered: str, claimed: str) -> None:
+    """R-SEC-02, RFC 8760 section 2.6."""
+    proxy = Proxy()
+    found = replace(log_in(proxy.nonce(), answered), algorithm=claimed)
+    assert proxy.verdict(found) is Verdict.BAD
+
+
+def test_an_algorithm_that_is_off_is_bad_also_with_the_right_password() -> None:
+    """R-SEC-02, RFC 8760 section 2.4: nobody is talked down to MD5; names compare without regard to case."""
+    proxy = Proxy()
+    assert proxy.verdict(log_in(proxy.nonce(), MD5), md5=None) is Verdict.BAD
+    assert proxy.verdict(replace(log_in(proxy.nonce(), MD5), algorithm="md5"), sha256=None) is Verdict.OK
+
+
+@pytest.mark.parametrize("changes", [{}, {"qop": None, "nc": None, "cnonce": None}, {"algorithm": "SHA-512"}])
+def test_users_who_do_not_exist_cost_as_much_as_those_who_do(
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+) -> None:
+    """R-SEC-02: as many digests are made, over as many octets."""
+    made: list[tuple[str, int]] = []
+
+    def count(algorithm: str, text: str) -> str:
+        made.append((algorithm, len(text)))
+        return _hash(algorithm, text)
+
+    proxy = Proxy()
+    guess = log_in(proxy.nonce(), password="wrong", **changes)
+    monkeypatch.setattr("sipedge.sip.digest._hash", count)
+    work = []
+    for nobody in ({}, {"md5": None, "sha256": None}):
+        assert proxy.verdict(guess, **nobody) is Verdict.BAD
+        work.append(sorted(made))
+        made.clear()
+    assert work[0] == work[1]
 
 
 @pytest.mark.parametrize(

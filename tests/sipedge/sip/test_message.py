@@ -14,7 +14,7 @@ from sipedge.sip.framing import KeepAlive, StreamFramer
 from sipedge.sip.headers import CSeq, Event, NameAddr, SubscriptionState, Via
 from sipedge.sip.message import STAR, Message, Request, Response, parse
 from sipedge.sip.stack import Stack
-from tests.builders import UDP, parsed, request
+from tests.builders import UDP, hostile, parsed, request
 from tests.programs import reference
 
 TORTUOUS = (
@@ -75,6 +75,16 @@ def test_a_single_header_that_stands_twice_is_refused(name: str) -> None:
     doubled = data.replace(b"Max-Forwards", f"{name}: {value}\r\nMax-Forwards".encode())
     with pytest.raises(MalformedMessage, match="More Than One"):
         parse(doubled)
+
+
+def test_the_answer_to_a_header_that_stands_twice_can_be_read() -> None:
+    """D-39, RFC 4475 section 3.3.9: the answer has it once."""
+    data = request().replace(b"CSeq: 1 OPTIONS\r\n", b"CSeq: 1 OPTIONS\r\nCSeq: 2 OPTIONS\r\nt: <sip:b@b.example>\r\n")
+    with pytest.raises(MalformedMessage) as refused:
+        parse(data)
+    assert refused.value.request is not None
+    answer = parse(refused.value.request.respond(400).encode())
+    assert answer.cseq.number == 1 and answer.get_all("To")[0].startswith("<sip:xten3@compB.cisco.com>")
 
 
 def test_the_length_cuts_or_refuses() -> None:
@@ -192,6 +202,32 @@ def everything(message: Message) -> None:
         message.respond(200).encode()
 
 
+@pytest.mark.parametrize(
+    ("data", "found"),
+    [
+        (b"\r\n\r\n", [KeepAlive.PING]),
+        (b"\r\n", [KeepAlive.PONG]),
+        (b"\r\n" * 100_000, [KeepAlive.PING]),
+        (b"\0" * 100_000, []),
+        (b"\0\r\n\r\n\0" + request(), [KeepAlive.PING, request()]),
+        (b"\r\n" + request() + b"\r\n\r\n\r\n" + request(), [request(), KeepAlive.PING, request()]),
+        (b"\r\n\r" + request(), [request()]),
+    ],
+)
+def test_empty_lines_are_one_keepalive_however_many_there_are(data: bytes, found: list[bytes | KeepAlive]) -> None:
+    """RFC 5626 section 4.4.1, D-39: a flood of them has one answer."""
+    assert StreamFramer().feed(data) == found
+
+
+@pytest.mark.parametrize("cut", [1, 3])
+def test_a_keepalive_may_be_cut(cut: int) -> None:
+    """RFC 5626 section 4.4.1."""
+    framer = StreamFramer()
+    assert framer.feed(b"\r\n\r\n"[:cut]) == []
+    assert framer.feed(b"\r\n\r\n"[cut:] + request()) == [KeepAlive.PING, request()]
+    assert framer.pending == 0
+
+
 def attack(data: bytes) -> None:
     """The whole way in; nothing but clean refusals."""
     try:
@@ -225,6 +261,12 @@ def test_a_damaged_message_ends_in_a_message_or_a_refusal(damage: list[tuple[int
     for place, byte in damage:
         data[place] = byte
     attack(bytes(data[:end]) if end < len(data) else bytes(data))
+
+
+@pytest.mark.parametrize("name", hostile())
+def test_a_message_of_our_collection_ends_in_a_message_or_a_refusal(name: str) -> None:
+    """D-39: each is wrong in one way."""
+    attack(hostile()[name])
 
 
 VALID = {

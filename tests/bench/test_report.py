@@ -1,0 +1,29 @@
+"""What the tables say of what was measured."""
+
+from tests.bench import report
+from tests.bench.load import Result
+from tests.bench.scenarios import SCENARIOS, Measured
+from tests.bench.usage import Usage
+
+
+def result(*latencies: float) -> Result:
+    """A run of one second with these latencies."""
+    made = Result(operations=len(latencies), seconds=1.0)
+    for latency in latencies:
+        made.answer.add(latency)
+        made.complete.add(latency)
+    return made
+
+
+def test_a_disturbed_run_is_shown_beside_the_quiet_one() -> None:
+    """The ratio is of the same run: only that carries over to other machines."""
+    scenario = next(one for one in SCENARIOS if one.name == "hostile")
+    measured = Measured(result(0.02, 0.02, 0.3), Usage(0.5, 0.1, 0.1), quiet=result(0.01, 0.01, 0.1))
+    found = report.facts([measured])
+    assert report.line(scenario, "ours", found).endswith("in peace: 9.9/99.3 ms, ratio 2.01/3.00")
+
+
+def test_a_run_that_nothing_disturbs_has_no_ratio() -> None:
+    """Other scenarios look as before."""
+    found = report.facts([Measured(result(0.02), Usage(0.5, 0.1, 0.1))])
+    assert "quiet_p50_ms" not in found and "peace" not in report.line(SCENARIOS[0], "ours", found)
