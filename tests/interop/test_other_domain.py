@@ -30,9 +30,6 @@ LIFETIME = 2
 "Seconds until it closes a connection that is idle; it looks every few seconds."
 
 ADMITTED = PROVISIONED + f"access_list: [{{domain: {DOMAIN}}}]\n"
-NO_NAME_FOR_GUESTS = pytest.mark.xfail(strict=True, reason="Network.reconnect takes names of trusted peers only")
-"The certificate of a server from the access list is not believed at the IP address that it recorded."
-
 BOB, CAROL = f"sip:bob@{DOMAIN}", f"sip:carol@{DOMAIN}"
 ANN, OTHER, THIRD = (f"sip:u{number}@{OURS}" for number in (1, 2, 3))
 TEXT = "„Grüße“ to 'another' \"domain\"\r\n<and> back ☎"
@@ -137,7 +134,7 @@ def test_its_user_watches_one_of_ours(both: tuple[Deployment, KamailioDomain, Na
 
 @pytest.mark.parametrize(
     ("transport", "ours_first"),
-    [("tcp", True), ("tls", True), ("tcp", False), pytest.param("tls", False, marks=NO_NAME_FOR_GUESTS)],
+    [("tcp", True), ("tls", True), ("tcp", False), ("tls", False)],
 )
 def test_dialogs_outlive_connections(tmp_path: Path, transport: str, ours_first: bool) -> None:
     """R-ARC-07, R-TRN-01, D-46, RFC 3261 12.2.1.1: Kamailio records its IP address, and closes what is idle."""
