@@ -9,7 +9,7 @@ import contextlib
 import ipaddress
 import socket
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -80,8 +80,8 @@ class Network:
         self.certificates = Certificates(certificates)
         self.listeners: list[Listener] = []
         self._by_local: dict[tuple[str, Address], Listener] = {}
-        self._trusted_names: frozenset[str] = frozenset()
-        "Whom a peer may be, too, when we open the connection to it."
+        self._let_in: Set[str] = frozenset()
+        "Trusted peers and guests, by name."
         self._names: set[tuple[str, int]] = set()
         "Host and port by which peers may mean us."
         self._udp: dict[Address, UdpEndpoint] = {}
@@ -155,7 +155,7 @@ class Network:
 
     def take_options(self, policy: Policy) -> None:
         """Options of Listener rows and limits may have changed; the addresses stay."""
-        self._trusted_names = policy.trusted_names
+        self._let_in = policy.trusted_names | policy.access_names.keys() | policy.access_domains.keys()
         self._peers.take_policy(policy)
         self.listeners = with_options(self.listeners, provisioned(policy))
         self._by_local = {(one.transport.upper(), (one.host, one.port)): _reachable(one) for one in self.listeners}
@@ -225,10 +225,11 @@ class Network:
             for one in self.listeners
         )
 
-    async def flow_to(self, hop: Hop, *, role: str = ENGINE) -> Flow | None:
+    async def flow_to(self, hop: Hop, *, role: str = ENGINE, also: Set[str] = frozenset()) -> Flow | None:
         """A flow to this server, from a socket of this role if there is one; None when it cannot be reached.
 
-        Our own addresses are none: what a client sends there would come from a trusted peer.
+        Over TLS its certificate speaks for the hop's name, or for one of `also`. Our own addresses are none: what a
+        client sends there would come from a trusted peer.
         """
         if self.ours(hop.address):
             return None
@@ -236,7 +237,7 @@ class Network:
             return self._datagrams_to(hop.address, role)
         if hop.transport == TLS:
             return await self.connections.connect(
-                hop.address, tls=self.certificates.client(), name=hop.name.strip("[]"), also=self._trusted_names
+                hop.address, tls=self.certificates.client(), name=hop.name.strip("[]"), also=also
             )
         return await self.connections.connect(hop.address)
 
@@ -271,7 +272,8 @@ class Network:
     async def reconnect(self, dialog: Dialog, locator: Locator) -> Flow | None:
         """Reach a peer whose connection is gone where its dialog says; None when only the peer could open another one.
 
-        Over the transport of the dialog, whatever the Contact says about that.
+        Over the transport of the dialog, whatever the Contact says about that. A proxy that records its IP address may
+        be anybody whom we let in by name.
         """
         kind = dialog.flow.transport.lower()
         if kind not in PORTS:
@@ -281,7 +283,7 @@ class Network:
         except SipError:
             return None
         for hop in hops:
-            flow = await self.flow_to(hop._replace(transport=kind))
+            flow = await self.flow_to(hop._replace(transport=kind), also=self._let_in)
             if flow is not None:
                 return flow
         return None

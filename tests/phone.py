@@ -378,6 +378,14 @@ class Watch:
         to = self.response.get("To") or ""
         return self.phone.ask("SUBSCRIBE", self.target, headers, **{**self.identity, "To": to, **changes})
 
+    def within_route(self, *, expires: int) -> Response:
+        """SUBSCRIBE within the dialog through the proxies that recorded themselves (RFC 3261 12.2.1.1)."""
+        routes = [("Route", value) for value in reversed(self.response.get_all("Record-Route"))]
+        contact = (self.response.get("Contact") or "").partition("<")[2].partition(">")[0]
+        headers = [("Event", "presence"), ("Expires", str(expires)), *routes]
+        to = self.response.get("To") or ""
+        return self.phone.ask("SUBSCRIBE", contact, headers, **{**self.identity, "To": to})
+
 
 def _challenge(value: str) -> dict[str, str]:
     parts = (part.partition("=") for part in value.removeprefix("Digest ").split(","))

@@ -171,12 +171,23 @@ class Door:
                 lambda: self._speaker(arrival, self.local), accepted, ssl=self._tls, ssl_handshake_timeout=limit
             )
             shaken = self._tls is None or transport.get_extra_info("ssl_object") is not None
+            if transport.is_closing():
+                self._let_go(accepted)
         except (OSError, RuntimeError) as error:  # RuntimeError: uvloop, where the connection is gone already
             shaken, why = False, reason_of(error) or why
+            self._let_go(accepted)
         if not shaken:
             if self._tls is not None:
                 arrival.failed(why)
             arrival.gone()
+
+    def _let_go(self, accepted: socket.socket) -> None:
+        """The loop closes the connection, and nobody else may: its number may be another connection's by then.
+
+        uvloop forgets to take the socket over where the connection ends while it is handed over.
+        """
+        if not isinstance(self._loop, asyncio.BaseEventLoop):
+            accepted.detach()
 
 
 def reason_of(error: Exception) -> str:

@@ -6,6 +6,7 @@ not read.
 """
 
 import asyncio
+import ipaddress
 import ssl
 from collections import Counter, deque
 from collections.abc import Callable, Set
@@ -40,6 +41,9 @@ LINGER = 1.0
 
 CONNECT_LIMIT = 4.0
 "Seconds that a connection of our own may take to open."
+
+MAX_PROVEN = 10_000
+"Servers whose domains are remembered beyond their connections."
 
 
 class Connection(asyncio.Protocol):
@@ -197,6 +201,8 @@ class ConnectionTable:
         self._lost = lost
         self._connections: dict[Flow, AnyConnection] = {}
         self._by_remote: dict[Address, AnyConnection] = {}
+        self._proven: dict[Address, Set[str]] = {}
+        "The domains that servers have proven to speak for, the last one last."
         self._serial = 0
 
     def next_serial(self) -> int:
@@ -247,8 +253,11 @@ class ConnectionTable:
         """The flow of an open or a new connection to this address; None when it cannot be reached.
 
         Over TLS the peer has to prove by its certificate that it speaks for `name`, or one of `also` (RFC 5922 7.3).
+        A `name` that is an IP address, as proxies record it in routes, stands for what was proven there before.
         """
         names = also | {name}
+        if tls is not None and _is_address(name):
+            names |= self._proven.get(remote, frozenset())
         found = self._by_remote.get(remote)
         if found is not None and (found.flow.transport == "TLS") == (tls is not None):
             if tls is None or not found.names.isdisjoint(names):
@@ -268,6 +277,11 @@ class ConnectionTable:
             log.warning("a certificate speaks for somebody else", name=name, said=sorted(connection.names))
             connection.abort()
             return None
+        if tls is not None:
+            self._proven.pop(remote, None)
+            self._proven[remote] = connection.names & names
+            if len(self._proven) > MAX_PROVEN:
+                del self._proven[next(iter(self._proven))]
         return connection.flow if connection.opened else None
 
     def listen(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> Door:
@@ -295,3 +309,11 @@ class ConnectionTable:
 
     def __len__(self) -> int:
         return len(self._connections)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -1,4 +1,4 @@
-"""Debian's Kamailio: as a foreign presence server, and as a proxy before our engine role."""
+"""Debian's Kamailio, as a foreign presence server and as whatever else a configuration makes of it."""
 
 import os
 import shutil
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.phone import PASSWORD, Phone
+from tests.phone import Phone
 from tests.programs import needs_program
 from tests.services import free_port
 from tests.waiting import wait_until
@@ -52,23 +52,40 @@ class Server:
     module = "tm"
     "One that not every installation has."
 
-    def __init__(self, folder: Path, host: str = "127.0.0.1") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        host: str = "127.0.0.1",
+        *,
+        certificate: Path | None = None,
+        authority: Path | None = None,
+        lifetime: int = 120,
+    ) -> None:
+        """`certificate`: speak TLS and show this one, to both sides, believing the `authority`; `lifetime`: seconds
+        after which it closes a connection that nobody uses.
+        """
         self._program = needs_program("kamailio")
         self._modules = modules(self.module)
+        if certificate is not None:
+            modules("tls")
+        self.certificate = certificate
+        self._authority = authority
+        self._lifetime = lifetime
         self._folder = folder
         self.host = host
         self.port = free_port(host=host)
+        self.tls_port = free_port(host=host)
         self._process: subprocess.Popen[bytes] | None = None
 
-    def _start(self, values: dict[str, str], *defined: str) -> None:
-        """Start with empty tables; `values`: what stands in the configuration beside what all have;
-        `defined`: names for its `#!ifdef`.
-        """
+    def _start(self, values: dict[str, str]) -> None:
+        """Start with empty tables; `values`: what stands in the configuration beside what all have."""
         shutil.rmtree(self._folder, ignore_errors=True)
         shutil.copytree(TABLES, self._folder / "tables")
         values = {
             "HOST": self.host,
             "PORT": str(self.port),
+            "TLS_PORT": str(self.tls_port),
+            "LIFETIME": str(self._lifetime),
             "MODULES": str(self._modules),
             "FOLDER": str(self._folder),
             "TABLES": str(self._folder / "tables"),
@@ -78,8 +95,11 @@ class Server:
         for name, value in values.items():
             text = text.replace(f"@{name}@", value)
         (self._folder / "kamailio.cfg").write_text(text)
-        self._write()
-        more = [word for name in defined for word in ("-A", name)]
+        more = []
+        if self.certificate is not None:
+            tls = TLS_CONFIGURATION.format(certificate=self.certificate, authority=self._authority)
+            (self._folder / "tls.cfg").write_text(tls)
+            more = ["-A", "TLS"]
         log = (self._folder / "log").open("wb")
         self._process = subprocess.Popen(
             [
@@ -90,9 +110,6 @@ class Server:
         )  # fmt: skip
         log.close()
         wait_until(self._answers, "Kamailio", 30)
-
-    def _write(self) -> None:
-        """Further files in its folder."""
 
     def log(self) -> str:
         """What it has said."""
@@ -136,46 +153,3 @@ class Kamailio(Server):
     def publisher(self, user: str) -> Phone:
         """A client of its own."""
         return self.phone(f"{user}@{DOMAIN}")
-
-
-class Front(Server):
-    """A proxy that passes what its clients want on to an engine at this port."""
-
-    template = "kamailio_front.cfg"
-
-    def __init__(
-        self,
-        folder: Path,
-        engine: int,
-        *,
-        host: str,
-        certificate: Path | None = None,
-        authority: Path | None = None,
-        lifetime: int = 120,
-    ) -> None:
-        """`certificate`: speak TLS and show this one, believing the `authority`; `lifetime`: seconds after which it
-        closes a connection that nobody uses.
-        """
-        self.module = "tls" if certificate is not None else "tm"
-        super().__init__(folder, host)
-        self._engine = engine
-        self._certificate = certificate
-        self._authority = authority
-        self._lifetime = lifetime
-        self._tls_port = free_port(host=host)
-
-    def start(self) -> None:
-        """Start."""
-        values = {
-            "ENGINE": str(self._engine),
-            "TRANSPORT": "tls" if self._certificate is not None else "tcp",
-            "TLS_PORT": str(self._tls_port),
-            "LIFETIME": str(self._lifetime),
-            "PASSWORD": PASSWORD,
-        }
-        self._start(values, *(("TLS",) if self._certificate is not None else ()))
-
-    def _write(self) -> None:
-        if self._certificate is not None:
-            text = TLS_CONFIGURATION.format(certificate=self._certificate, authority=self._authority)
-            (self._folder / "tls.cfg").write_text(text)

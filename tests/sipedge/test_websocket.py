@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosedError
 
+from sipedge.peers import Peers
 from sipedge.transport.tcp import MAX_UNREAD
 from sipedge.transport.websocket import MAX_UNSENT, WebSocketConnection
 
@@ -38,7 +39,7 @@ class Client:
 
 
 def connected(client: Any) -> WebSocketConnection:
-    table: Any = SimpleNamespace(loop=asyncio.get_running_loop(), next_serial=lambda: 1)
+    table: Any = SimpleNamespace(loop=asyncio.get_running_loop(), next_serial=lambda: 1, peers=Peers())
     return WebSocketConnection(table, client, ("127.0.0.1", 5080))
 
 
