@@ -216,3 +216,11 @@ def test_kept_messages_expire(deployment: Deployment) -> None:
         assert not recipient.messages
     swept = deployment.manage("shell", "-v0", "-c", "from sipedge.tasks import sweep_messages; print(sweep_messages())")
     assert int(swept) >= 1
+
+
+def test_a_contact_in_a_message_is_nobodys_business(phone: Make) -> None:
+    """V-29, R-STD-10, RFC 3428 section 4: accepted, and not passed on."""
+    sender, recipient = phone(), phone()
+    recipient.register()
+    assert sender.message(recipient.aor, "with a Contact", Contact=sender.contact).status == 200
+    assert recipient.reads("with a Contact").get("Contact") is None
