@@ -216,7 +216,7 @@ class Network:
 
     def ours(self, address: Address) -> bool:
         """One of our own listening addresses: nothing that clients may name."""
-        host, port = address
+        host, port = _reached(address[0]), address[1]
         return any(
             one.port == port and (one.host == host or (_covers(one.host, host) and _is_here(host)))
             for one in self.listeners
@@ -348,6 +348,19 @@ def _names(text: str, listener: Listener) -> Iterator[tuple[str, int]]:
     with contextlib.suppress(BadUri):
         uri = SipUri.parse(f"sip:{text}" if text.count(":") < 2 or "[" in text else f"sip:[{text}]")
         yield uri.host.lower().strip("[]"), uri.port or listener.port
+
+
+def _reached(host: str) -> str:
+    """The address that the kernel takes this one for: the IPv4 one within IPv6, loopback where none is given."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if isinstance(address, ipaddress.IPv6Address):
+        address = address.ipv4_mapped or address
+    if address.is_unspecified:
+        return "127.0.0.1" if address.version == 4 else "::1"
+    return str(address)
 
 
 def _covers(listening: str, host: str) -> bool:
