@@ -185,8 +185,9 @@ class Fork:
         listener = edge.network.listener_of(flow)
         headers = [("Route", route) for route in target.routes]
         if request.method in DIALOG_METHODS and request.to.tag is None and self._arrived is not None:
-            headers.append(("Record-Route", self._side(flow, client=hop is None)))
-            headers.append(("Record-Route", self._side(self._arrived, client=len(request.get_all("Via")) == 1)))
+            direct = len(request.get_all("Via")) == 1
+            headers.append(("Record-Route", self._side(flow, client=hop is None, onward=not direct)))
+            headers.append(("Record-Route", self._side(self._arrived, client=direct, onward=hop is not None)))
         headers += [(name, value) for name, value in request.headers if name == "Record-Route"]
         headers.append(("Max-Forwards", str(max(0, request.max_forwards - 1))))
         headers += [(name, value) for name, value in request.headers if not self._kept_here(name, value)]
@@ -201,10 +202,10 @@ class Fork:
         edge.flush()
         return branch
 
-    def _side(self, flow: Flow, *, client: bool) -> str:
+    def _side(self, flow: Flow, *, client: bool, onward: bool) -> str:
         """Our place on the path of a dialog, as one side can reach it (RFC 5658)."""
         edge = self.edge
-        token = edge.tickets.issue(flow, self.request.call_id) if client else ""
+        token = edge.tickets.issue(flow, self.request.call_id, onward=onward) if client else ""
         return record_route(edge.network.listener_of(flow).sent_by, flow.transport.lower(), token)
 
     def _kept_here(self, name: str, value: str) -> bool:

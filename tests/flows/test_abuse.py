@@ -6,8 +6,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.caller import Caller
+from tests.foreign import Foreign
 from tests.phone import DOMAIN
 from tests.system import Deployment, deployed
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
 
@@ -18,7 +20,9 @@ GUEST = "127.0.0.7"
 @pytest.fixture(scope="module")
 def site() -> Iterator[Deployment]:
     with deployed() as found:
-        found.apply(f"access_list: [{{address: {GUEST}}}]\noutbound_rules: [{{pattern: '*.closed.example', allow: false}}]")
+        found.apply(
+            f"access_list: [{{address: {GUEST}}}]\noutbound_rules: [{{pattern: '*.closed.example', allow: false}}]"
+        )
         found.start_edge()
         yield found
         assert "Traceback" not in found.logs()
@@ -41,3 +45,33 @@ def test_no_spelling_of_our_own_address_leads_to_the_engine(site: Deployment, ho
         bound.close()
         time.sleep(0.2)
         assert user.message(bound.aor, "to the engine").status == 480
+
+
+def test_a_ticket_is_for_the_dialog_only(site: Deployment) -> None:
+    """R-SEC-02, D-02: who has one begins nothing new with it, and a guest is not carried on by it."""
+    with Foreign() as elsewhere, caller(site, "u5") as bob, caller(site, "u6") as alice:
+        for one in (alice, bob):
+            assert one.register().status == 200
+        invite = alice.call(bob.aor)
+        got = bob.takes("INVITE")
+        own = [("Route", str(one)) for one in got.record_routes][1:]
+        bob.answer(got, 200)
+        alice.acknowledge(invite, alice.hears(200))
+        forged = {"From": f"<sip:xten3@{DOMAIN}>;tag=1", "Call_ID": invite.call_id}
+        request = alice.build("INVITE", str(bob.aor), own, **forged)
+        alice.send(request.encode())
+        wait_until(
+            lambda: any(one.via.branch == request.via.branch and one.status == 407 for one in alice.responses), "407"
+        )
+        target = f"sip:a@127.0.0.1:{elsewhere.port}"
+        for to in (f"<{target}>", f"<{target}>;tag=1"):
+            assert alice.ask("OPTIONS", target, own, login=False, **forged, To=to).status == 407
+        with caller(site, "f1@partner.example", source=GUEST) as guest:
+            invite = guest.build("INVITE", str(bob.aor))
+            guest.send(invite.encode())
+            got = bob.takes("INVITE", 2)
+            bob.answer(got, 486)
+            own = [("Route", str(one)) for one in got.record_routes][1:]
+            within = {"Call_ID": invite.call_id, "To": f"<{target}>;tag=1"}
+            assert guest.ask("OPTIONS", target, own, login=False, **within).status == 403
+        assert not elsewhere.requests

@@ -41,7 +41,7 @@ def network(tmp_path: Path) -> Network:
     ],
 )
 def test_our_own_addresses_are_known(network: Network, host: str, port: int, ours: bool) -> None:
-    """D-34, R-SEC-03: however they are written, and those of a listener on all addresses; not every phone on that port."""
+    """D-34, R-SEC-03: however they are written, also of a listener on all addresses; not every phone on that port."""
     network.listeners = [
         Listener("udp", "127.0.0.1", 5060, "proxy"),
         Listener("tcp", "0.0.0.0", 5080, "proxy"),
