@@ -5,7 +5,7 @@ authenticated. An *engine* listener lets trusted peers in, believes their identi
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -34,6 +34,8 @@ class Caller:
     "The user of ours behind that identity, if it is one."
     source: str
     "What the identity was taken from: digest, P-Asserted-Identity, Remote-Party-ID or From."
+    guest: bool = False
+    "Let in by the access list: it reaches our users, whomever it names (D-22)."
 
 
 NOBODY = Caller(None, None, "")
@@ -77,9 +79,9 @@ class Gatekeeper:
             return asserted(request, policy)
         entry = self.guests.admits(policy, flow.remote[0], names)
         if entry is not None and entry.asserts_identity:
-            return asserted(request, policy)
+            return replace(asserted(request, policy), guest=True)
         if entry is not None or not listener.authentication:
-            return _caller(Aor.parse(str(request.from_.uri)), policy, "From")
+            return replace(_caller(Aor.parse(str(request.from_.uri)), policy, "From"), guest=entry is not None)
         return self._authenticated(request, flow, policy, now)
 
     def meant(self, credentials: str, policy: Policy) -> bool:

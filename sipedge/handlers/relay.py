@@ -69,7 +69,7 @@ async def _targets(call: Call) -> Sequence[Target]:
 
 def _own_user(call: Call) -> None:
     """Nobody else is carried from one foreign place to another (D-02)."""
-    if call.caller.persona is None and not call.passage.ticket:
+    if (call.caller.persona is None or call.caller.guest) and not call.passage.ticket:
         raise NotAuthorised("only users of ours are relayed to other domains")
 
 

@@ -75,3 +75,11 @@ def test_a_ticket_is_for_the_dialog_only(site: Deployment) -> None:
             within = {"Call_ID": invite.call_id, "To": f"<{target}>;tag=1"}
             assert guest.ask("OPTIONS", target, own, login=False, **within).status == 403
         assert not elsewhere.requests
+
+
+def test_a_guest_who_names_a_user_of_ours_is_carried_nowhere_either(site: Deployment) -> None:
+    """D-02, D-22: who was not challenged reaches our users only."""
+    with Foreign() as elsewhere, site.phone("u7", source=GUEST) as guest:
+        target = f"sip:a@127.0.0.1:{elsewhere.port}"
+        assert guest.message(target, login=False).status == 403
+        assert not elsewhere.requests
