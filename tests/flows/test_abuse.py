@@ -83,3 +83,15 @@ def test_a_guest_who_names_a_user_of_ours_is_carried_nowhere_either(site: Deploy
         target = f"sip:a@127.0.0.1:{elsewhere.port}"
         assert guest.message(target, login=False).status == 403
         assert not elsewhere.requests
+
+
+def test_a_route_of_the_client_is_bound_by_the_outbound_rules(site: Deployment) -> None:
+    """D-02: they hold for where the request goes next, and for its Request-URI."""
+    with Foreign() as elsewhere, site.phone("u8") as user:
+        there = [("Route", f"<sip:127.0.0.1:{elsewhere.port};lr>")]
+        assert user.ask("OPTIONS", "sip:a@b.closed.example", there).status == 403
+        closed = [("Route", "<sip:b.closed.example;lr>")]
+        assert user.ask("OPTIONS", f"sip:u9@{DOMAIN}", closed).status == 403
+        beside = f"sip:a@b.open.example:{elsewhere.port};maddr=b.closed.example"
+        assert user.ask("OPTIONS", beside).status == 403
+        assert not elsewhere.requests
