@@ -190,7 +190,7 @@ class Fork:
             headers.append(("Record-Route", self._side(self._arrived, client=direct, onward=hop is not None)))
         headers += [(name, value) for name, value in request.headers if name == "Record-Route"]
         headers.append(("Max-Forwards", str(max(0, request.max_forwards - 1))))
-        headers += [(name, value) for name, value in request.headers if not self._kept_here(name, value)]
+        headers += [(name, value) for name, value in request.headers if not _kept_here(edge, request, name, value)]
         if self._sender is not None and not _private(request):
             headers.append(("P-Asserted-Identity", f"<{self._sender}>"))
         copy = Request.build(request.method, target.uri, headers, request.body)
@@ -207,12 +207,6 @@ class Fork:
         edge = self.edge
         token = edge.tickets.issue(flow, self.request.call_id, onward=onward) if client else ""
         return record_route(edge.network.listener_of(flow).sent_by, flow.transport.lower(), token)
-
-    def _kept_here(self, name: str, value: str) -> bool:
-        """Not passed on: what concerns this hop, and what was said to us alone (V-29, RFC 3261 22.3)."""
-        if name == "Contact":
-            return self.request.method == "MESSAGE"
-        return name in _OURS or (name == "Proxy-Authorization" and self.edge.gatekeeper.meant(value, self.edge.policy))
 
     def _give_up(self) -> None:
         """Cancel what only rings."""
@@ -280,7 +274,7 @@ class Relay:
         edge = self._edge
         headers = [("Route", route) for route in target.routes]
         headers.append(("Max-Forwards", str(max(0, request.max_forwards - 1))))
-        headers += [(name, value) for name, value in request.headers if name not in _OURS]
+        headers += [(name, value) for name, value in request.headers if not _kept_here(edge, request, name, value)]
         sent_by = edge.network.listener_of(flow).sent_by
         edge.stack.pass_on(Request.build("ACK", target.uri, headers, request.body), flow, sent_by=sent_by)
         edge.flush()
@@ -306,6 +300,13 @@ class Relay:
             if branch.hop is not None:
                 self._edge.locator.failed(branch.hop)
             branch.answer.set_result(Answer(status if status == 408 else UNREACHABLE))
+
+
+def _kept_here(edge: "Edge", request: Request, name: str, value: str) -> bool:
+    """Not passed on: what concerns this hop, and what was said to us alone (V-29, RFC 3261 22.3)."""
+    if name == "Contact":
+        return request.method == "MESSAGE"
+    return name in _OURS or (name == "Proxy-Authorization" and edge.gatekeeper.meant(value, edge.policy))
 
 
 def _private(request: Request) -> bool:

@@ -95,3 +95,17 @@ def test_a_route_of_the_client_is_bound_by_the_outbound_rules(site: Deployment) 
         beside = f"sip:a@b.open.example:{elsewhere.port};maddr=b.closed.example"
         assert user.ask("OPTIONS", beside).status == 403
         assert not elsewhere.requests
+
+
+def test_credentials_for_us_are_not_shown_to_the_other_side(site: Deployment) -> None:
+    """R-SEC-02, RFC 3261 22.3: the ACK of a call repeats them, and they stay here."""
+    with caller(site, "u10") as alice, caller(site, "u11") as bob:
+        assert bob.register().status == 200
+        invite = alice.call(bob.aor)
+        bob.answer(bob.takes("INVITE"), 200)
+        ack = alice.within(invite, alice.hears(200), "ACK", invite.cseq.number)
+        ack.headers.append(("Proxy-Authorization", invite.get("Proxy-Authorization") or ""))
+        others = 'Digest realm="elsewhere", username="a", nonce="b", uri="sip:c", response="d"'
+        ack.headers.append(("Proxy-Authorization", others))
+        alice.send(ack.encode())
+        assert bob.takes("ACK").get_all("Proxy-Authorization") == [others]
