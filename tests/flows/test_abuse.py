@@ -109,3 +109,17 @@ def test_credentials_for_us_are_not_shown_to_the_other_side(site: Deployment) ->
         ack.headers.append(("Proxy-Authorization", others))
         alice.send(ack.encode())
         assert bob.takes("ACK").get_all("Proxy-Authorization") == [others]
+
+
+def test_an_ack_that_leads_nowhere_is_dropped(site: Deployment) -> None:
+    """RFC 3261 16.11: nobody answers an ACK; what is wrong with it harms nobody."""
+    with Foreign() as elsewhere, caller(site, "u12") as alice:
+        target = f"sip:a@127.0.0.1:{elsewhere.port}"
+        elsewhere.answer = lambda request: request.respond(486)
+        alice.register()
+        invite = alice.call(target)
+        own = [("Route", str(one)) for one in elsewhere.asked(1).record_routes][1:]
+        for changes in ({"Max_Forwards": "many"}, {}):
+            ack = alice.build("ACK", "tel:+1", own, Call_ID=invite.call_id, To="<tel:+1>;tag=1", **changes)
+            alice.send(ack.encode())
+        assert alice.ask("OPTIONS", f"sip:{DOMAIN}").status == 200
