@@ -123,3 +123,10 @@ def test_an_ack_that_leads_nowhere_is_dropped(site: Deployment) -> None:
             ack = alice.build("ACK", "tel:+1", own, Call_ID=invite.call_id, To="<tel:+1>;tag=1", **changes)
             alice.send(ack.encode())
         assert alice.ask("OPTIONS", f"sip:{DOMAIN}").status == 200
+
+
+def test_sips_never_goes_out_in_the_clear(site: Deployment) -> None:
+    """RFC 3261 19.1.2 and 26.2.2: sips means TLS, whatever the transport parameter says."""
+    with Foreign() as elsewhere, site.phone("u13") as user:
+        assert user.message(f"sips:a@127.0.0.1:{elsewhere.port};transport=udp").status in (404, 480)
+        assert not elsewhere.requests
