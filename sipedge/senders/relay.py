@@ -84,6 +84,11 @@ class Branch:
         "A provisional answer has come."
         self.cancelled = False
 
+    def end(self) -> None:
+        """Nobody waits for its answer any more."""
+        if not self.answer.done():
+            self.answer.set_result(Answer(487))
+
 
 class Fork:
     """One request and all its copies."""
@@ -101,7 +106,9 @@ class Fork:
         self._branches: list[Branch] = []
         self._won = False
         self._over = False
-        "Nothing new is tried: the caller has given up, or the user has declined."
+        "Nothing new is tried: the caller has given up, the user has declined, or the time is over."
+        self._taken_back = False
+        "The caller has given up."
 
     async def run(self, targets: Sequence[Target]) -> Answer:
         """Try the targets, the best first (they are in this order): the first 2xx, else the best failure."""
@@ -110,6 +117,8 @@ class Fork:
         answers: list[Answer] = []
         groups = [list(group) for _, group in itertools.groupby(targets, lambda one: one.q)]
         for number, group in enumerate(groups, 1):
+            if self._over:
+                break
             waiting |= {self.edge.loop.create_task(self._try(target)) for target in group}
             last = number == len(groups)
             ends = self.edge.loop.time() + (patience if not last else TIMER_C)
@@ -131,15 +140,16 @@ class Fork:
                     ends = min(ends, self.edge.loop.time() + PATIENCE)
                 if not done:
                     break
-            if self._over:
-                break
-        self._give_up()
-        return Answer(487) if self._over and not answers else _best(answers)
-
-    def cancel(self) -> None:
-        """The caller has given up (RFC 3261 16.10)."""
         self._over = True
         self._give_up()
+        return Answer(487) if self._taken_back else _best(answers)
+
+    def cancel(self) -> None:
+        """The caller has given up (RFC 3261 16.10), and hears of it soon, even when those who ring say nothing."""
+        self._over = self._taken_back = True
+        self._give_up()
+        for branch in self._branches:
+            self.edge.loop.call_later(PATIENCE, branch.end)
 
     async def _try(self, target: Target) -> Answer:
         """One target: its servers one after the other, until one answers for good."""
@@ -151,6 +161,8 @@ class Fork:
                 break
             if hop is not None and flow is None:  # only now: a connection is not opened for nothing
                 flow = await self.edge.network.flow_to(hop, role=PROXY)
+                if self._over or self._won:
+                    break
             if flow is None:
                 if hop is not None:
                     self.edge.locator.failed(hop)
@@ -257,6 +269,8 @@ class Relay:
         fork = Fork(self._edge, request, sender, server, arrived)
         if server is not None and fork.invite:
             self._calls[server.key] = fork
+            if server.cancelled:  # while its way was looked for
+                fork.cancel()
         try:
             return await fork.run(targets)
         finally:
@@ -265,6 +279,7 @@ class Relay:
 
     def cancel(self, server: ServerTransaction) -> None:
         """The caller of this call has given up."""
+        server.cancelled = True
         fork = self._calls.get(server.key)
         if fork is not None:
             fork.cancel()

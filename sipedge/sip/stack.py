@@ -264,6 +264,7 @@ class Stack:
         headers.append(("CSeq", f"{request.cseq.number} CANCEL"))
         data = Request.build("CANCEL", request.target, headers).encode()
         self.begin(data, method="CANCEL", branch=client.branch, flow=client.flow, now=now, user=user, context=None)
+        self._timers.set(GIVE_UP, client, t.TIMER_CANCEL, now)
 
     def pass_on(self, request: Request, flow: Flow, *, sent_by: str) -> None:
         """Send a request that is part of no transaction here: an ACK of somebody else's call (RFC 3261 16.11)."""

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from sipedge.sip.message import Request
 from tests.caller import Caller
 from tests.foreign import Foreign
+from tests.nameserver import NameServer
 from tests.phone import DOMAIN
 from tests.system import Deployment, deployed
 from tests.waiting import wait_until
@@ -130,3 +132,38 @@ def test_sips_never_goes_out_in_the_clear(site: Deployment) -> None:
     with Foreign() as elsewhere, site.phone("u13") as user:
         assert user.message(f"sips:a@127.0.0.1:{elsewhere.port};transport=udp").status in (404, 480)
         assert not elsewhere.requests
+
+
+def cancel(one: Caller, invite: Request) -> None:
+    headers = [(n, v) for n, v in invite.headers if n in ("Via", "From", "To", "Call-ID", "Max-Forwards")]
+    one.send(Request.build("CANCEL", invite.target, [*headers, ("CSeq", f"{invite.cseq.number} CANCEL")]).encode())
+
+
+def test_a_call_that_is_taken_back_ends_though_the_callee_says_nothing(site: Deployment) -> None:
+    """RFC 3261 9.1, 16.10: the caller does not wait for minutes; nor is it told 408."""
+    with caller(site, "u18") as alice, caller(site, "u19") as bob:
+        assert bob.register().status == 200
+        invite = alice.call(bob.aor)
+        got = bob.takes("INVITE")
+        bob.answer(got, 180)
+        alice.hears(180)
+        cancel(alice, invite)
+        bob.takes("CANCEL")
+        alice.acknowledge(invite, alice.hears(487))
+
+
+def test_a_call_that_is_taken_back_while_its_way_is_looked_for_does_not_ring() -> None:
+    """RFC 3261 16.10: a slow name server, and a caller in a hurry."""
+    with NameServer() as names, Foreign() as elsewhere:
+        names.tell("slow.example 1 A 127.0.0.1")
+        with deployed(dns=names.address) as site:
+            site.start_edge()
+            names.silent = True
+            with caller(site, "u1") as alice:
+                invite = alice.call(f"sip:a@slow.example:{elsewhere.port}")
+                time.sleep(0.5)
+                cancel(alice, invite)
+                alice.hears(200, "CANCEL")
+                names.silent = False
+                alice.hears(487)
+                assert not elsewhere.requests

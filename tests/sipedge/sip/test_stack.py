@@ -207,6 +207,19 @@ def test_an_invite_of_ours_is_acknowledged() -> None:
     assert [type(event) for event in stack.events] == [ResponseReceived, ResponseReceived]
 
 
+def test_an_invite_that_was_taken_back_does_not_stay_for_ever() -> None:
+    """RFC 3261 9.1: 64*T1 after the CANCEL it is over, though who rang has not said so."""
+    stack = Stack("t")
+    invite = Request.build("INVITE", "sip:a@b", [h for h in parsed("INVITE").headers if h[0] != "Via"])
+    client = stack.request(invite, UDP, 0.0, sent_by="127.0.0.1:5060", user=Nobody(), context=None)
+    stack.receive(answer(stack.transmissions.popleft()[0], 180), UDP, 0.1)
+    stack.cancel(client, 100.0, user=Nobody())
+    stack.timeout(131.0)
+    assert client.state == t.PROCEEDING
+    stack.timeout(132.1)
+    assert len(stack) == 0
+
+
 @given(st.lists(st.sampled_from(["deliver", "lose", "double"]), min_size=40, max_size=40))
 def test_whatever_the_network_does_the_rule_runs_once(fates: list[str]) -> None:
     """R-TRN-01: with loss and duplication the request is served once, and its answer arrives or is given up."""
