@@ -191,11 +191,11 @@ class Network:
         return (uri.host.lower().strip("[]"), port) in self._names
 
     def reachable(self, flow: Flow, contact: str, *, by_proxy: bool) -> bool:
-        """A peer whose connection is gone can be reached again: it is back, or somebody listens at its Contact.
+        """A peer whose connection is gone can be reached again: we have another one, or it listens at its Contact.
 
         `by_proxy`: another proxy stands between, which listens.
         """
-        if self.connections.find(flow.remote) is not None:
+        if self.connections.find(flow) is not None:
             return True
         if by_proxy or flow.transport != "TCP":  # no browser listens, nor does a client with TLS
             return by_proxy and flow.transport in ("TCP", "TLS")
@@ -252,7 +252,7 @@ class Network:
             return None
         if registered.transport == "UDP":
             return self._datagrams_to(registered.remote, PROXY)
-        flow = self.connections.find(registered.remote)
+        flow = self.connections.find(registered)
         if (
             flow is not None or registered.transport != "TCP"
         ):  # a client's certificate is not known: only it can connect

@@ -1,5 +1,6 @@
 """What clients and peers try at the proxy that they should not get (R-SEC-02, R-SEC-03, D-02, D-14, D-22)."""
 
+import socket
 import time
 from collections.abc import Iterator
 
@@ -167,3 +168,19 @@ def test_a_call_that_is_taken_back_while_its_way_is_looked_for_does_not_ring() -
                 names.silent = False
                 alice.hears(487)
                 assert not elsewhere.requests
+
+
+def test_who_gets_the_address_of_another_client_gets_nothing_of_it(site: Deployment) -> None:
+    """R-SEC-02, D-46: a new connection from an address that a client had before is somebody else's."""
+    with site.phone("u16") as friend, socket.socket() as thief:
+        with site.phone("u14", transport="TCP") as victim:
+            assert victim.register().status == 200
+            address = victim.socket.getsockname()
+            victim.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        thief.bind(address)
+        thief.connect(("127.0.0.1", site.engine))  # at the proxy's port the old connection lingers
+        assert friend.message(victim.aor, "secret").status == 480
+        thief.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            thief.recv(65535)
