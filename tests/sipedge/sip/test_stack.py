@@ -151,6 +151,16 @@ def test_an_answer_is_matched_wherever_it_arrives() -> None:
     assert not stack.events and stack.counters["strays"] == 1
 
 
+def test_nobody_foresees_a_branch() -> None:
+    """D-46, R-SEC-02: of two runs that count alike no branch of one is that of the other; an answer proves its way."""
+    mine, theirs = Stack("t", b"one"), Stack("t", b"two")
+    assert {mine.branch() for _ in range(50)}.isdisjoint(theirs.branch() for _ in range(50))
+    client, data = notify(mine)
+    guessed = client.branch.rpartition(".")[0].encode()
+    mine.receive(answer(data).replace(client.branch.encode(), guessed), UDP, 0.1)
+    assert not mine.events and mine.counters["strays"] == 1
+
+
 def test_a_request_is_repeated_with_growing_pauses_and_given_up() -> None:
     """R-STD-01: Timer E doubles from T1 to T2, Timer F ends it after 32 s."""
     stack = Stack("t")
