@@ -33,7 +33,7 @@ class Caller:
     persona: PersonaFacts | None
     "The user of ours behind that identity, if it is one."
     source: str
-    "What the identity was taken from: digest, P-Asserted-Identity, Remote-Party-ID or From."
+    "What the identity was taken from: digest, P-Asserted-Identity, Remote-Party-ID or From; or Privacy: there is none."
     guest: bool = False
     "Let in by the access list: it reaches our users, whomever it names (D-22)."
 
@@ -141,12 +141,22 @@ def _algorithms(request: Request, policy: Policy) -> list[str]:
 
 
 def asserted(request: Request, policy: Policy) -> Caller:
-    """The identity a trusted peer asserts: P-Asserted-Identity, else Remote-Party-ID, else From (4.2)."""
+    """The identity a trusted peer asserts: P-Asserted-Identity, else Remote-Party-ID, else From (4.2).
+
+    Where the peer has left it out because its sender wants that, From says what the sender liked to: nobody's.
+    """
     for header in ("P-Asserted-Identity", "Remote-Party-ID"):
         values = request.get_all(header)
         if values:
             return _caller(_first_sip(values), policy, header)
+    if hides_identity(request):
+        return Caller(None, None, "Privacy")
     return _caller(_aor(request.from_), policy, "From")
+
+
+def hides_identity(request: Request) -> bool:
+    """The sender does not want to be named (RFC 3323, RFC 3325 section 7)."""
+    return any("id" in {part.strip().lower() for part in value.split(";")} for value in request.get_all("Privacy"))
 
 
 def _caller(aor: Aor | None, policy: Policy, source: str) -> Caller:

@@ -19,6 +19,7 @@ from sipedge.sip.flow import Flow
 from sipedge.sip.message import Request, Response
 from sipedge.sip.stack import ClientTransaction, loop_mark
 from sipedge.sip.transaction import ServerTransaction
+from sipedge.trust import hides_identity
 
 if TYPE_CHECKING:
     from sipedge.worker import Edge
@@ -203,7 +204,7 @@ class Fork:
         headers += [(name, value) for name, value in request.headers if name == "Record-Route"]
         headers.append(("Max-Forwards", str(max(0, request.max_forwards - 1))))
         headers += [(name, value) for name, value in request.headers if not _kept_here(edge, request, name, value)]
-        if self._sender is not None and not _private(request):
+        if self._sender is not None and not hides_identity(request):
             headers.append(("P-Asserted-Identity", f"<{self._sender}>"))
         copy = Request.build(request.method, target.uri, headers, request.body)
         branch.transaction = edge.stack.request(
@@ -322,11 +323,6 @@ def _kept_here(edge: "Edge", request: Request, name: str, value: str) -> bool:
     if name == "Contact":
         return request.method == "MESSAGE"
     return name in _OURS or (name == "Proxy-Authorization" and edge.gatekeeper.meant(value, edge.policy))
-
-
-def _private(request: Request) -> bool:
-    """The sender does not want to be named (RFC 3323, RFC 3325 section 7)."""
-    return any("id" in {part.strip().lower() for part in value.split(";")} for value in request.get_all("Privacy"))
 
 
 def _elsewhere(answer: Answer) -> bool:
