@@ -20,6 +20,10 @@ _MAC = 12
 "Octets of the signature: 96 bits."
 
 
+ALONE = frozenset({"MESSAGE", "PUBLISH", "REGISTER"})
+"Methods that mean the same without a dialog: where they leave for a server, their sender logs in and is named."
+
+
 class Tickets:
     """Makes and reads tokens; the key is known to the edges only."""
 
@@ -79,7 +83,7 @@ def passage(request: Request, arrived: Flow, tickets: Tickets, ours: Callable[[S
             break
         routes.pop(0)
         flow, onward = (tickets.read(uri.user, request.call_id) if uri.user and within else None) or (None, False)
-        own = own or (flow is not None and onward and _same(flow, arrived))
+        own = own or (flow is not None and onward and _same(flow, arrived) and request.method not in ALONE)
         goal = flow if flow is not None and not _same(flow, arrived) else None
     return Passage(routes, own or goal is not None, goal)
 

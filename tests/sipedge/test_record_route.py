@@ -19,9 +19,9 @@ def side(flow: Flow, *, call: str = CALL, onward: bool = False) -> str:
     return record_route("192.0.2.1:5060", "tcp", TICKETS.issue(flow, call, onward=onward))
 
 
-def came(routes: list[str], arrived: Flow, to: str = "<sip:x@a.example>;tag=1") -> Passage:
+def came(routes: list[str], arrived: Flow, to: str = "<sip:x@a.example>;tag=1", method: str = "BYE") -> Passage:
     headers = [("Route", value) for value in routes] + [("Call-ID", CALL), ("To", to)]
-    request = Request.build("BYE", "sip:x@203.0.113.9", headers)
+    request = Request.build(method, "sip:x@203.0.113.9", headers)
     return passage(request, arrived, TICKETS, lambda uri: uri.host == "192.0.2.1")
 
 
@@ -76,3 +76,11 @@ def test_a_token_is_no_ticket_out_of_its_dialog() -> None:
     assert came([side(ALICE, onward=True), far], ALICE, to="<sip:x@a.example>") == Passage([far], False, None)
     assert came([side(ALICE), side(BOB)], ALICE, to="<sip:x@a.example>") == Passage([], False, None)
     assert came([side(ALICE), far], ALICE) == Passage([far], False, None)
+
+
+def test_a_message_to_a_server_names_its_sender() -> None:
+    """R-SEC-02, D-14: a ticket says that a client may go on, not who is meant by its From."""
+    far = "<sip:203.0.113.9;lr>"
+    for method, ticket in (("INFO", True), ("MESSAGE", False), ("PUBLISH", False)):
+        assert came([side(ALICE, onward=True), far], ALICE, method=method) == Passage([far], ticket, None)
+    assert came([side(ALICE), side(BOB)], ALICE, method="MESSAGE") == Passage([], True, BOB)
