@@ -192,11 +192,11 @@ class Network:
         return (uri.host.lower().strip("[]"), port) in self._names
 
     def reachable(self, flow: Flow, contact: str, *, by_proxy: bool) -> bool:
-        """A peer whose connection is gone can be reached again: it is back, or somebody listens at its Contact.
+        """A peer whose connection is gone can be reached again: we have another one, or it listens at its Contact.
 
         `by_proxy`: another proxy stands between, which listens.
         """
-        if self.connections.find(flow.remote) is not None:
+        if self.connections.find(flow) is not None:
             return True
         if by_proxy or flow.transport != "TCP":  # no browser listens, nor does a client with TLS
             return by_proxy and flow.transport in ("TCP", "TLS")
@@ -217,7 +217,7 @@ class Network:
 
     def ours(self, address: Address) -> bool:
         """One of our own listening addresses: nothing that clients may name."""
-        host, port = address
+        host, port = _reached(address[0]), address[1]
         return any(
             one.port == port and (one.host == host or (_covers(one.host, host) and _is_here(host)))
             for one in self.listeners
@@ -254,7 +254,7 @@ class Network:
             return None
         if registered.transport == "UDP":
             return self._datagrams_to(registered.remote, PROXY)
-        flow = self.connections.find(registered.remote)
+        flow = self.connections.find(registered)
         if (
             flow is not None or registered.transport != "TCP"
         ):  # a client's certificate is not known: only it can connect
@@ -352,6 +352,19 @@ def _names(text: str, listener: Listener) -> Iterator[tuple[str, int]]:
     with contextlib.suppress(BadUri):
         uri = SipUri.parse(f"sip:{text}" if text.count(":") < 2 or "[" in text else f"sip:[{text}]")
         yield uri.host.lower().strip("[]"), uri.port or listener.port
+
+
+def _reached(host: str) -> str:
+    """The address that the kernel takes this one for: the IPv4 one within IPv6, loopback where none is given."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if isinstance(address, ipaddress.IPv6Address):
+        address = address.ipv4_mapped or address
+    if address.is_unspecified:
+        return "127.0.0.1" if address.version == 4 else "::1"
+    return str(address)
 
 
 def _covers(listening: str, host: str) -> bool:

@@ -116,7 +116,7 @@ class Edge:
         self.loop = asyncio.get_running_loop()
         self._token = secrets.token_hex(4)
         "Tells this run from others in branches and nonces."
-        self.stack = Stack(self._token)
+        self.stack = Stack(self._token, secrets.token_bytes(32))
         self.peers = Peers()
         self.network = Network(
             self.loop,

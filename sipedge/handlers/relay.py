@@ -15,6 +15,7 @@ from sipedge.listeners import PROXY
 from sipedge.record_route import Passage
 from sipedge.resolve import Target
 from sipedge.sip.errors import SipError
+from sipedge.sip.headers import NameAddr
 from sipedge.sip.message import Request, Response
 
 if TYPE_CHECKING:
@@ -51,6 +52,10 @@ async def _targets(call: Call) -> Sequence[Target]:
         return [resolve.of_flow(request.target, passage.routes, passage.flow)]
     if passage.routes:
         _own_user(call)
+        if not passage.ticket:
+            for uri in (NameAddr.parse(passage.routes[0]).uri, request.uri):
+                if not edge.here(uri):
+                    resolve.require_allowed(uri, edge.policy)
         return [await resolve.onward(request.target, passage.routes, edge.locator)]
     if not edge.here(request.uri):
         if passage.ticket:
@@ -69,7 +74,7 @@ async def _targets(call: Call) -> Sequence[Target]:
 
 def _own_user(call: Call) -> None:
     """Nobody else is carried from one foreign place to another (D-02)."""
-    if call.caller.persona is None and not call.passage.ticket:
+    if (call.caller.persona is None or call.caller.guest) and not call.passage.ticket:
         raise NotAuthorised("only users of ours are relayed to other domains")
 
 
