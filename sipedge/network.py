@@ -78,6 +78,7 @@ class Network:
         )
         self.certificates = Certificates(certificates)
         self.listeners: list[Listener] = []
+        self._provisioned: list[Listener] = []
         self._by_local: dict[tuple[str, Address], Listener] = {}
         self._let_in: Set[str] = frozenset()
         "Trusted peers and guests, by name."
@@ -156,7 +157,8 @@ class Network:
         """Options of Listener rows and limits may have changed; the addresses stay."""
         self._let_in = policy.trusted_names | policy.access_names.keys() | policy.access_domains.keys()
         self._peers.take_policy(policy)
-        self.listeners = with_options(self.listeners, provisioned(policy))
+        self._provisioned = provisioned(policy)
+        self.listeners = with_options(self.listeners, self._provisioned)
         self._by_local = {(one.transport.upper(), (one.host, one.port)): _reachable(one) for one in self.listeners}
         self._names = {
             name
@@ -216,11 +218,11 @@ class Network:
         return flow._replace(local=ours) if ours is not None else None
 
     def ours(self, address: Address) -> bool:
-        """One of our own listening addresses: nothing that clients may name."""
+        """One of our own listening addresses, or of another edge: nothing that clients may name."""
         host, port = _reached(address[0]), address[1]
         return any(
             one.port == port and (one.host == host or (_covers(one.host, host) and _is_here(host)))
-            for one in self.listeners
+            for one in (*self.listeners, *self._provisioned)
         )
 
     async def flow_to(self, hop: Hop, *, role: str = ENGINE, also: Set[str] = frozenset()) -> Flow | None:
