@@ -181,11 +181,11 @@ class Network:
         return not flow.reliable or self.connections.get(flow) is not None
 
     def listener_of(self, flow: Flow) -> Listener:
-        """The listener a flow belongs to; for a connection of our own, one of its transport or the first."""
+        """The listener a flow belongs to; for a connection of our own, a proxy of its transport at best."""
         listener = self._by_local.get((flow.transport, flow.local))
         if listener is None:
             alike = [one for one in self._by_local.values() if one.transport.upper() == flow.transport]
-            listener = alike[0] if alike else next(iter(self._by_local.values()))
+            listener = min(alike or self._by_local.values(), key=lambda one: one.role != PROXY)
         return listener.seen_from(flow.remote[0])
 
     def named(self, uri: SipUri) -> bool:

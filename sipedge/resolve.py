@@ -38,9 +38,14 @@ class Target(NamedTuple):
     "The contact of a user."
 
 
-def of_bindings(rows: Iterable[BindingRow]) -> list[Target]:
-    """The contacts of a user, in their order."""
+def of_bindings(rows: Iterable[BindingRow], uri: Uri) -> list[Target]:
+    """The contacts of a user, in their order; of a sips URI those only that were registered over TLS."""
+    if isinstance(uri, SipUri) and uri.scheme == "sips":
+        rows = [row for row in rows if row.flow.startswith(_PRIVATE)]
     return [Target(row.contact, row.q, (row.path,) if row.path else (), binding=row) for row in rows]
+
+
+_PRIVATE = ("TLS ", "WSS ")
 
 
 def of_flow(uri: str, routes: Sequence[str], flow: Flow) -> Target:

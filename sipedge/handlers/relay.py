@@ -27,7 +27,7 @@ async def handle(call: Call) -> Response:
     check_hops(call)
     targets = await _targets(call)
     if not targets:
-        raise SipError(404, "No Server Is Known")
+        raise SipError(480 if call.edge.here(call.request.uri) else 404)
     if call.request.method == "INVITE":
         call.edge.respond(call.transaction, call.request.respond(100))
     answer = await call.edge.relay.fork(
@@ -66,10 +66,7 @@ async def _targets(call: Call) -> Sequence[Target]:
     if route is not None and route.next_hop:
         return [await resolve.by_method(request.target, route, edge.locator)]
     persona = presentity_of(call)
-    bindings = edge.registrar.of(persona.id, edge.now())
-    if not bindings:
-        raise SipError(480)
-    return resolve.of_bindings(bindings)
+    return resolve.of_bindings(edge.registrar.of(persona.id, edge.now()), request.uri)
 
 
 def _own_user(call: Call) -> None:

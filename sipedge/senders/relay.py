@@ -15,6 +15,7 @@ from sipedge.listeners import PROXY
 from sipedge.locate import Hop
 from sipedge.record_route import record_route
 from sipedge.resolve import Target
+from sipedge.senders.notify import LARGEST_DATAGRAM
 from sipedge.sip.flow import Flow
 from sipedge.sip.message import Request, Response
 from sipedge.sip.stack import ClientTransaction, loop_mark
@@ -33,13 +34,18 @@ RINGING = 25.0
 TIMER_C = 185.0
 "Seconds after which a call that only rings is given up (RFC 3261 16.6 step 11: more than three minutes)."
 
+OUR_HEADERS = 300
+"Bytes that a request grows by here, about: Via, P-Asserted-Identity, Route, Record-Route."
+
 UNREACHABLE = 480
 "What the sender is told of a contact whose connection is gone."
 
 DIALOG_METHODS = frozenset({"INVITE", "REFER", "SUBSCRIBE"})
 "Requests that begin a dialog whose later requests have to come through here."
 
-_OURS = frozenset({"Content-Length", "Max-Forwards", "P-Asserted-Identity", "Record-Route", "Remote-Party-ID", "Route"})
+_OURS = frozenset(
+    "Content-Length Max-Forwards P-Asserted-Identity P-Preferred-Identity Record-Route Remote-Party-ID Route".split()
+)
 "Headers of a request that are not passed on as they came (D-14)."
 
 
@@ -169,7 +175,7 @@ class Fork:
                     self.edge.locator.failed(hop)
                 answers.append(Answer(UNREACHABLE))
                 continue
-            branch = self._begin(target, hop, flow)
+            branch = self._begin(target, hop, await self._roomy(flow))
             waiting.add(branch.answer)
             while waiting:
                 limit = None if number == len(ways) or branch.heard else PATIENCE
@@ -182,6 +188,14 @@ class Fork:
                         self.edge.locator.failed(hop)
                     break
         return _best(answers)
+
+    async def _roomy(self, flow: Flow) -> Flow:
+        """Over TCP instead, where a datagram would be too large and the peer takes that (RFC 3261 18.1.1)."""
+        network = self.edge.network
+        size = len(self.request.body) + sum(len(name) + len(value) + 4 for name, value in self.request.headers)
+        if flow.reliable or size + OUR_HEADERS <= LARGEST_DATAGRAM or not network.may_take_tcp(flow):
+            return flow
+        return await network.connect_beside(flow) or flow
 
     async def _ways(self, target: Target) -> AsyncIterator[tuple[Hop | None, Flow | None]]:
         if target.binding is not None:
