@@ -32,10 +32,13 @@ def compiled(kind: str, pattern: str) -> re.Pattern[str]:
     for number, piece in enumerate(pieces, 1):
         if piece == "\\*":
             made.append(r"\*")
-        elif piece == "*":
-            if kind == NUMBER and number < len(pieces):
+        elif piece == "*" and kind == NUMBER:
+            if number < len(pieces):
                 raise BadPattern("in a number * stands at the end only")
-            made.append(".*" if kind == NUMBER else ".+")
+            made.append(".*")
+        elif piece == "*":  # what lies between two stars is looked for once, so that no pattern takes long
+            made.append(")" if "*" in pieces[: number - 1] else "")
+            made.append("(?>.+?" if "*" in pieces[number:] else ".+")
         elif piece == "." and kind == NUMBER:
             made.append(".")
         elif (_HOST_CHARACTER if kind == HOST else _NUMBER_CHARACTER).fullmatch(piece):

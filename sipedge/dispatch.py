@@ -167,7 +167,12 @@ class Dispatcher:
         with contextlib.suppress(SipError, BadUri):
             found = passage(request, event.flow, edge.tickets, edge.here)
             if found.ticket:
-                edge.background(self._acknowledge(edge, request, found))
+                edge.background(self._pass_on(request, found))
+
+    async def _pass_on(self, request: Request, found: Passage) -> None:
+        """Nobody answers an ACK: one that cannot go on is dropped."""
+        with contextlib.suppress(SipError, BadUri):
+            await self._acknowledge(self._edge, request, found)
 
     def _cancel(self, request: Request) -> None:
         call = self._edge.stack.invite_of(request)

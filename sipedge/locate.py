@@ -81,10 +81,10 @@ class Locator:
 
     async def of_uri(self, uri: SipUri) -> list[Hop]:
         """The servers of a URI: its maddr, host, port, transport parameter and scheme count."""
-        transport = uri.transport or ""
-        if transport not in ("", *PORTS):
-            return []  # of ws only the client can open the connection; others are not spoken
-        return await self.locate(uri.maddr or uri.host, uri.port, transport, secure=uri.scheme == "sips")
+        transport, secure = uri.transport or "", uri.scheme == "sips"
+        if transport not in ("", *PORTS) or (secure and transport == UDP):
+            return []  # of ws only the client can open the connection; others are not spoken, nor is TLS over UDP
+        return await self.locate(uri.maddr or uri.host, uri.port, transport, secure=secure)
 
     async def of_server(self, text: str, transport: str) -> list[Hop]:
         """The servers behind a provisioned address, `host` or `host:port`."""

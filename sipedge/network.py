@@ -79,6 +79,7 @@ class Network:
         )
         self.certificates = Certificates(certificates)
         self.listeners: list[Listener] = []
+        self._provisioned: list[Listener] = []
         self._by_local: dict[tuple[str, Address], Listener] = {}
         self._let_in: Set[str] = frozenset()
         "Trusted peers and guests, by name."
@@ -157,7 +158,8 @@ class Network:
         """Options of Listener rows and limits may have changed; the addresses stay."""
         self._let_in = policy.trusted_names | policy.access_names.keys() | policy.access_domains.keys()
         self._peers.take_policy(policy)
-        self.listeners = with_options(self.listeners, provisioned(policy))
+        self._provisioned = provisioned(policy)
+        self.listeners = with_options(self.listeners, self._provisioned)
         self._by_local = {(one.transport.upper(), (one.host, one.port)): _reachable(one) for one in self.listeners}
         self._by_local["WEB", (HOME.host, HOME.port)] = HOME
         self._names = {
@@ -181,11 +183,11 @@ class Network:
         return not flow.reliable or self.connections.get(flow) is not None
 
     def listener_of(self, flow: Flow) -> Listener:
-        """The listener a flow belongs to; for a connection of our own, one of its transport or the first."""
+        """The listener a flow belongs to; for a connection of our own, a proxy of its transport at best."""
         listener = self._by_local.get((flow.transport, flow.local))
         if listener is None:
             alike = [one for one in self._by_local.values() if one.transport.upper() == flow.transport]
-            listener = alike[0] if alike else next(iter(self._by_local.values()))
+            listener = min(alike or self._by_local.values(), key=lambda one: one.role != PROXY)
         return listener.seen_from(flow.remote[0])
 
     def named(self, uri: SipUri) -> bool:
@@ -194,11 +196,11 @@ class Network:
         return (uri.host.lower().strip("[]"), port) in self._names
 
     def reachable(self, flow: Flow, contact: str, *, by_proxy: bool) -> bool:
-        """A peer whose connection is gone can be reached again: it is back, or somebody listens at its Contact.
+        """A peer whose connection is gone can be reached again: we have another one, or it listens at its Contact.
 
         `by_proxy`: another proxy stands between, which listens.
         """
-        if self.connections.find(flow.remote) is not None:
+        if self.connections.find(flow) is not None:
             return True
         if by_proxy or flow.transport != "TCP":  # no browser listens, nor does a client with TLS
             return by_proxy and flow.transport in ("TCP", "TLS")
@@ -218,11 +220,11 @@ class Network:
         return flow._replace(local=ours) if ours is not None else None
 
     def ours(self, address: Address) -> bool:
-        """One of our own listening addresses: nothing that clients may name."""
-        host, port = address
+        """One of our own listening addresses, or of another edge: nothing that clients may name."""
+        host, port = _reached(address[0]), address[1]
         return any(
             one.port == port and (one.host == host or (_covers(one.host, host) and _is_here(host)))
-            for one in self.listeners
+            for one in (*self.listeners, *self._provisioned)
         )
 
     async def flow_to(self, hop: Hop, *, role: str = ENGINE, also: Set[str] = frozenset()) -> Flow | None:
@@ -256,7 +258,7 @@ class Network:
             return None
         if registered.transport == "UDP":
             return self._datagrams_to(registered.remote, PROXY)
-        flow = self.connections.find(registered.remote)
+        flow = self.connections.find(registered)
         if (
             flow is not None or registered.transport != "TCP"
         ):  # a client's certificate is not known: only it can connect
@@ -354,6 +356,19 @@ def _names(text: str, listener: Listener) -> Iterator[tuple[str, int]]:
     with contextlib.suppress(BadUri):
         uri = SipUri.parse(f"sip:{text}" if text.count(":") < 2 or "[" in text else f"sip:[{text}]")
         yield uri.host.lower().strip("[]"), uri.port or listener.port
+
+
+def _reached(host: str) -> str:
+    """The address that the kernel takes this one for: the IPv4 one within IPv6, loopback where none is given."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if isinstance(address, ipaddress.IPv6Address):
+        address = address.ipv4_mapped or address
+    if address.is_unspecified:
+        return "127.0.0.1" if address.version == 4 else "::1"
+    return str(address)
 
 
 def _covers(listening: str, host: str) -> bool:

@@ -71,8 +71,9 @@ class OfflineMessages:
         edge = self._edge
         try:
             for row in await edge.read(_load, persona_id, edge.now()):
-                targets = of_bindings(edge.registrar.of(persona_id, edge.now()))
-                answer = await edge.relay.fork(_request(row), targets, sender=Aor(row.sender))
+                request = _request(row)
+                targets = of_bindings(edge.registrar.of(persona_id, edge.now()), request.uri)
+                answer = await edge.relay.fork(request, targets, sender=Aor(row.sender))
                 if answer.status in LATER or 500 <= answer.status < 600:
                     self._kept.add(persona_id)
                     return

@@ -20,19 +20,24 @@ _MAC = 12
 "Octets of the signature: 96 bits."
 
 
+ALONE = frozenset({"MESSAGE", "PUBLISH", "REGISTER"})
+"Methods that mean the same without a dialog: where they leave for a server, their sender logs in and is named."
+
+
 class Tickets:
     """Makes and reads tokens; the key is known to the edges only."""
 
     def __init__(self, key: bytes) -> None:
         self._key = hmac.digest(key, b"flow token", "sha256")
 
-    def issue(self, flow: Flow, call_id: str) -> str:
-        """A token for this flow in this call."""
-        text = json.dumps([flow.transport, *flow.local, *flow.remote, flow.serial], separators=(",", ":")).encode()
+    def issue(self, flow: Flow, call_id: str, *, onward: bool = False) -> str:
+        """A token for this flow in this call; `onward`: the other side of the call is no client with a token."""
+        fields = [flow.transport, *flow.local, *flow.remote, flow.serial, onward]
+        text = json.dumps(fields, separators=(",", ":")).encode()
         return base64.urlsafe_b64encode(self._mac(text, call_id) + text).decode().rstrip("=")
 
-    def read(self, token: str, call_id: str) -> Flow | None:
-        """The flow of a token; None for one that was not made here for this call."""
+    def read(self, token: str, call_id: str) -> tuple[Flow, bool] | None:
+        """Flow and `onward` of a token; None for one that was not made here for this call."""
         try:
             raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
         except ValueError:
@@ -40,8 +45,8 @@ class Tickets:
         mac, text = raw[:_MAC], raw[_MAC:]
         if not hmac.compare_digest(mac, self._mac(text, call_id)):
             return None
-        transport, host, port, peer, peer_port, serial = json.loads(text)
-        return Flow(transport, (host, port), (peer, peer_port), serial)
+        transport, host, port, peer, peer_port, serial, onward = json.loads(text)
+        return Flow(transport, (host, port), (peer, peer_port), serial), onward
 
     def _mac(self, text: bytes, call_id: str) -> bytes:
         message = text + b"|" + call_id.encode("utf-8", "surrogateescape")
@@ -64,16 +69,21 @@ NO_PASSAGE = Passage([], False, None)
 
 
 def passage(request: Request, arrived: Flow, tickets: Tickets, ours: Callable[[SipUri], bool]) -> Passage:
-    """Take the Route values that are ours off the front (RFC 3261 16.4); raises SipError(400)."""
+    """Take the Route values that are ours off the front (RFC 3261 16.4); raises SipError(400).
+
+    A token counts within a dialog only. A client's own one lets it go where its call went: to the client that the
+    other token names, or onward.
+    """
     routes = request.get_all("Route")
+    within = request.to.tag is not None
     own, goal = False, None
     while routes:
         uri = NameAddr.parse(routes[0]).uri
         if not isinstance(uri, SipUri) or not ours(uri):
             break
         routes.pop(0)
-        flow = tickets.read(uri.user, request.call_id) if uri.user else None
-        own = own or (flow is not None and _same(flow, arrived))
+        flow, onward = (tickets.read(uri.user, request.call_id) if uri.user and within else None) or (None, False)
+        own = own or (flow is not None and onward and _same(flow, arrived) and request.method not in ALONE)
         goal = flow if flow is not None and not _same(flow, arrived) else None
     return Passage(routes, own or goal is not None, goal)
 

@@ -38,9 +38,14 @@ class Target(NamedTuple):
     "The contact of a user."
 
 
-def of_bindings(rows: Iterable[BindingRow]) -> list[Target]:
-    """The contacts of a user, in their order."""
+def of_bindings(rows: Iterable[BindingRow], uri: Uri) -> list[Target]:
+    """The contacts of a user, in their order; of a sips URI those only that were registered over TLS."""
+    if isinstance(uri, SipUri) and uri.scheme == "sips":
+        rows = [row for row in rows if row.flow.startswith(_PRIVATE)]
     return [Target(row.contact, row.q, (row.path,) if row.path else (), binding=row) for row in rows]
+
+
+_PRIVATE = ("TLS ", "WSS ")
 
 
 def of_flow(uri: str, routes: Sequence[str], flow: Flow) -> Target:
@@ -70,14 +75,19 @@ async def elsewhere(uri: str, policy: Policy, locator: Locator) -> list[Target]:
         user, host = parsed.number, ""
     elif isinstance(parsed, SipUri):
         user, host = parsed.user or "", parsed.host
-        if not policy.may_reach(host):
-            raise SipError(403, "Domain Not Allowed")
+        require_allowed(parsed, policy)
     else:
         raise SipError(416, "Unsupported URI Scheme")
     hops = await _along(policy.static_routes(user, host), locator)
     if not hops and isinstance(parsed, SipUri):
         hops = await locator.of_uri(parsed)
     return [Target(uri, hops=tuple(hops))] if hops else []
+
+
+def require_allowed(uri: Uri, policy: Policy) -> None:
+    """403 for a domain that users of ours may not reach, also where it only stands in maddr (D-02)."""
+    if isinstance(uri, SipUri) and not all(map(policy.may_reach, {uri.host, uri.maddr or uri.host})):
+        raise SipError(403, "Domain Not Allowed")
 
 
 async def by_method(uri: str, route: MethodRouteFacts, locator: Locator) -> Target:

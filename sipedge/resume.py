@@ -81,7 +81,7 @@ def _lost_connections(edge: "Edge", found: "_Found") -> None:
         if row.edge == edge.name and (flow := flow_of_text(row.flow)) is not None and flow.reliable
     }
     for flow in flows:
-        edge.gone(flow)
+        edge.departures.lost(flow)
 
 
 class _Found(NamedTuple):

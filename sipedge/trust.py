@@ -5,7 +5,7 @@ authenticated. An *engine* listener lets trusted peers in, believes their identi
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -36,7 +36,9 @@ class Caller:
     persona: PersonaFacts | None
     "The user of ours behind that identity, if it is one."
     source: str
-    "What the identity was taken from: digest, P-Asserted-Identity, Remote-Party-ID or From."
+    "What the identity was taken from: digest, P-Asserted-Identity, Remote-Party-ID or From; or Privacy: there is none."
+    guest: bool = False
+    "Let in by the access list: it reaches our users, whomever it names (D-22)."
 
     @property
     def counted_as(self) -> Aor | None:
@@ -92,9 +94,9 @@ class Gatekeeper:
             return asserted(request, policy)
         entry = self.guests.admits(policy, flow.remote[0], names)
         if entry is not None and entry.asserts_identity:
-            return asserted(request, policy)
+            return replace(asserted(request, policy), guest=True)
         if entry is not None or not listener.authentication:
-            return _caller(Aor.parse(str(request.from_.uri)), policy, "From")
+            return replace(_caller(Aor.parse(str(request.from_.uri)), policy, "From"), guest=entry is not None)
         return self._authenticated(request, flow, policy, now)
 
     def meant(self, credentials: str, policy: Policy) -> bool:
@@ -159,12 +161,22 @@ def _algorithms(request: Request, policy: Policy) -> list[str]:
 
 
 def asserted(request: Request, policy: Policy) -> Caller:
-    """The identity a trusted peer asserts: P-Asserted-Identity, else Remote-Party-ID, else From (4.2)."""
+    """The identity a trusted peer asserts: P-Asserted-Identity, else Remote-Party-ID, else From (4.2).
+
+    Where the peer has left it out because its sender wants that, From says what the sender liked to: nobody's.
+    """
     for header in ("P-Asserted-Identity", "Remote-Party-ID"):
         values = request.get_all(header)
         if values:
             return _caller(_first_sip(values), policy, header)
+    if hides_identity(request):
+        return Caller(None, None, "Privacy")
     return _caller(_aor(request.from_), policy, "From")
+
+
+def hides_identity(request: Request) -> bool:
+    """The sender does not want to be named (RFC 3323, RFC 3325 section 7)."""
+    return any("id" in {part.strip().lower() for part in value.split(";")} for value in request.get_all("Privacy"))
 
 
 def _caller(aor: Aor | None, policy: Policy, source: str) -> Caller:

@@ -8,7 +8,7 @@ between them, and stops them so that nothing acknowledged is lost. It holds no r
 import asyncio
 import contextlib
 import secrets
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -22,12 +22,13 @@ from django.db import connection
 from presence import store
 from presence.engine.errors import TryAgainLater
 from presence.personas import Personas
-from presence.store import DatabaseAway, Loaded, Outcome, Plan, Put
+from presence.store import DatabaseAway, Loaded, Outcome, Plan
 from provisioning import bus, snapshot
 from provisioning.policy import Policy
 from provisioning.uri import SipUri, Uri
 from sipedge.commands import Commands
 from sipedge.committer import PATIENCE, RETRY_AFTER, Committer
+from sipedge.departures import Departures
 from sipedge.dialogs import LiveSubscription, Subscriptions
 from sipedge.dispatch import Dispatcher, Handler
 from sipedge.guests import Guests
@@ -45,12 +46,12 @@ from sipedge.record_route import Tickets
 from sipedge.refusals import MALFORMED, OVERLOAD, OVERSIZED
 from sipedge.registrar import Registrar
 from sipedge.resume import resume
-from sipedge.rows import BINDING, BindingRow
+from sipedge.rows import BindingRow
 from sipedge.senders.backend import Backends
 from sipedge.senders.notify import Notifier
 from sipedge.senders.relay import Relay
 from sipedge.sip.errors import MalformedMessage
-from sipedge.sip.flow import Address, Flow, flow_text
+from sipedge.sip.flow import Flow
 from sipedge.sip.stack import (
     AckReceived,
     Overloaded,
@@ -93,9 +94,6 @@ EXPIRY_INTERVAL = 0.5
 ANNOUNCE_INTERVAL = 0.1
 "Seconds for which changes are gathered before other processes hear of them."
 
-FLOW_GRACE = 15.0
-"Seconds after a connection was lost until its bindings and subscriptions end: who changes networks is back by then."
-
 LOOKED_AT = 500
 "Subscriptions looked at in one turn of the loop after a change of policy; requests are answered in between."
 
@@ -120,7 +118,7 @@ class Edge:
         self.loop = asyncio.get_running_loop()
         self._token = secrets.token_hex(4)
         "Tells this run from others in branches and nonces."
-        self.stack = Stack(self._token)
+        self.stack = Stack(self._token, secrets.token_bytes(32))
         self.peers = Peers()
         self.network = Network(
             self.loop,
@@ -140,6 +138,7 @@ class Edge:
         self.backends = Backends(self)
         self.relay = Relay(self)
         self.offline = OfflineMessages(self)
+        self.departures = Departures(self)
         self.locator = Locator(Lookup(settings.CUPS_DNS, self.loop.time), self.loop.time)
         self.guests = Guests(self.locator)
         self.agents = Agents(self)
@@ -170,8 +169,6 @@ class Edge:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = float("inf")
         self._announced: set[int] = set()
-        self._lost_flows: deque[tuple[float, Flow]] = deque()
-        "Connections that were lost, with the loop's time at which what went over them ends."
 
     # Starting and stopping
 
@@ -231,12 +228,8 @@ class Edge:
 
     def _lost(self, flow: Flow) -> None:
         self.stack.flow_failed(flow)
-        self.gone(flow)
+        self.departures.lost(flow)
         self._pump()
-
-    def gone(self, flow: Flow) -> None:
-        """A client's connection is gone; if it does not come back, what went over it ends."""
-        self._lost_flows.append((self.loop.time() + FLOW_GRACE, flow))
 
     def _pump(self) -> None:
         """Carry the stack's events to those who wait for them, then send."""
@@ -351,41 +344,7 @@ class Edge:
                 self.notifier.changed(key)
             self.backends.look()
             self.registrar.expire(now)
-            self._end_lost()
-
-    def _end_lost(self) -> None:
-        """End the bindings and subscriptions of connections that are gone for good (RFC 5626 4.2.1).
-
-        Those that a client has taken up over a new one meanwhile stay, and those that can be reached otherwise.
-        """
-        gone: dict[tuple[str, Address], Flow] = {}
-        while self._lost_flows and self._lost_flows[0][0] <= self.loop.time():
-            flow = self._lost_flows.popleft()[1]
-            gone[flow.transport, flow.remote] = flow
-        if not gone:
-            return
-        reachable = self.network.reachable
-        for live in self.subscriptions:
-            flow = live.dialog.flow
-            if (flow.transport, flow.remote) in gone:
-                by_proxy = bool(live.dialog.route_set)
-                if not reachable(flow, live.dialog.remote_target, by_proxy=by_proxy):
-                    self.notifier.lost(live)
-        over = {flow_text(flow): flow for flow in gone.values()}
-        for row in self.registrar.over(over):
-            if not reachable(over[row.flow], row.contact, by_proxy=bool(row.path)):
-                self.background(self._unbind(row))
-
-    async def _unbind(self, row: BindingRow) -> None:
-        """Nobody can be reached at this contact any more."""
-        ended = row._replace(version=row.version + 1, updated_at=self.now(), expires_at=self.now())
-
-        def applied(outcome: Outcome) -> None:
-            if outcome is Outcome.COMMITTED:
-                self.registrar.discard(ended)
-
-        with contextlib.suppress(TryAgainLater):
-            await self.commit(Plan(row.persona_id, (Put(BINDING, ended, row.version),)), applied)
+            self.departures.end()
 
     # What others say
 

@@ -36,7 +36,7 @@ def pidf(aor: str, basic: str = "open", activity: str = "", *, tuple_id: str = "
 class WebSocket:
     """A WebSocket that looks like a socket: one message at a time (RFC 7118)."""
 
-    def __init__(self, server: tuple[str, int], tls: ssl.SSLContext | None, server_name: str) -> None:
+    def __init__(self, server: tuple[str, int], tls: ssl.SSLContext | None, server_name: str, source: str) -> None:
         from websockets.sync.client import connect
 
         host = f"[{server[0]}]" if ":" in server[0] else server[0]
@@ -47,6 +47,7 @@ class WebSocket:
                 subprotocols=["sip"],  # type: ignore[list-item]
                 ssl=tls,
                 server_hostname=server_name or None,
+                source_address=(source, 0) if source else None,
             )
         )
 
@@ -102,7 +103,7 @@ class Phone:
             self.socket.bind((source, 0))
         if transport in ("WS", "WSS"):
             self.socket.close()
-            self.socket = WebSocket(server, tls, server_name)  # type: ignore[assignment]
+            self.socket = WebSocket(server, tls, server_name, source)  # type: ignore[assignment]
             tls = None
         else:
             self.socket.connect(server)

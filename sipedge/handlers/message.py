@@ -36,10 +36,10 @@ async def _deliver(call: Call, sender: Aor, *, keep: bool) -> Response:
     """To a user of ours; one that cannot be reached anywhere may have it kept (D-34)."""
     edge, request = call.edge, call.request
     recipient = presentity_of(call)  # the Request-URI alone says who it is (V-28)
-    bindings = edge.registrar.of(recipient.id, edge.now())
+    targets = resolve.of_bindings(edge.registrar.of(recipient.id, edge.now()), request.uri)
     answer = Answer(UNREACHABLE)
-    if bindings:
-        answer = await edge.relay.fork(request, resolve.of_bindings(bindings), sender=sender)
+    if targets:
+        answer = await edge.relay.fork(request, targets, sender=sender)
         if not answer.nowhere:
             messagelog.passed(edge, request, sender, recipient, answer.status)
             return answer.to(request)

@@ -15,6 +15,7 @@ from sipedge.listeners import PROXY
 from sipedge.record_route import Passage
 from sipedge.resolve import Target
 from sipedge.sip.errors import SipError
+from sipedge.sip.headers import NameAddr
 from sipedge.sip.message import Request, Response
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ async def handle(call: Call) -> Response:
     check_hops(call)
     targets = await _targets(call)
     if not targets:
-        raise SipError(404, "No Server Is Known")
+        raise SipError(480 if call.edge.here(call.request.uri) else 404)
     if call.request.method == "INVITE":
         call.edge.respond(call.transaction, call.request.respond(100))
     answer = await call.edge.relay.fork(
@@ -51,6 +52,10 @@ async def _targets(call: Call) -> Sequence[Target]:
         return [resolve.of_flow(request.target, passage.routes, passage.flow)]
     if passage.routes:
         _own_user(call)
+        if not passage.ticket:
+            for uri in (NameAddr.parse(passage.routes[0]).uri, request.uri):
+                if not edge.here(uri):
+                    resolve.require_allowed(uri, edge.policy)
         return [await resolve.onward(request.target, passage.routes, edge.locator)]
     if not edge.here(request.uri):
         if passage.ticket:
@@ -61,15 +66,12 @@ async def _targets(call: Call) -> Sequence[Target]:
     if route is not None and route.next_hop:
         return [await resolve.by_method(request.target, route, edge.locator)]
     persona = presentity_of(call)
-    bindings = edge.registrar.of(persona.id, edge.now())
-    if not bindings:
-        raise SipError(480)
-    return resolve.of_bindings(bindings)
+    return resolve.of_bindings(edge.registrar.of(persona.id, edge.now()), request.uri)
 
 
 def _own_user(call: Call) -> None:
     """Nobody else is carried from one foreign place to another (D-02)."""
-    if call.caller.persona is None and not call.passage.ticket:
+    if (call.caller.persona is None or call.caller.guest) and not call.passage.ticket:
         raise NotAuthorised("only users of ours are relayed to other domains")
 
 

@@ -15,10 +15,12 @@ from sipedge.listeners import PROXY
 from sipedge.locate import Hop
 from sipedge.record_route import record_route
 from sipedge.resolve import Target
+from sipedge.senders.notify import LARGEST_DATAGRAM
 from sipedge.sip.flow import Flow
 from sipedge.sip.message import Request, Response
 from sipedge.sip.stack import ClientTransaction, loop_mark
 from sipedge.sip.transaction import ServerTransaction
+from sipedge.trust import hides_identity
 
 if TYPE_CHECKING:
     from sipedge.worker import Edge
@@ -32,13 +34,18 @@ RINGING = 25.0
 TIMER_C = 185.0
 "Seconds after which a call that only rings is given up (RFC 3261 16.6 step 11: more than three minutes)."
 
+OUR_HEADERS = 300
+"Bytes that a request grows by here, about: Via, P-Asserted-Identity, Route, Record-Route."
+
 UNREACHABLE = 480
 "What the sender is told of a contact whose connection is gone."
 
 DIALOG_METHODS = frozenset({"INVITE", "REFER", "SUBSCRIBE"})
 "Requests that begin a dialog whose later requests have to come through here."
 
-_OURS = frozenset({"Content-Length", "Max-Forwards", "P-Asserted-Identity", "Record-Route", "Remote-Party-ID", "Route"})
+_OURS = frozenset(
+    "Content-Length Max-Forwards P-Asserted-Identity P-Preferred-Identity Record-Route Remote-Party-ID Route".split()
+)
 "Headers of a request that are not passed on as they came (D-14)."
 
 
@@ -84,6 +91,11 @@ class Branch:
         "A provisional answer has come."
         self.cancelled = False
 
+    def end(self) -> None:
+        """Nobody waits for its answer any more."""
+        if not self.answer.done():
+            self.answer.set_result(Answer(487))
+
 
 class Fork:
     """One request and all its copies."""
@@ -101,7 +113,9 @@ class Fork:
         self._branches: list[Branch] = []
         self._won = False
         self._over = False
-        "Nothing new is tried: the caller has given up, or the user has declined."
+        "Nothing new is tried: the caller has given up, the user has declined, or the time is over."
+        self._taken_back = False
+        "The caller has given up."
 
     async def run(self, targets: Sequence[Target]) -> Answer:
         """Try the targets, the best first (they are in this order): the first 2xx, else the best failure."""
@@ -110,6 +124,8 @@ class Fork:
         answers: list[Answer] = []
         groups = [list(group) for _, group in itertools.groupby(targets, lambda one: one.q)]
         for number, group in enumerate(groups, 1):
+            if self._over:
+                break
             waiting |= {self.edge.loop.create_task(self._try(target)) for target in group}
             last = number == len(groups)
             ends = self.edge.loop.time() + (patience if not last else TIMER_C)
@@ -131,15 +147,16 @@ class Fork:
                     ends = min(ends, self.edge.loop.time() + PATIENCE)
                 if not done:
                     break
-            if self._over:
-                break
-        self._give_up()
-        return Answer(487) if self._over and not answers else _best(answers)
-
-    def cancel(self) -> None:
-        """The caller has given up (RFC 3261 16.10)."""
         self._over = True
         self._give_up()
+        return Answer(487) if self._taken_back else _best(answers)
+
+    def cancel(self) -> None:
+        """The caller has given up (RFC 3261 16.10), and hears of it soon, even when those who ring say nothing."""
+        self._over = self._taken_back = True
+        self._give_up()
+        for branch in self._branches:
+            self.edge.loop.call_later(PATIENCE, branch.end)
 
     async def _try(self, target: Target) -> Answer:
         """One target: its servers one after the other, until one answers for good."""
@@ -151,12 +168,14 @@ class Fork:
                 break
             if hop is not None and flow is None:  # only now: a connection is not opened for nothing
                 flow = await self.edge.network.flow_to(hop, role=PROXY)
+                if self._over or self._won:
+                    break
             if flow is None:
                 if hop is not None:
                     self.edge.locator.failed(hop)
                 answers.append(Answer(UNREACHABLE))
                 continue
-            branch = self._begin(target, hop, flow)
+            branch = self._begin(target, hop, await self._roomy(flow))
             waiting.add(branch.answer)
             while waiting:
                 limit = None if number == len(ways) or branch.heard else PATIENCE
@@ -169,6 +188,14 @@ class Fork:
                         self.edge.locator.failed(hop)
                     break
         return _best(answers)
+
+    async def _roomy(self, flow: Flow) -> Flow:
+        """Over TCP instead, where a datagram would be too large and the peer takes that (RFC 3261 18.1.1)."""
+        network = self.edge.network
+        size = len(self.request.body) + sum(len(name) + len(value) + 4 for name, value in self.request.headers)
+        if flow.reliable or size + OUR_HEADERS <= LARGEST_DATAGRAM or not network.may_take_tcp(flow):
+            return flow
+        return await network.connect_beside(flow) or flow
 
     async def _ways(self, target: Target) -> AsyncIterator[tuple[Hop | None, Flow | None]]:
         if target.binding is not None:
@@ -185,12 +212,13 @@ class Fork:
         listener = edge.network.listener_of(flow)
         headers = [("Route", route) for route in target.routes]
         if request.method in DIALOG_METHODS and request.to.tag is None and self._arrived is not None:
-            headers.append(("Record-Route", self._side(flow, client=hop is None)))
-            headers.append(("Record-Route", self._side(self._arrived, client=len(request.get_all("Via")) == 1)))
+            direct = len(request.get_all("Via")) == 1
+            headers.append(("Record-Route", self._side(flow, client=hop is None, onward=not direct)))
+            headers.append(("Record-Route", self._side(self._arrived, client=direct, onward=hop is not None)))
         headers += [(name, value) for name, value in request.headers if name == "Record-Route"]
         headers.append(("Max-Forwards", str(max(0, request.max_forwards - 1))))
-        headers += [(name, value) for name, value in request.headers if not self._kept_here(name, value)]
-        if self._sender is not None and not _private(request):
+        headers += [(name, value) for name, value in request.headers if not _kept_here(edge, request, name, value)]
+        if self._sender is not None and not hides_identity(request):
             headers.append(("P-Asserted-Identity", f"<{self._sender}>"))
         copy = Request.build(request.method, target.uri, headers, request.body)
         branch.transaction = edge.stack.request(
@@ -201,17 +229,11 @@ class Fork:
         edge.flush()
         return branch
 
-    def _side(self, flow: Flow, *, client: bool) -> str:
+    def _side(self, flow: Flow, *, client: bool, onward: bool) -> str:
         """Our place on the path of a dialog, as one side can reach it (RFC 5658)."""
         edge = self.edge
-        token = edge.tickets.issue(flow, self.request.call_id) if client else ""
+        token = edge.tickets.issue(flow, self.request.call_id, onward=onward) if client else ""
         return record_route(edge.network.listener_of(flow).sent_by, flow.transport.lower(), token)
-
-    def _kept_here(self, name: str, value: str) -> bool:
-        """Not passed on: what concerns this hop, and what was said to us alone (V-29, RFC 3261 22.3)."""
-        if name == "Contact":
-            return self.request.method == "MESSAGE"
-        return name in _OURS or (name == "Proxy-Authorization" and self.edge.gatekeeper.meant(value, self.edge.policy))
 
     def _give_up(self) -> None:
         """Cancel what only rings."""
@@ -262,6 +284,8 @@ class Relay:
         fork = Fork(self._edge, request, sender, server, arrived)
         if server is not None and fork.invite:
             self._calls[server.key] = fork
+            if server.cancelled:  # while its way was looked for
+                fork.cancel()
         try:
             return await fork.run(targets)
         finally:
@@ -270,6 +294,7 @@ class Relay:
 
     def cancel(self, server: ServerTransaction) -> None:
         """The caller of this call has given up."""
+        server.cancelled = True
         fork = self._calls.get(server.key)
         if fork is not None:
             fork.cancel()
@@ -279,7 +304,7 @@ class Relay:
         edge = self._edge
         headers = [("Route", route) for route in target.routes]
         headers.append(("Max-Forwards", str(max(0, request.max_forwards - 1))))
-        headers += [(name, value) for name, value in request.headers if name not in _OURS]
+        headers += [(name, value) for name, value in request.headers if not _kept_here(edge, request, name, value)]
         sent_by = edge.network.listener_of(flow).sent_by
         edge.stack.pass_on(Request.build("ACK", target.uri, headers, request.body), flow, sent_by=sent_by)
         edge.flush()
@@ -307,9 +332,11 @@ class Relay:
             branch.answer.set_result(Answer(status if status == 408 else UNREACHABLE))
 
 
-def _private(request: Request) -> bool:
-    """The sender does not want to be named (RFC 3323, RFC 3325 section 7)."""
-    return any("id" in {part.strip().lower() for part in value.split(";")} for value in request.get_all("Privacy"))
+def _kept_here(edge: "Edge", request: Request, name: str, value: str) -> bool:
+    """Not passed on: what concerns this hop, and what was said to us alone (V-29, RFC 3261 22.3)."""
+    if name == "Contact":
+        return request.method == "MESSAGE"
+    return name in _OURS or (name == "Proxy-Authorization" and edge.gatekeeper.meant(value, edge.policy))
 
 
 def _elsewhere(answer: Answer) -> bool:

@@ -24,12 +24,15 @@ class Flow(NamedTuple):
 
 
 def flow_text(flow: Flow) -> str:
-    """A flow in words, for columns that a person may read: `UDP 127.0.0.1:5060`."""
-    return f"{flow.transport} {flow.remote[0]}:{flow.remote[1]}"
+    """A flow in words, for columns that a person may read: `UDP 127.0.0.1:5060`, `TCP 127.0.0.1:40000 #7`."""
+    return f"{flow.transport} {flow.remote[0]}:{flow.remote[1]}" + (f" #{flow.serial}" if flow.serial else "")
 
 
 def flow_of_text(text: str) -> Flow | None:
     """What `flow_text` has written, without the address on our side; None for anything else."""
     transport, _, where = text.partition(" ")
+    where, _, serial = where.partition(" #")
     host, _, port = where.rpartition(":")
-    return Flow(transport, ("", 0), (host, int(port))) if port.isascii() and port.isdecimal() else None
+    if not all(number.isascii() and number.isdecimal() for number in (port, serial or "0")):
+        return None
+    return Flow(transport, ("", 0), (host, int(port)), int(serial or 0))

@@ -81,9 +81,9 @@ Event = RequestReceived | AckReceived | ResponseReceived | TransactionFailed | U
 
 
 class Stack:
-    """Transactions of one edge over all of its flows."""
+    """Transactions of one edge over all of its flows; with a secret `key` nobody foresees the branches of others."""
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: str, key: bytes = b"") -> None:
         self.events: deque[Event] = deque()
         self.transmissions: deque[tuple[bytes, Flow]] = deque()
         self.counters: Counter[str] = Counter()
@@ -94,6 +94,7 @@ class Stack:
         self._by_flow: dict[Flow, dict[tuple[str, ...], ClientTransaction]] = {}
         "Requests of ours that wait for an answer, by connection."
         self._prefix = f"{COOKIE}{token}."
+        self._key = key
         self._numbers = count(1)
 
     def __len__(self) -> int:
@@ -112,9 +113,13 @@ class Stack:
         )
 
     def branch(self, mark: str = "") -> str:
-        """A branch that was never used before; `token` keeps edges and restarts apart."""
-        number = f"{self._prefix}{next(self._numbers):x}"
-        return f"{number}.{mark}" if mark else number
+        """A branch that was never used before; `token` keeps edges and restarts apart.
+
+        Answers count wherever they come from (D-46): who could guess a branch could answer for somebody else.
+        """
+        number = f"{next(self._numbers):x}"
+        proof = blake2s(number.encode(), key=self._key, digest_size=6).hexdigest()
+        return f"{self._prefix}{number}.{proof}.{mark}" if mark else f"{self._prefix}{number}.{proof}"
 
     # Incoming
 
@@ -278,6 +283,7 @@ class Stack:
         headers.append(("CSeq", f"{request.cseq.number} CANCEL"))
         data = Request.build("CANCEL", request.target, headers).encode()
         self.begin(data, method="CANCEL", branch=client.branch, flow=client.flow, now=now, user=user, context=None)
+        self._timers.set(GIVE_UP, client, t.TIMER_CANCEL, now)
 
     def pass_on(self, request: Request, flow: Flow, *, sent_by: str) -> None:
         """Send a request that is part of no transaction here: an ACK of somebody else's call (RFC 3261 16.11)."""

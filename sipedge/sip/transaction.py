@@ -42,6 +42,7 @@ TIMER_I: Final = "Timer I"
 TIMER_J: Final = "Timer J"
 TIMER_L: Final = "Timer L"
 TIMER_M: Final = "Timer M"
+TIMER_CANCEL: Final = "no final answer after CANCEL"
 
 # Actions
 TRANSMIT: Final = "transmit"
@@ -146,6 +147,7 @@ INVITE_CLIENT: Final[Table] = {
         PROVISIONAL: (PROCEEDING, PASS),
         SUCCESS: (ACCEPTED, PASS),
         FAILURE: (COMPLETED, PASS_ACK),
+        TIMER_CANCEL: (TERMINATED, FAIL),  # RFC 3261 9.1
         TRANSPORT_ERROR: (TERMINATED, FAIL),
     },
     COMPLETED: {
@@ -188,7 +190,7 @@ class Transaction:
 class ServerTransaction(Transaction):
     """A request that came in and its answers."""
 
-    __slots__ = ("request",)
+    __slots__ = ("cancelled", "request")
 
     def __init__(self, request: Request, key: tuple[str, ...], flow: Flow) -> None:
         if request.method == "INVITE":
@@ -197,6 +199,8 @@ class ServerTransaction(Transaction):
             super().__init__(NON_INVITE_SERVER, TRYING, key, request.method, flow)
         self.request: Request | None = request
         "Let go of when the final answer is out: only its bytes are needed then."
+        self.cancelled = False
+        "A CANCEL has come for it."
 
 
 class TransactionUser(Protocol):

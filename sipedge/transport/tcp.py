@@ -63,6 +63,7 @@ class Connection(asyncio.Protocol):
         "Loop time of the last byte."
         self.flow: Flow
         self.opened = False
+        self.outbound = listening is None
         self.names: frozenset[str] = frozenset()
         "Domains that the peer's certificate speaks for."
 
@@ -171,6 +172,8 @@ class AnyConnection(Protocol):
 
     flow: Flow
     names: frozenset[str]
+    outbound: bool
+    "We have opened it: who is there was chosen by us, and cannot be somebody who got an address that was free again."
 
     def send(self, data: bytes) -> None: ...
     def space(self) -> None: ...
@@ -203,6 +206,7 @@ class ConnectionTable:
         self._by_remote: dict[Address, AnyConnection] = {}
         self._proven: dict[Address, Set[str]] = {}
         "The domains that servers have proven to speak for, the last one last."
+        self._by_serial: dict[int, AnyConnection] = {}
         self._serial = 0
 
     def next_serial(self) -> int:
@@ -214,12 +218,14 @@ class ConnectionTable:
         """Take in a connection."""
         self._connections[connection.flow] = connection
         self._by_remote[connection.flow.remote] = connection
+        self._by_serial[connection.flow.serial] = connection
 
     def remove(self, connection: AnyConnection) -> None:
         """A connection is gone: whoever used its flow is told."""
         flow = connection.flow
         if self._connections.pop(flow, None) is None:
             return
+        del self._by_serial[flow.serial]
         if self._by_remote.get(flow.remote) is connection:
             del self._by_remote[flow.remote]
         self._lost(flow)
@@ -236,10 +242,13 @@ class ConnectionTable:
         """The connection of a flow."""
         return self._connections.get(flow)
 
-    def find(self, remote: Address) -> Flow | None:
-        """The flow of an open connection with this peer address."""
-        connection = self._by_remote.get(remote)
-        return connection.flow if connection is not None else None
+    def find(self, flow: Flow) -> Flow | None:
+        """This flow, or that of a connection which we have opened to its peer; whatever its local address."""
+        same = self._by_serial.get(flow.serial)
+        if same is not None and same.flow.remote == flow.remote:
+            return same.flow
+        other = self._by_remote.get(flow.remote)
+        return other.flow if other is not None and other.outbound else None
 
     async def connect(
         self,
@@ -260,7 +269,7 @@ class ConnectionTable:
             names |= self._proven.get(remote, frozenset())
         found = self._by_remote.get(remote)
         if found is not None and (found.flow.transport == "TLS") == (tls is not None):
-            if tls is None or not found.names.isdisjoint(names):
+            if found.outbound if tls is None else not found.names.isdisjoint(names):
                 return found.flow
         if len(self) >= MAX_CONNECTIONS:
             return None

@@ -103,6 +103,7 @@ class WebSocketConnection:
         certificate = websocket.transport.get_extra_info("peercert")
         self.names = names_of(certificate) if certificate else frozenset()
         "Domains that the peer's certificate speaks for."
+        self.outbound = False
         peer = websocket.remote_address[:2]
         self.flow = Flow("WSS" if secure else "WS", local, (peer[0], peer[1]), table.next_serial())
         self._writer = table.loop.create_task(self._write())

@@ -28,8 +28,7 @@ class Sites:
 
     def _client(self, site: Deployment, user: str, transport: str) -> Phone:
         port = site.proxy_ws if transport == "WS" else site.proxy
-        source = "" if transport == "WS" else "127.0.0.9"
-        self._made.append(Phone(user, ("127.0.0.1", port), transport=transport, source=source))
+        self._made.append(Phone(user, ("127.0.0.1", port), transport=transport, source="127.0.0.9"))
         return self._made[-1]
 
     def close(self) -> None:

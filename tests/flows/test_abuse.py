@@ -89,7 +89,7 @@ def usual(site: Site) -> Iterator[None]:
     """Every test begins with the limits of the installation."""
     yield
     site.limit(
-        connections=2000, half_open=200, transactions=2000, wrong_of_user=30, wrong_of_address=300, first_block=30,
+        connections=5000, half_open=1000, transactions=2000, wrong_of_user=30, wrong_of_address=300, first_block=30,
         longest_block=900, publish_rate=600, message_rate=300,
     )  # fmt: skip
 

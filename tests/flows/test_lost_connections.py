@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sipedge.worker import FLOW_GRACE
+from sipedge.departures import FLOW_GRACE
 from tests.phone import DOMAIN, Phone, pidf
 from tests.services import free_port
 from tests.system import Deployment, deployed

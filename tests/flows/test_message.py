@@ -1,5 +1,7 @@
 """Instant messages at a running edge (section 9, RFC 3428, D-34, D-35); F-6 is in `test_transports`."""
 
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -216,3 +218,28 @@ def test_kept_messages_expire(deployment: Deployment) -> None:
         assert not recipient.messages
     swept = deployment.manage("shell", "-v0", "-c", "from sipedge.tasks import sweep_messages; print(sweep_messages())")
     assert int(swept) >= 1
+
+
+def test_a_contact_in_a_message_is_nobodys_business(phone: Make) -> None:
+    """V-29, R-STD-10, RFC 3428 section 4: accepted, and not passed on."""
+    sender, recipient = phone(), phone()
+    recipient.register()
+    assert sender.message(recipient.aor, "with a Contact", Contact=sender.contact).status == 200
+    assert recipient.reads("with a Contact").get("Contact") is None
+
+
+def test_a_message_too_large_for_a_datagram_goes_over_tcp(running: Deployment, phone: Make) -> None:
+    """R-TRN-01, RFC 3261 18.1.1: to a client on UDP that listens on TCP too; else in fragments."""
+    sender, recipient, deaf = phone(transport="TCP"), phone(), phone()
+    host, port = recipient.socket.getsockname()
+    with socket.create_server((host, port)) as listening:
+        for one in (recipient, deaf):
+            one.register()
+        asked = threading.Thread(target=lambda: sender.message(recipient.aor, "x" * 3000), daemon=True)
+        asked.start()
+        listening.settimeout(20)
+        with listening.accept()[0] as stream:
+            stream.settimeout(20)
+            assert stream.recv(65535).startswith(b"MESSAGE ")
+        assert sender.message(deaf.aor, "y" * 3000).status == 200
+        deaf.reads("y" * 3000)

@@ -122,3 +122,14 @@ def test_bytes_that_are_no_tls_harm_nobody(site: Deployment) -> None:
         plain.send(b"OPTIONS sip:x SIP/2.0\r\n\r\n" * 10)
         with phone(site, "u9") as one:
             assert one.register().status == 200
+
+
+def test_a_secure_address_is_reached_over_tls_only(site: Deployment) -> None:
+    """D-01, R-TRN-01, RFC 3261 26.2.2: a contact in the clear is none for sips."""
+    with phone(site, "u8") as sender, site.phone("u9") as plain, phone(site, "u9") as private:
+        plain.register()
+        assert sender.message(f"sips:u9@{DOMAIN}", "private").status == 480
+        private.register()
+        assert sender.message(f"sips:u9@{DOMAIN}", "private").status == 200
+        private.reads("private")
+        assert not plain.messages

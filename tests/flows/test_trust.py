@@ -169,3 +169,13 @@ def test_guessing_a_password_is_slowed_down(running: Deployment) -> None:
         assert refused.status == 503 and 0 < int(refused.get("Retry-After") or 0) <= 30
         with running.phone("u197") as neighbour:
             assert neighbour.register().status == 200
+
+
+def test_whom_a_peer_leaves_out_for_privacy_is_not_whom_from_says(peer: Make) -> None:
+    """D-14, R-SUB-15, RFC 3325 7: a proxy that hides its user has not looked at From."""
+    one = peer()
+    hidden = {"P_Asserted_Identity": None, "Privacy": "id"}
+    assert one.publish(pidf(one.aor), **hidden).status == 403
+    assert one.subscribe(one.aor, **hidden).response.status == 403
+    assert one.publish(pidf(one.aor), Privacy="id").status == 200
+    assert one.publish(pidf(one.aor), P_Asserted_Identity=None).status == 200

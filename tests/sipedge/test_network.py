@@ -35,10 +35,16 @@ def network(tmp_path: Path) -> Network:
         ("::1", 5080, False),
         ("::1", 5090, True),
         ("not an address", 5080, False),
+        ("0.0.0.0", 5060, True),
+        ("::ffff:127.0.0.1", 5060, True),
+        ("::ffff:0.0.0.0", 5080, True),
+        ("::ffff:127.0.0.9", 5060, False),
+        ("::", 5060, False),
+        ("::", 5090, True),
     ],
 )
 def test_our_own_addresses_are_known(network: Network, host: str, port: int, ours: bool) -> None:
-    """D-34: also those of a listener on all addresses, without taking every phone on that port for ourselves."""
+    """D-34, R-SEC-03: however they are written, also of a listener on all addresses; not every phone on that port."""
     network.listeners = [
         Listener("udp", "127.0.0.1", 5060, "proxy"),
         Listener("tcp", "0.0.0.0", 5080, "proxy"),

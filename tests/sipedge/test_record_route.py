@@ -15,20 +15,20 @@ TICKETS = Tickets(b"k" * 32)
 CALL = "call-1"
 
 
-def side(flow: Flow, *, call: str = CALL) -> str:
-    return record_route("192.0.2.1:5060", "tcp", TICKETS.issue(flow, call))
+def side(flow: Flow, *, call: str = CALL, onward: bool = False) -> str:
+    return record_route("192.0.2.1:5060", "tcp", TICKETS.issue(flow, call, onward=onward))
 
 
-def came(routes: list[str], arrived: Flow) -> Passage:
-    headers = [("Route", value) for value in routes] + [("Call-ID", CALL)]
-    request = Request.build("BYE", "sip:x@203.0.113.9", headers)
+def came(routes: list[str], arrived: Flow, to: str = "<sip:x@a.example>;tag=1", method: str = "BYE") -> Passage:
+    headers = [("Route", value) for value in routes] + [("Call-ID", CALL), ("To", to)]
+    request = Request.build(method, "sip:x@203.0.113.9", headers)
     return passage(request, arrived, TICKETS, lambda uri: uri.host == "192.0.2.1")
 
 
 def test_a_token_names_its_flow_in_its_call() -> None:
     """D-46, RFC 5626 5.2: and nothing else."""
-    token = TICKETS.issue(BOB, CALL)
-    assert TICKETS.read(token, CALL) == BOB
+    token = TICKETS.issue(BOB, CALL, onward=True)
+    assert TICKETS.read(token, CALL) == (BOB, True)
     assert TICKETS.read(token, "call-2") is None
     assert Tickets(b"j" * 32).read(token, CALL) is None
     assert SipUri.parse(f"sip:{token}@a.example").user == token
@@ -51,7 +51,7 @@ def test_a_server_elsewhere_reaches_the_client_and_the_client_the_server() -> No
     plain = record_route("192.0.2.1:5060", "udp")
     far = "<sip:203.0.113.9;lr>"
     assert came([plain, side(ALICE)], ELSEWHERE) == Passage([], True, ALICE)
-    assert came([side(ALICE), plain, far], ALICE) == Passage([far], True, None)
+    assert came([side(ALICE, onward=True), plain, far], ALICE) == Passage([far], True, None)
 
 
 def test_nobody_else_gets_further_with_a_token_that_he_has_seen() -> None:
@@ -68,3 +68,19 @@ def test_routes_of_others_are_left_alone() -> None:
     far = "<sip:203.0.113.9;lr>"
     assert came([far, side(ALICE)], ELSEWHERE) == Passage([far, side(ALICE)], False, None)
     assert came([], ELSEWHERE) == NO_PASSAGE
+
+
+def test_a_token_is_no_ticket_out_of_its_dialog() -> None:
+    """R-SEC-02, D-02: without a To tag it begins nothing, and it leads onward only where its call went onward."""
+    far = "<sip:203.0.113.9;lr>"
+    assert came([side(ALICE, onward=True), far], ALICE, to="<sip:x@a.example>") == Passage([far], False, None)
+    assert came([side(ALICE), side(BOB)], ALICE, to="<sip:x@a.example>") == Passage([], False, None)
+    assert came([side(ALICE), far], ALICE) == Passage([far], False, None)
+
+
+def test_a_message_to_a_server_names_its_sender() -> None:
+    """R-SEC-02, D-14: a ticket says that a client may go on, not who is meant by its From."""
+    far = "<sip:203.0.113.9;lr>"
+    for method, ticket in (("INFO", True), ("MESSAGE", False), ("PUBLISH", False)):
+        assert came([side(ALICE, onward=True), far], ALICE, method=method) == Passage([far], ticket, None)
+    assert came([side(ALICE), side(BOB)], ALICE, method="MESSAGE") == Passage([], True, BOB)

@@ -1,6 +1,7 @@
 """`manage.py run_sipedge`: run one edge process until it is told to stop."""
 
 import asyncio
+import contextlib
 import gc
 import os
 import signal
@@ -9,8 +10,11 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import Error
 
 from presence.engine.errors import TryAgainLater
+from provisioning.announce import announce
+from provisioning.models import Listener
 from sipedge import listeners
 from sipedge.network import CannotListen
 from sipedge.worker import Edge
@@ -32,6 +36,9 @@ class Command(BaseCommand):
             opened = listeners.parse(text) if text else None
         except listeners.BadListener as error:
             raise CommandError(f"CUPS_SIP_LISTEN: {error}") from None
+        if opened:
+            with contextlib.suppress(Error):  # the edge itself says what is wrong with the database
+                _provision(opened)
         sys.setswitchinterval(SWITCH_INTERVAL)
         try:
             with asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -55,6 +62,19 @@ class Command(BaseCommand):
         self.stdout.flush()
         await stopping.wait()
         await edge.stop()
+
+
+def _provision(opened: list[listeners.Listener]) -> None:
+    """Make the rows that are missing for these addresses: their options are edited there (DESIGN section 14)."""
+    made = [
+        Listener.objects.get_or_create(
+            transport=one.transport, host=one.host, port=one.port, defaults={"role": one.role}
+        )[1]
+        for one in opened
+        if one.port
+    ]
+    if any(made):
+        announce(Listener)
 
 
 def _loop_factory() -> Any:

@@ -152,6 +152,16 @@ def test_an_answer_is_matched_wherever_it_arrives() -> None:
     assert not stack.events and stack.counters["strays"] == 1
 
 
+def test_nobody_foresees_a_branch() -> None:
+    """D-46, R-SEC-02: of two runs that count alike no branch of one is that of the other; an answer proves its way."""
+    mine, theirs = Stack("t", b"one"), Stack("t", b"two")
+    assert {mine.branch() for _ in range(50)}.isdisjoint(theirs.branch() for _ in range(50))
+    client, data = notify(mine)
+    guessed = client.branch.rpartition(".")[0].encode()
+    mine.receive(answer(data).replace(client.branch.encode(), guessed), UDP, 0.1)
+    assert not mine.events and mine.counters["strays"] == 1
+
+
 def test_a_request_is_repeated_with_growing_pauses_and_given_up() -> None:
     """R-STD-01: Timer E doubles from T1 to T2, Timer F ends it after 32 s."""
     stack = Stack("t")
@@ -206,6 +216,19 @@ def test_an_invite_of_ours_is_acknowledged() -> None:
         ack = parse(stack.transmissions.popleft()[0])
         assert isinstance(ack, Request) and (ack.method, ack.via.branch) == ("ACK", client.branch)
     assert [type(event) for event in stack.events] == [ResponseReceived, ResponseReceived]
+
+
+def test_an_invite_that_was_taken_back_does_not_stay_for_ever() -> None:
+    """RFC 3261 9.1: 64*T1 after the CANCEL it is over, though who rang has not said so."""
+    stack = Stack("t")
+    invite = Request.build("INVITE", "sip:a@b", [h for h in parsed("INVITE").headers if h[0] != "Via"])
+    client = stack.request(invite, UDP, 0.0, sent_by="127.0.0.1:5060", user=Nobody(), context=None)
+    stack.receive(answer(stack.transmissions.popleft()[0], 180), UDP, 0.1)
+    stack.cancel(client, 100.0, user=Nobody())
+    stack.timeout(131.0)
+    assert client.state == t.PROCEEDING
+    stack.timeout(132.1)
+    assert len(stack) == 0
 
 
 @given(st.lists(st.sampled_from(["deliver", "lose", "double"]), min_size=40, max_size=40))
