@@ -12,7 +12,8 @@ from presence.rows import key_of
 from presence.store import Plan, Remove
 from presence.tasks import BATCH, GRACE, MOST
 from provisioning.models import EngineSettings
-from sipedge.models import Binding, LoggedMessage, StoredMessage
+from sipedge.messenger import sessions
+from sipedge.models import Binding, LoggedMessage, MessengerSession, StoredMessage
 from sipedge.rows import BINDING, LOGGED, MESSAGE
 
 
@@ -37,6 +38,15 @@ def sweep_message_log() -> int:
     old = LoggedMessage.objects.filter(created_at__lt=timezone.now() - timedelta(days=days)).order_by("created_at")
     rows = old.values_list("id", "version", "sender")[:MOST]
     return _commit(Plan(key_of(sender), (Remove(LOGGED, id, version),)) for id, version, sender in rows)
+
+
+@shared_task
+def sweep_messenger() -> int:
+    """End log-ins to the messenger whose time is over; returns their number."""
+    over = list(MessengerSession.objects.filter(expires_at__lte=timezone.now()).order_by("expires_at")[:MOST])
+    for session in over:
+        sessions.end(session)
+    return len(over)
 
 
 def _sweep(table: str, model: type[Model]) -> int:
