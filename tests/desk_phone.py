@@ -1,6 +1,7 @@
 """A desk phone for tests: it fetches XML pages, shows them as text, and presses what they offer."""
 
 import re
+import textwrap
 import urllib.request
 from collections.abc import Callable
 from urllib.parse import quote
@@ -134,7 +135,7 @@ class Page:
             *([f" {self.prompt}"] if self.prompt else []),
             " " + " ".join(f"[{k}]" for k in self.keys),
         ]
-        folded = [line[at : at + WIDTH] for line in lines for at in range(0, max(1, len(line)), WIDTH)]
+        folded = [part for line in lines for part in textwrap.wrap(line, WIDTH, subsequent_indent=" ") or [""]]
         return "\n".join(["+" + "-" * WIDTH + "+", *(f"|{line:<{WIDTH}}|" for line in folded), "+" + "-" * WIDTH + "+"])
 
 

@@ -18,6 +18,7 @@ from sipedge.phone.screens import (
     ICON_ITEMS,
     SELECT,
     SUBMIT,
+    TITLE,
     Directory,
     Entry,
     Field,
@@ -260,11 +261,12 @@ def history(link: Link, one: Contact, found: Sequence[Message], page: int) -> Sc
 
 
 def numbers(link: Link, found: Sequence[Contact], page: int) -> Screen:
-    """The contacts as a directory, to dial from."""
+    """The contacts as a directory, to dial from, without those whose number would have to be cut."""
+    found = [one for one in found if len(one.number) <= TITLE]
     shown = part(found, page, ENTRIES)
     entries = tuple(Entry(one.name, one.number) for one in shown.items)
     keys = (DIAL, *_paging(link, shown, "numbers"), SoftKey("Back", link("contacts")))
-    return Directory("Numbers", f"{len(found)} contacts", keys, None, entries)
+    return Directory("Numbers", f"{len(found)} numbers", keys, None, entries)
 
 
 def add(link: Link) -> Screen:
