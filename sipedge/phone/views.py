@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import structlog
 from django.http import HttpRequest, HttpResponse
@@ -27,6 +28,12 @@ ACCEPTED = 202
 
 OLDER = "iso-8859-1"
 "What a phone takes whose Accept-Charset does not name UTF-8."
+
+NOT_ALLOWED = frozenset({403, 404})
+"The user, or the messenger for all, was switched off: the log-in is over."
+
+PHONES = 10
+"Log-ins of one user by phones; the oldest ends when there are more, so a phone that repeats its own does no harm."
 
 Page = Callable[..., Screen | bytes]
 
@@ -90,7 +97,10 @@ def _page(view: Page, protected: bool, request: HttpRequest, token: str, path: d
         log.warning("no edge has answered a phone", reason=str(silence))
         return pages.no_service(link)
     except Refused as refused:
-        return pages.refused(link, refused.status)
+        if refused.status not in NOT_ALLOWED:
+            return pages.refused(link, refused.status)
+        sessions.end(call.session)
+        return pages.ended(request.build_absolute_uri(reverse("phone:start")))
 
 
 def _arrived(call: Call, news: pages.Message) -> Screen | bytes:
@@ -105,8 +115,8 @@ def _arrived(call: Call, news: pages.Message) -> Screen | bytes:
 @safely
 def start(request: HttpRequest) -> HttpResponse:
     """Who is it? A phone's own user comes with the URL that the phone has subscribed to."""
-    user = request.GET.get("user", "")
-    device = request.GET.get("device", "")
+    user = plain(request.GET.get("user", ""), URL)
+    device = plain(request.GET.get("device", ""), URL)
     if device and access.find(device) is None:
         return shown(pages.not_provisioned(), request)
     who = user or device
@@ -119,7 +129,7 @@ def start(request: HttpRequest) -> HttpResponse:
 @safely
 def enter(request: HttpRequest, user: str = "") -> HttpResponse:
     """User and PIN were given."""
-    retry = request.build_absolute_uri(reverse("phone:start")) + (f"?user={user}" if user else "")
+    retry = request.build_absolute_uri(reverse("phone:start")) + (f"?user={quote(user)}" if user else "")
     user = user or request.GET.get("user", "")
     persona = access.find(user)
     address = request.META.get("REMOTE_ADDR", "")
@@ -139,6 +149,9 @@ def enter(request: HttpRequest, user: str = "") -> HttpResponse:
         log.warning("a phone could not log in", user=persona.aor, reason=str(error))
         return shown(pages.cannot_log_in(retry), request)
     others = sessions.others(session)
+    for oldest in [one for one in others if one.kind == "phone"][PHONES - 1 :]:
+        sessions.end(oldest)
+        others.remove(oldest)
     if others:
         return shown(pages.others(linker(request, token), [_place(one) for one in others]), request)
     return home(request, token=token)

@@ -281,10 +281,22 @@ def test_a_log_in_that_is_over(site: Site) -> None:
     assert site.count(f"L.objects.get(persona__aor='sip:p7@{DOMAIN}').expires_at") != before
     site.count(f"L.objects.filter(persona__aor='sip:p7@{DOMAIN}').update(expires_at=now)")
     assert desk.refresh().title == "Logged out"
+    left = site.desk("p7")
+    site.count(f"L.objects.filter(persona__aor='sip:p7@{DOMAIN}').update(expires_at=now)")
+    assert site.count("__import__('sipedge.tasks').tasks.sweep_messenger()") == "1"
+    assert left.refresh().title == "Logged out"
+    off = site.desk("p7")
+    site.running.manage(
+        "shell", "-v0", "-c",
+        "from provisioning.announce import announce; from provisioning.models import Persona;"
+        f"Persona.objects.filter(aor='sip:p7@{DOMAIN}').update(enabled=False); announce(Persona)",
+    )  # fmt: skip
+    wait_until(lambda: off.refresh().title == "Logged out", "the end of the log-in of a disabled user")
     assert site.count(f"B.objects.filter(persona__aor='sip:p7@{DOMAIN}', expires_at__gt=now).count()") == "0"
 
 
-def test_an_edge_that_was_away(site: Site, phone: Callable[[str], Phone]) -> None:
+@pytest.mark.parametrize("how", ["terminate", "kill"])
+def test_an_edge_that_was_away(site: Site, phone: Callable[[str], Phone], how: str) -> None:
     """R-IM-03, R-IM-06: pages say that it is away; then the log-in goes on, with what the user had chosen."""
     watch = phone("u5").subscribe(f"sip:p8@{DOMAIN}")
     desk = site.desk("p8")
@@ -294,7 +306,7 @@ def test_an_edge_that_was_away(site: Site, phone: Callable[[str], Phone]) -> Non
     watch.sees("<rpid:away/>")
     desk.press("OK")
     home = desk.url
-    site.running.edge.terminate()
+    getattr(site.running.edge, how)()
     site.running.edge.wait(20)
     desk.go(home)
     assert desk.page.title == "Service not available"
@@ -311,3 +323,35 @@ def test_an_edge_that_was_away(site: Site, phone: Callable[[str], Phone]) -> Non
     desk.choose("Log out")
     again = phone("u5").subscribe(f"sip:p8@{DOMAIN}")
     again.sees("<ce:unavailable/>")
+
+
+def test_a_phone_that_repeats_its_log_in(site: Site) -> None:
+    """R-IM-04: a user has ten log-ins by phone, and no more; odd addresses lead to a page as well."""
+    desk = DeskPhone(f"{site.web}/phone/?user=p0")
+    for _ in range(12):
+        desk.go(desk.start)
+        desk.fill(pin=PIN)
+    assert site.count(f"L.objects.filter(persona__aor='sip:p0@{DOMAIN}').count()") == "10"
+    desk.choose("Yes")
+    assert site.count(f"L.objects.filter(persona__aor='sip:p0@{DOMAIN}').count()") == "1"
+    home = desk.url.rpartition("others")[0]
+    for odd, title in (
+        ("contact/ffffffffffff", "No such contact"),
+        ("message/ffffffffffffffff", "No such message"),
+        ("to/m-7", "No such message"),
+        ("to/c-7/send/0?text=x", "No such contact"),
+        ("contacts/99999999999999999999", "Contacts"),
+        ("status/thirsty", "Status"),
+        ("status/thirsty/set", "Not done"),
+        ("settings/refresh/set?value=%00", "Invalid interval"),
+        ("new/send/0?who=%00&text=x", "Not delivered"),
+        ("new/send/0?who=u1&text=", "Not sent"),
+        ("added?who=p0", "Contact not added"),
+        ("added?who=u1", "Contact not added"),
+        ("added?who=nobody", "Contact not added"),
+        ("unlock/x?pin=", "Invalid PIN"),
+        ("nonsense", "No such page"),
+    ):
+        assert desk.go(home + odd).title == title, odd
+    for user in ("%0a", "a/b", "%00", "x" * 300, "%F0%9F%98%80"):
+        assert desk.go(f"{site.web}/phone/?user={user}").title == "Phone Messenger"
