@@ -6,7 +6,8 @@ of whom nothing is known may well ring.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 from presence.engine.reachability import LABELS, Reachability
 from sipedge.phone import icons
@@ -131,7 +132,7 @@ class Choices:
     "Seconds."
     timer: int = 480
     "Minutes."
-    longest_timer: int = field(default=480)
+    longest_timer: int = 480
     "Minutes that the operator allows."
     protect: bool = False
     sound: bool = False
@@ -537,7 +538,7 @@ def _on(value: bool) -> str:
     return "on" if value else "off"
 
 
-def _paging(link: Link, shown: Part[object], *path: str) -> tuple[SoftKey, ...]:
+def _paging(link: Link, shown: Part[Any], *path: str) -> tuple[SoftKey, ...]:
     """Next and Previous, where there are more pages."""
     keys = []
     if shown.page + 1 < shown.pages:

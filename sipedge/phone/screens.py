@@ -285,5 +285,6 @@ def encode(root: etree._Element, charset: str) -> bytes:
     if charset != "UTF-8":
         for element in root.iter():
             element.text = element.text and element.text.encode(charset, "replace").decode(charset)
-    document: bytes = etree.tostring(root, xml_declaration=True, encoding=charset)
+    document = etree.tostring(root, xml_declaration=True, encoding=charset)
+    assert isinstance(document, bytes)
     return document
