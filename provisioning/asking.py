@@ -32,6 +32,10 @@ class NoAnswer(Exception):
     """No edge has answered in time; whether it did what it was asked is not known."""
 
 
+class NotHeard(NoAnswer):
+    """Nobody was there to be asked, so nothing was done."""
+
+
 class Refused(Exception):
     """The edge has answered that it will not; `status` as in SIP, `reason` in words."""
 
@@ -64,7 +68,7 @@ async def ask(edge: str, name: str, *, id: str = "", patience: float = PATIENCE,
     try:
         heard = await client.publish(channel(edge), json.dumps(command._asdict(), separators=(",", ":")))
         if not heard:
-            raise NoAnswer(f"edge {edge} does not listen")
+            raise NotHeard(f"edge {edge} does not listen")
         found = await client.blpop([_reply(command.id)], timeout=patience)
     except (redis.RedisError, OSError) as error:
         raise NoAnswer(type(error).__name__) from None

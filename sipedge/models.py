@@ -105,6 +105,22 @@ class MessengerSession(models.Model):
         return f"{self.persona} by {self.get_kind_display().lower()}"
 
 
+class PhonePreferences(models.Model):
+    """What a user has chosen on the phone pages, for every log-in."""
+
+    persona = models.OneToOneField(Persona, on_delete=models.CASCADE, related_name="phone_preferences")
+    refresh_interval = models.PositiveIntegerField(null=True, help_text="Seconds; empty: that of the settings.")
+    session_timer = models.PositiveIntegerField(null=True, help_text="Minutes; empty: that of the settings.")
+    protect = models.BooleanField(default=False, help_text="The PIN is asked for before messages and settings.")
+    sound = models.BooleanField(default=False, help_text="The phone chimes when a message has come.")
+
+    class Meta:
+        verbose_name_plural = "phone preferences"
+
+    def __str__(self) -> str:
+        return f"of {self.persona}"
+
+
 class MessengerMessage(models.Model):
     """A message of one log-in, in or out; gone with the log-in. Written by `presence.store` only."""
 

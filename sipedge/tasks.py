@@ -4,16 +4,17 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from celery import shared_task
-from django.db.models import Model
+from django.db.models import Count, Model
 from django.utils import timezone
 
 from presence import store
 from presence.rows import key_of
 from presence.store import Plan, Remove
 from presence.tasks import BATCH, GRACE, MOST
-from provisioning.models import EngineSettings
-from sipedge.models import Binding, LoggedMessage, StoredMessage
-from sipedge.rows import BINDING, LOGGED, MESSAGE
+from provisioning.models import EngineSettings, MessengerSettings
+from sipedge.messenger import sessions
+from sipedge.models import Binding, LoggedMessage, MessengerMessage, MessengerSession, StoredMessage
+from sipedge.rows import BINDING, INBOX, LOGGED, MESSAGE
 
 
 @shared_task
@@ -37,6 +38,30 @@ def sweep_message_log() -> int:
     old = LoggedMessage.objects.filter(created_at__lt=timezone.now() - timedelta(days=days)).order_by("created_at")
     rows = old.values_list("id", "version", "sender")[:MOST]
     return _commit(Plan(key_of(sender), (Remove(LOGGED, id, version),)) for id, version, sender in rows)
+
+
+@shared_task
+def sweep_messenger() -> int:
+    """End log-ins to the messenger whose time is over; returns their number."""
+    over = list(MessengerSession.objects.filter(expires_at__lte=timezone.now()).order_by("expires_at")[:MOST])
+    for session in over:
+        sessions.end(session)
+    return len(over)
+
+
+@shared_task
+def sweep_messenger_messages() -> int:
+    """Delete the oldest messages of log-ins that have more than the operator keeps; returns their number."""
+    kept = MessengerSettings.objects.values_list("messages", flat=True).first()
+    if kept is None:  # nothing is provisioned yet
+        return 0
+    full = MessengerMessage.objects.order_by().values("session_id").annotate(number=Count("id")).filter(number__gt=kept)
+    plans = []
+    for session in full.values_list("session_id", flat=True)[:BATCH]:
+        rows = MessengerMessage.objects.filter(session_id=session).order_by("-created_at", "-id")
+        for id, version, persona_id in rows.values_list("id", "version", "persona_id")[kept : kept + MOST]:
+            plans.append(Plan(persona_id, (Remove(INBOX, id, version),)))
+    return _commit(plans)
 
 
 def _sweep(table: str, model: type[Model]) -> int:

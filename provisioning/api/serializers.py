@@ -105,11 +105,12 @@ class DomainSerializer(Validated):
 
 
 class PersonaSerializer(Validated):
-    """A user; the password can be set, never read."""
+    """A user; password and PIN can be set, never read."""
 
     domain = serializers.SlugRelatedField(slug_field="name", queryset=models.Domain.objects.all())
     password = serializers.CharField(write_only=True, required=False, max_length=256, trim_whitespace=False)
     has_password = serializers.BooleanField(read_only=True)
+    pin = serializers.CharField(write_only=True, required=False, help_text="For the phone pages: 4 to 12 digits.")
     aliases = serializers.SlugRelatedField(slug_field="uri", many=True, read_only=True)
     delegates = serializers.SlugRelatedField(
         slug_field="aor", many=True, required=False, queryset=models.Persona.objects.all()
@@ -119,18 +120,26 @@ class PersonaSerializer(Validated):
         model = models.Persona
         fields = [
             "id", "aor", "domain", "user", "name", "enabled", "confirm_watchers", "offline_messages", "publish_policy",
-            "delegates", "aliases", "password", "has_password",
+            "delegates", "aliases", "password", "has_password", "pin",
         ]  # fmt: skip
         read_only_fields = ["aor"]
 
+    def validate_pin(self, pin: str) -> str:
+        """Digits, as the model says."""
+        models.Persona.validate_pin(pin)
+        return pin
+
     def create(self, validated_data: dict[str, Any]) -> models.Persona:
-        """Keep digest secrets only."""
+        """Keep digest secrets only, and the hash of the PIN."""
         password = validated_data.pop("password", None)
+        pin = validated_data.pop("pin", None)
         delegates = validated_data.pop("delegates", [])
         persona = models.Persona(**validated_data)
         persona.user = persona.computed_aor().user
         if password:
             persona.set_password(password)
+        if pin:
+            persona.set_pin(pin)
         persona.save()
         persona.delegates.set(delegates)
         return persona
@@ -138,6 +147,7 @@ class PersonaSerializer(Validated):
     def update(self, instance: models.Persona, validated_data: dict[str, Any]) -> models.Persona:
         """A new user part or domain voids the password unless a new one comes along (D-50)."""
         password = validated_data.pop("password", None)
+        pin = validated_data.pop("pin", None)
         delegates = validated_data.pop("delegates", None)
         before = (instance.user, instance.domain_id)
         for name, value in validated_data.items():
@@ -147,6 +157,8 @@ class PersonaSerializer(Validated):
             instance.set_password(password)
         elif (instance.user, instance.domain_id) != before:
             instance.clear_password()
+        if pin:
+            instance.set_pin(pin)
         instance.save()
         if delegates is not None:
             instance.delegates.set(delegates)

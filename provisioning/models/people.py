@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.apps import apps
-from django.contrib.auth.hashers import make_password
+from django.contrib.auth.hashers import check_password, make_password
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import QuerySet
@@ -123,11 +123,23 @@ class Persona(models.Model):
         """Nobody can log in as this user until a new password is set."""
         self.md5, self.sha256, self.md5_full, self.sha256_full = NONE
 
-    def set_pin(self, pin: str) -> None:
-        """Keep the hash of a PIN for phone pages; raises ValidationError for what is none."""
+    @staticmethod
+    def validate_pin(pin: str) -> None:
+        """Raises ValidationError for what cannot be a PIN."""
         if not (pin.isascii() and pin.isdecimal() and 4 <= len(pin) <= 12):
             raise ValidationError("A PIN has 4 to 12 digits.")
+
+    def set_pin(self, pin: str) -> None:
+        """Keep the hash of a PIN for phone pages; raises ValidationError for what is none."""
+        self.validate_pin(pin)
         self.pin = make_password(pin)
+
+    def check_pin(self, pin: str) -> bool:
+        """The PIN is the user's; takes as long for a user who has none."""
+        if not self.pin:
+            make_password(pin)
+            return False
+        return check_password(pin, self.pin)
 
     def check_password(self, password: str) -> bool:
         """The password is the user's (compared by its digest secret)."""

@@ -142,6 +142,7 @@ class Agent(Inside):
         self._ending = False
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._tuple, self._person = f"m{session[:12]}", f"p{session[:12]}"
         self._contact = f"<sip:{persona.aor.user}@{self.sent_by};transport=web>"
 
     # Log-in and log-out
@@ -151,12 +152,28 @@ class Agent(Inside):
         self._edge.network.connections.add(self)
         try:
             await self._register(self._edge.policy.expiry["register"].default)
+            await self._take_up()
             await self._publish(self._presence, self._own_document(), self._expires("publish"))
         except BaseException:
             self.abort()
             raise
         self.look_at_buddies()
         self._task = self._edge.loop.create_task(self._keep())
+
+    async def _take_up(self) -> None:
+        """What this log-in had published when its edge stopped is changed, and in the end removed, as its own."""
+        held = await self._edge.personas.get(self.persona.id)
+        now = self._edge.now()
+        for row in held.publications.values():
+            if row.expires_at <= now:
+                continue
+            if f'id="{self._tuple}"'.encode() in row.body:
+                self._presence.tag = row.entity_tag
+            elif f'id="{self._person}"'.encode() in row.body:
+                self._override.tag, self._override.body = row.entity_tag, row.body
+                self._override.due = self._edge.loop.time()
+                self.status = next((name for name, xml in _ACTIVITY.items() if xml.encode() in row.body), AUTOMATIC)
+                self.note = read(row.body).note
 
     async def log_out(self) -> None:
         """End everything (R-IM-04, R-IM-06); what cannot be ended runs out by itself."""
@@ -497,7 +514,7 @@ class Agent(Inside):
         return (
             f'<presence xmlns="urn:ietf:params:xml:ns:pidf" xmlns:sc="urn:ietf:params:xml:ns:pidf:servcaps" '
             f'xmlns:rpid="urn:ietf:params:xml:ns:pidf:rpid" entity="{escape(self.persona.aor)}">'
-            f'<tuple id="m{self.session[:12]}"><status><basic>open</basic></status><sc:servcaps><sc:audio>false'
+            f'<tuple id="{self._tuple}"><status><basic>open</basic></status><sc:servcaps><sc:audio>false'
             f"</sc:audio><sc:video>false</sc:video><sc:text>true</sc:text></sc:servcaps><rpid:user-input>{typing}"
             f"</rpid:user-input><contact>{escape(self._contact.strip('<>'))}</contact></tuple></presence>"
         ).encode()
@@ -512,7 +529,7 @@ class Agent(Inside):
             '<presence xmlns="urn:ietf:params:xml:ns:pidf" xmlns:dm="urn:ietf:params:xml:ns:pidf:data-model" '
             'xmlns:rpid="urn:ietf:params:xml:ns:pidf:rpid" xmlns:ce="urn:cisco:params:xml:ns:pidf:rpid" '
             f'xmlns:so="urn:cisco:params:xml:ns:pidf:source" entity="{escape(self.persona.aor)}">{source}'
-            f'<dm:person id="p1">{activities}{note}</dm:person></presence>'
+            f'<dm:person id="{self._person}">{activities}{note}</dm:person></presence>'
         ).encode()
 
 

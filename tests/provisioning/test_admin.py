@@ -56,6 +56,7 @@ def persona_form(domain: Domain, **changes: str) -> dict[str, str]:
         "user": "xten3",
         "name": "Xten Three",
         "password": "secret",
+        "new_pin": "4711",
         "enabled": "on",
         "publish_policy": "self",
         "aliases-TOTAL_FORMS": "1",
@@ -83,6 +84,7 @@ def test_a_user_with_an_alias_is_created_and_announced_once(
         "sip:xten.three@compb.cisco.com",
     }
     assert persona.md5 == digests("xten3", "compb.cisco.com", "secret").md5
+    assert persona.check_pin("4711")
     assert hints == [{"kind": "policy", "parts": ["people"]}]
 
 

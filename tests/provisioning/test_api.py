@@ -181,7 +181,11 @@ def test_a_password_is_never_shown(api: APIClient) -> None:
     created = api.post("/api/v1/users/", RESOURCES["users"][0], format="json")
     assert created.data["has_password"] is True
     assert "secret" not in str(created.data)
-    assert not {"password", "md5", "sha256"} & set(created.data)
+    assert not {"password", "md5", "sha256", "pin"} & set(created.data)
+    url = f"/api/v1/users/{created.data['id']}/"
+    assert api.patch(url, {"pin": "12"}, format="json").status_code == 400
+    assert "pin" not in api.patch(url, {"pin": "1234"}, format="json").data
+    assert Persona.objects.get(pk=created.data["id"]).check_pin("1234")
 
 
 def test_an_address_of_record_cannot_be_taken_away(api: APIClient) -> None:

@@ -1,0 +1,84 @@
+"""Contacts of a user, and the sweep over messages of the messenger (R-IM-01)."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from provisioning.models import Alias, Domain, MessengerSettings, Persona, ResourceList
+from provisioning.uri import Aor
+from sipedge import tasks
+from sipedge.messenger import contacts
+from sipedge.models import MessengerMessage
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def alice() -> Persona:
+    domain = Domain.objects.create(name="a.example")
+    for user in ("alice", "bob", "carol", "dave"):
+        Persona.objects.create(domain=domain, user=user)
+    bob = Persona.objects.get(user="bob")
+    bob.name = "Bob"
+    bob.save()
+    Alias.objects.create(uri=Aor("sip:+4711@a.example"), persona=bob)
+    found: Persona = Persona.objects.get(user="alice")
+    return found
+
+
+def test_contacts_are_members_of_the_users_own_list(alice: Persona) -> None:
+    """R-IM-01, R-LST-04: by user ID, extension or address, once; the list is made when there is none."""
+    assert contacts.add(alice, " +4711 ") == "sip:bob@a.example"
+    assert contacts.add(alice, "X@Other.Example") == "sip:X@other.example"
+    owned = ResourceList.objects.get(owner=alice)
+    assert (owned.uri, contacts.held(alice)) == (
+        "sip:alice.contacts@a.example",
+        {"sip:bob@a.example", "sip:X@other.example"},
+    )
+    contacts.remove(alice, "sip:X@other.example")
+    contacts.remove(alice, "sip:X@other.example")
+    assert contacts.held(alice) == {"sip:bob@a.example"}
+
+
+def test_who_cannot_be_added(alice: Persona) -> None:
+    """R-IM-01: oneself, nobody, one who is there, and more than the operator allows."""
+    MessengerSettings.objects.update_or_create(pk=1, defaults={"contacts": 2})
+    contacts.add(alice, "bob")
+    contacts.add(alice, "carol")
+    for text, why in (
+        ("alice", contacts.INVALID),
+        ("@", contacts.INVALID),
+        ("", contacts.INVALID),
+        ("nobody", contacts.UNKNOWN),
+        ("bob@a.example", contacts.DUPLICATE),
+        ("dave", contacts.FULL),
+    ):
+        with pytest.raises(contacts.NotAdded) as refused:
+            contacts.add(alice, text)
+        assert refused.value.why == why, text
+
+
+def test_names_and_numbers(alice: Persona) -> None:
+    """R-IM-01: as the user calls them, else as provisioned, else the user part; an extension is dialled first."""
+    contacts.add(alice, "bob")
+    uris = ["sip:bob@a.example", "sip:carol@a.example", "sip:4720@other.example"]
+    assert list(contacts.names(alice, uris).values()) == ["Bob", "carol", "4720"]
+    assert list(contacts.numbers(uris).values()) == ["+4711", "carol@a.example", "4720"]
+    ResourceList.objects.get(owner=alice).members.update(name="Bobby")
+    assert contacts.names(alice, uris)["sip:bob@a.example"] == "Bobby"
+
+
+def test_the_oldest_messages_go(alice: Persona) -> None:
+    """R-IM-01: a log-in keeps as many as the operator says."""
+    MessengerSettings.objects.update_or_create(pk=1, defaults={"messages": 10})
+    now = timezone.now()
+    MessengerMessage.objects.bulk_create(
+        MessengerMessage(
+            id=number, version=1, session_id="s" if number < 13 else "t", persona=alice, peer="sip:b@a.example",
+            outgoing=False, text="", status=200, unread=True, created_at=now + timedelta(seconds=number),
+        )
+        for number in range(20)
+    )  # fmt: skip
+    assert tasks.sweep_messenger_messages() == 3
+    assert set(MessengerMessage.objects.values_list("id", flat=True)) == set(range(3, 20))
