@@ -33,6 +33,8 @@ class Device:
     contact: str
     idle: bool
     "Its user does nothing at it."
+    id: str = ""
+    "Of its tuple; PLACEHOLDER_ID for one that only stands in for no device (D-42)."
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ def read(body: bytes) -> Shown:
             bool(one.capabilities is None or one.capabilities.text),
             one.contact or "",
             any(_local(part.name) == "user-input" and b"idle" in part.xml for part in one.extensions),
+            one.id,
         )
         for one in document.tuples
     )
