@@ -78,19 +78,13 @@ class PresenceConsumer(AsyncWebsocketConsumer):
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Do what the program says; every answer bears its `id`."""
-        message: dict[str, Any] = {}
         try:
             message = _read(text_data)
-            if self._reader is None:
-                await self._introduce(message)
-            else:
-                await self._do(message, self._reader)
         except BadMessage as error:
-            await self._error(message, 400, str(error))
-        except BadUri as error:
-            await self._error(message, 400, f"no SIP address: {error}")
-        except DomainError as error:
-            await self._error(message, status_of(error), str(error))
+            await self._error({}, 400, str(error))
+        else:
+            reader = self._reader
+            await self._work(self._introduce(message) if reader is None else self._do(message, reader), message)
 
     # Who it is
 
@@ -146,8 +140,13 @@ class PresenceConsumer(AsyncWebsocketConsumer):
             raise BadMessage("a message has a type: subscribe, unsubscribe, publish, unpublish or send")
 
     async def _work(self, work: Any, message: dict[str, Any]) -> None:
+        """Do something that a message asks for; what goes wrong is its answer."""
         try:
             await work
+        except BadMessage as error:
+            await self._error(message, 400, str(error))
+        except BadUri as error:
+            await self._error(message, 400, f"no SIP address: {error}")
         except DomainError as error:
             await self._error(message, status_of(error), str(error))
 

@@ -328,7 +328,11 @@ class Feed:
         if self._changed:
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self._drain)
-        else:
+        self._settle()
+
+    def _settle(self) -> None:
+        """When nothing is left to offer, every reader has been offered all."""
+        if not self._changed:
             self._told = self._number
 
     def _changes_since(self, reader: Reader, cursor: str) -> set[int] | None:
@@ -363,11 +367,12 @@ class Feed:
             for key in self.personas.held_ids():
                 self.changed(key)
         if parts is None or not JUDGED_BY.isdisjoint(parts):
-            self._ring.clear()  # what is remembered was seen with other eyes
-            self._number += 1
             for reader in list(self.readers):
                 await self._look_again(reader)
                 await asyncio.sleep(0)  # others have their turn
+            self._ring.clear()  # what is remembered was seen with other eyes
+            self._number += 1
+            self._settle()
 
     async def _look_again(self, reader: Reader) -> None:
         """End a reader that is somebody else now; tell the others what they may newly see, or see no more."""

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from presence.access import Judgement, Target, sight
 from presence.engine import reading
 from presence.engine.authorization import Effect
+from presence.engine.components import Component
 from presence.engine.composition import PLACEHOLDER_ID
 from presence.engine.errors import DomainError
 from presence.engine.explain import deciding
@@ -73,6 +74,8 @@ def seen(
     if not view.mask:  # the document says the eighth state as Busy (D-24)
         state = rendered.state
         decided = deciding(held.composed(policy, now, sources))
+        if decided is not None and not _shows(view, decided):
+            decided = None  # when a hidden device did something is hidden too
     return _seen(
         {
             "aor": uri,
@@ -100,6 +103,13 @@ def seen(
         state.value,
         rendered.digest,
     )
+
+
+def _shows(view: View, component: Component) -> bool:
+    """Something of the component is in the document (D-28)."""
+    if view.unfiltered or not component.devices:
+        return True
+    return any(view.keeps(device.capabilities, component.device_type) for device in component.devices)
 
 
 def _seen(fields: dict[str, Any], *said: str) -> Seen:

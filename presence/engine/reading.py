@@ -68,12 +68,14 @@ def read(body: bytes) -> Shown:
         )
         for one in document.tuples
     )
-    state = next((_STATES[name] for name in names if name in _STATES), None)
-    if state is None:
+    said = next((name for name in names if name in _STATES), "")
+    if said:
+        state = _STATES[said]
+    else:
         state = Reachability.AVAILABLE if any(one.open for one in devices) else Reachability.UNAVAILABLE
     if state is Reachability.BUSY and _interruptible(devices):
         state = Reachability.INTERRUPTIBLE
-    others = tuple(name for name in names if _STATES.get(name) is None)
+    others = tuple(name for name in names if name != said)
     notes = [fragment for fragment in (*document.person, *document.notes) if _local(fragment.name) == "note"]
     return Shown(state, others, _text(notes[0].xml) if notes else "", devices)
 
