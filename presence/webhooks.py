@@ -36,7 +36,7 @@ USER_AGENT = "webhook"
 SIGNATURE = "X-Presence-Signature"
 "Header: `t=` epoch seconds, `,v1=` HMAC-SHA256 in hexadecimal over those digits, a full stop, and the body."
 
-MAX_ATTEMPTS = 10
+MAX_ATTEMPTS = 12
 "Attempts for one change; with the pauses between them about three hours."
 
 FIRST_PAUSE = 10.0

@@ -1,16 +1,21 @@
 """A web server for tests that webhooks are sent to: it keeps what it is told, and answers as it should."""
 
-import hashlib
-import hmac
 import json
+import runpy
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 from tests.waiting import wait_until
 
 SECRET = "a secret of the test"
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "docs" / "examples"
+
+IS_GENUINE = runpy.run_path(str(EXAMPLES / "verify.py"))["is_genuine"]
+"As integrators are shown."
 
 
 class Receiver:
@@ -31,7 +36,7 @@ class Receiver:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                outer.signed.append(is_signed(SECRET, self.headers["X-Presence-Signature"], body))
+                outer.signed.append(IS_GENUINE(SECRET, self.headers["X-Presence-Signature"], body))
                 outer.heard.append(json.loads(body))
                 time.sleep(outer.delay)
                 self.send_response(outer.answer_with)
@@ -70,10 +75,3 @@ class Receiver:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def is_signed(secret: str, header: str, body: bytes) -> bool:
-    """The signature is right."""
-    moment, _, signature = header.removeprefix("t=").partition(",v1=")
-    wanted = hmac.new(secret.encode(), f"{moment}.".encode() + body, hashlib.sha256).hexdigest()
-    return hmac.compare_digest(wanted, signature) and abs(time.time() - int(moment)) < 300
