@@ -6,7 +6,7 @@ import json
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 from channels.exceptions import DenyConnection
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
@@ -14,11 +14,12 @@ from django.http.request import validate_host
 from rest_framework.authentication import TokenAuthentication
 from rest_framework.exceptions import AuthenticationFailed, ValidationError
 
-from presence import feed, publishing, sending
+from presence import feed, publishing, sending, store
 from presence.api.integrators import ComponentSerializer
-from presence.engine.errors import DomainError, NotAuthorised
+from presence.engine.errors import DomainError, NotAuthorised, TryAgainLater
 from presence.identity import Account, identify
 from presence.statuses import status_of
+from presence.store import DatabaseAway
 from provisioning.uri import Aor, BadUri
 
 PATIENCE = 10.0
@@ -35,6 +36,10 @@ AT_ONCE = 8
 
 UNKNOWN, RIGHTS_CHANGED = 4401, 4403
 "Close codes: the account is not known; it may not do this, or not any more."
+
+
+GONE = (RuntimeError, OSError)
+"What a server raises for something that is said to a connection which has ended meanwhile."
 
 
 class BadMessage(Exception):
@@ -162,7 +167,7 @@ class PresenceConsumer(AsyncWebsocketConsumer):
                 await self._error(message, 400, json.dumps(error.detail))
                 return
             said, expires = serializer.statement()
-        published = await sync_to_async(publishing.publish, thread_sensitive=False)(
+        published = await database_sync_to_async(publishing.publish, thread_sensitive=False)(
             reader.identity, aor, said, expires=expires, entity_tag=tag, user_agent=self._user_agent
         )
         await self._say(
@@ -178,15 +183,16 @@ class PresenceConsumer(AsyncWebsocketConsumer):
     async def _tell(self, reader: feed.Reader) -> None:
         """The newest state of whatever has changed, as fast as the program reads."""
         found = await feed.current()
-        while not reader.ended:
-            await reader.ready.wait()
-            documents, is_all = reader.take(FRAME)
-            if documents:
-                cursor = f',"cursor":"{found.cursor(reader)}"' if is_all else ""
-                texts = ",".join(one.text for one in documents)
-                await self.send(text_data=f'{{"type":"presence","documents":[{texts}]{cursor}}}')
-        await self._error({}, 403, reader.ended)
-        await self.close(RIGHTS_CHANGED)
+        with contextlib.suppress(*GONE):
+            while not reader.ended:
+                await reader.ready.wait()
+                documents, is_all = reader.take(FRAME)
+                if documents:
+                    cursor = f',"cursor":"{found.cursor(reader)}"' if is_all else ""
+                    texts = ",".join(one.text for one in documents)
+                    await self.send(text_data=f'{{"type":"presence","documents":[{texts}]{cursor}}}')
+            await self._error({}, 403, reader.ended)
+            await self.close(RIGHTS_CHANGED)
 
     def _start(self, work: Any) -> None:
         job = asyncio.create_task(work)
@@ -194,7 +200,7 @@ class PresenceConsumer(AsyncWebsocketConsumer):
         job.add_done_callback(self._jobs.discard)
 
     async def _say(self, fields: dict[str, Any]) -> None:
-        with contextlib.suppress(RuntimeError):  # closed meanwhile
+        with contextlib.suppress(*GONE):
             await self.send(text_data=json.dumps(fields, ensure_ascii=False, separators=(",", ":")))
 
     async def _error(self, message: dict[str, Any], status: int, detail: str) -> None:
@@ -202,8 +208,16 @@ class PresenceConsumer(AsyncWebsocketConsumer):
 
 
 async def _account_of(key: str) -> Account:
-    """The account of a REST token; raises AuthenticationFailed."""
-    user, _ = await sync_to_async(TokenAuthentication().authenticate_credentials)(key)
+    """The account of a REST token; raises AuthenticationFailed, or TryAgainLater."""
+    return await database_sync_to_async(_look_up)(key)
+
+
+def _look_up(key: str) -> Account:
+    try:
+        with store.away_when_lost():
+            user, _ = TokenAuthentication().authenticate_credentials(key)
+    except DatabaseAway:
+        raise TryAgainLater(feed.RETRY_AFTER) from None
     return Account(user.pk, user.is_staff)
 
 

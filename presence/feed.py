@@ -205,7 +205,12 @@ class Feed:
         begun += self._expand(reader)
         since = self._changes_since(reader, cursor)
         known = {watch.key for watch in begun if watch.key is not None and self.personas.holds(watch.key)}
-        await self._load_first(begun)
+        try:
+            await self._load_first(begun)
+        except BaseException:
+            for watch in begun:  # so that it can be asked for again
+                self._forget(watch)
+            raise
         for watch in begun:
             if reader.watches.get(watch.uri) is watch:
                 if since is not None and watch.key in known - since:
@@ -222,9 +227,7 @@ class Feed:
                 watch.alone = False
         named = self._named(reader)
         for uri in [uri for uri, watch in reader.watches.items() if not watch.alone and uri not in named]:
-            gone = reader.watches.pop(uri)
-            self._unwatch(gone, gone.key)
-            reader.drop(uri)
+            self._forget(reader.watches[uri])
 
     def cursor(self, reader: Reader) -> str:
         """Where a reader is that has been told everything which is due."""
@@ -237,11 +240,11 @@ class Feed:
         self._judge(watch)
         return watch
 
-    def _judge(self, watch: Watch) -> None:
-        """What the reader may see under the policy in force (D-15)."""
+    def _judge(self, watch: Watch) -> bool:
+        """What the reader may see under the policy in force (D-15); True when that is something else than before."""
         reader = watch.reader
         found = may_see(self.policy, watch.uri, reader.identity.watcher, reader.user_agent)
-        before = watch.key
+        before, look = watch.key, (watch.key, watch.view, watch.subscription)
         if found is None:
             watch.key, watch.view, watch.subscription = None, View(), ACTIVE
         else:
@@ -250,6 +253,7 @@ class Feed:
             self._unwatch(watch, before)
             if watch.key is not None:
                 self._watching.setdefault(watch.key, {})[watch] = None
+        return look != (watch.key, watch.view, watch.subscription)
 
     def _unwatch(self, watch: Watch, key: int | None) -> None:
         mine = self._watching.get(key) if key is not None else None
@@ -258,6 +262,11 @@ class Feed:
             if not mine:
                 del self._watching[key]
                 self._seen.pop(key, None)
+
+    def _forget(self, watch: Watch) -> None:
+        self._unwatch(watch, watch.key)
+        watch.reader.watches.pop(watch.uri, None)
+        watch.reader.drop(watch.uri)
 
     def _is_watched(self, key: int) -> bool:
         return key in self._watching
@@ -368,14 +377,17 @@ class Feed:
                 self.changed(key)
         if parts is None or not JUDGED_BY.isdisjoint(parts):
             for reader in list(self.readers):
-                await self._look_again(reader)
+                await self._look_again(reader, whatever=parts is None)
                 await asyncio.sleep(0)  # others have their turn
             self._ring.clear()  # what is remembered was seen with other eyes
             self._number += 1
             self._settle()
 
-    async def _look_again(self, reader: Reader) -> None:
-        """End a reader that is somebody else now; tell the others what they may newly see, or see no more."""
+    async def _look_again(self, reader: Reader, *, whatever: bool) -> None:
+        """End a reader that is somebody else now; tell the others what they may newly see, or see no more.
+
+        `whatever`: look at all that it watches, also where the policy makes no difference: something may have failed.
+        """
         try:
             unchanged = reader.identify(self.policy).watcher == reader.identity.watcher
         except NotAuthorised:
@@ -384,13 +396,14 @@ class Feed:
             reader.end("the account's rights have changed")
             return
         reader.identity = reader.identify(self.policy)
-        for watch in reader.watches.values():
-            self._judge(watch)
-        self.unsubscribe(reader, ())  # what lists do not name any more
-        self._expand(reader)
-        await self._load_first(reader.watches.values())
-        for watch in reader.watches.values():
-            self._offer(watch)
+        different = [watch for watch in reader.watches.values() if self._judge(watch) or whatever]
+        if reader.lists:
+            self.unsubscribe(reader, ())  # what they do not name any more
+            different += self._expand(reader)
+        await self._load_first(different)
+        for watch in different:
+            if reader.watches.get(watch.uri) is watch:
+                self._offer(watch)
 
     # The world
 

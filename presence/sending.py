@@ -2,12 +2,14 @@
 
 from typing import NamedTuple
 
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 from django.utils import timezone
 
+from presence import store
 from presence.engine.errors import NotAuthorised, TryAgainLater
 from presence.identity import Identity
 from presence.models import EdgeLease
+from presence.store import DatabaseAway
 from provisioning import asking
 from provisioning.uri import Aor
 
@@ -30,7 +32,7 @@ class Sent(NamedTuple):
 
 async def send(identity: Identity, to: Aor, text: str) -> Sent:
     """Send, and wait for the answer. Raises NotAuthorised, or TryAgainLater when no edge answers."""
-    edge = await sync_to_async(_edge_for)(identity)
+    edge = await database_sync_to_async(_edge_for)(identity)
     try:
         answer = await asking.ask(edge, COMMAND, patience=PATIENCE, sender=identity.watcher, to=to, text=text)
     except (asking.NoAnswer, asking.Refused) as error:
@@ -58,7 +60,11 @@ def _edge_for(identity: Identity) -> str:
     """The edge that is asked."""
     if not identity.may_send:
         raise NotAuthorised("this account does not send messages")
-    edge = _an_edge()
+    try:
+        with store.away_when_lost():
+            edge = _an_edge()
+    except DatabaseAway:
+        edge = None
     if edge is None:
         raise TryAgainLater(RETRY_AFTER)
     return edge

@@ -5,6 +5,7 @@ class with `look`, and a line in DOORS.
 """
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -152,3 +153,28 @@ def test_a_privacy_filter_hides_devices(doors: Doors, door: str) -> None:
     shown = DOORS[door](doors, FILTERED)
     assert shown[:2] == ("available", 0)
     assert not any(word in shown.everything for word in ("meeting", "secret words", "desk"))
+
+
+def test_a_change_comes_through_every_door_at_once(doors: Doors) -> None:
+    """R-NTF-01, DESIGN section 6: what a client publishes, and what an administrator saves."""
+    user = f"sip:u14@{DOMAIN}"
+    hook = doors.web.ask("GET", "webhooks/")[1]["results"][0]
+    targets = [*hook["targets"], {"uri": user}]
+    assert doors.web.ask("PATCH", f"webhooks/{hook['id']}/", {"targets": targets})[0] == 200
+    doors.receiver.sees(user, "unknown")
+    with doors.deployment.peer("u14") as one, doors.deployment.peer("u1") as phone:
+        watch = phone.subscribe(user)
+        with Listener(doors.web, doors.token) as program:
+            program.asks("subscribe", aors=[user])
+            began = time.monotonic()
+            one.publish(pidf(user, activity="busy"))
+            watch.sees("<rpid:busy/>")
+            program.sees(user, "busy")
+            doors.receiver.sees(user, "busy")
+            assert time.monotonic() - began < 10, "no door waits for the look at all webhooks"
+            acl = {"presentity": user, "default": "block"}
+            assert doors.web.ask("POST", "uri-acls/", acl)[0] == 201
+            wait_until(lambda: "rejected" in (watch.notifies[-1].get("Subscription-State") or ""), "its end by SIP")
+            program.sees(user, "ended")
+            doors.receiver.sees(user, "ended")
+    assert by_rest(doors, user) == Shown(REFUSED)

@@ -11,12 +11,13 @@ import pytest
 import pytest_asyncio
 
 from presence import feed as module
-from presence.engine.errors import NotAuthorised
+from presence.engine.errors import NotAuthorised, TryAgainLater
 from presence.engine.reachability import INSTALLED
 from presence.feed import Feed, Reader
 from presence.identity import Account, identify
 from presence.rows import PublicationRow
 from presence.store import Loaded
+from provisioning import bus
 from provisioning.policy import AclFacts, IntegratorFacts, ListFacts, PersonaFacts, Policy
 from provisioning.uri import Aor
 from tests.phone import pidf
@@ -221,3 +222,34 @@ async def test_one_connection_watches_so_many(world: World, monkeypatch: pytest.
     with pytest.raises(NotAuthorised):
         await world.feed.subscribe(reader, [BOB])
     await world.feed.subscribe(reader, [JOE])
+
+
+async def test_a_database_that_is_away_is_told_as_that(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing looks as if it had ended; whoever asks again, or waits, is told."""
+
+    async def away(keys: list[int]) -> list[Loaded]:
+        raise TryAgainLater(5)
+
+    reader = world.reader()
+    await world.feed.subscribe(reader, [ANN])
+    told(reader)
+    monkeypatch.setattr(world.feed.personas, "_load", away)
+    with pytest.raises(TryAgainLater):
+        await world.feed.subscribe(reader, [JOE])
+    assert told(reader) == {} and list(reader.watches) == [ANN]
+    monkeypatch.setattr(world.feed.personas, "_load", world.load)
+    await world.feed.subscribe(reader, [JOE])
+    assert told(reader) == {JOE: "unavailable"}
+    world.policy = replace(POLICY, acls={1: AclFacts("block", {}, {})})
+    monkeypatch.setattr(module, "RETRY_AFTER", 0)
+    outcomes: list[Policy | TryAgainLater] = [world.policy, TryAgainLater(5)]
+
+    async def read(load: Any, *args: Any) -> Policy:
+        outcome = outcomes.pop()
+        if isinstance(outcome, TryAgainLater):
+            raise outcome
+        return outcome
+
+    monkeypatch.setattr(world.feed, "read", read)
+    await world.feed._heard(bus.Hint(bus.POLICY, ("access",)))
+    assert told(reader) == {JOE: "ended"}
