@@ -110,6 +110,8 @@ CUPS_SIP_LISTEN = env("CUPS_SIP_LISTEN")
 CUPS_DNS = env_addresses("CUPS_DNS")
 "Name servers for other domains (RFC 3263); empty: those of the machine."
 CUPS_EDGES = int(env("CUPS_EDGES", "1"))
+CUPS_WEBHOOK_PRIVATE = env_flag("CUPS_WEBHOOK_PRIVATE", False)
+"Whether webhooks may lead to addresses that only this network can reach."
 
 INSTALLED_APPS = [
     "unfold",

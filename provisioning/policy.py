@@ -164,6 +164,16 @@ class MessengerFacts(NamedTuple):
     "Minutes."
 
 
+class IntegratorFacts(NamedTuple):
+    """What an account may do on the doors for programs (`provisioning.models.Integrator`)."""
+
+    watcher: Aor
+    "As whom it sees."
+    publishes_for: frozenset[int]
+    "Users, by id."
+    may_send: bool
+
+
 class AclFacts(NamedTuple):
     """A user's access list (D-15): effects by address, by domain, and for all others."""
 
@@ -296,6 +306,10 @@ class Policy:
     "Pattern of a domain -> whether users of ours may reach it."
     limits: LimitFacts = field(default_factory=LimitFacts)
     messenger: MessengerFacts = field(default_factory=MessengerFacts)
+    integrators: Mapping[int, IntegratorFacts] = field(default_factory=dict)
+    "By the id of their account."
+    hooked: frozenset[Aor] = frozenset()
+    "What enabled webhooks are told about: users, foreign presentities, lists."
     unlimited: tuple[Network, ...] = ()
     "Networks that the limits of peers do not concern."
 

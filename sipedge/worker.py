@@ -19,9 +19,11 @@ import structlog
 from django.conf import settings
 from django.db import connection
 
-from presence import store
+from presence import store, webhooks
+from presence.access import COMPOSING, JUDGING
 from presence.engine.errors import TryAgainLater
 from presence.personas import Personas
+from presence.sending import COMMAND
 from presence.store import DatabaseAway, Loaded, Outcome, Plan
 from provisioning import bus, snapshot
 from provisioning.policy import Policy
@@ -33,6 +35,7 @@ from sipedge.dialogs import LiveSubscription, Subscriptions
 from sipedge.dispatch import Dispatcher, Handler
 from sipedge.guests import Guests
 from sipedge.handlers import message, notify, options, publish, register, relay, subscribe
+from sipedge.integrators import Courier
 from sipedge.lease import Lease
 from sipedge.listeners import Listener
 from sipedge.locate import Locator
@@ -97,12 +100,6 @@ ANNOUNCE_INTERVAL = 0.1
 LOOKED_AT = 500
 "Subscriptions looked at in one turn of the loop after a change of policy; requests are answered in between."
 
-COMPOSING = frozenset({"sources", "capabilities", "rules", "settings", "devices", "servers", "mappings"})
-"Parts of the policy that a composed document depends on."
-
-JUDGING = frozenset({"people", "access", "filters", "lists", "servers", "mappings", "settings"})
-"Parts that decide who may see whom, and how much."
-
 MAX_NOTICED = 10_000
 "Different things that are counted."
 
@@ -142,6 +139,7 @@ class Edge:
         self.locator = Locator(Lookup(settings.CUPS_DNS, self.loop.time), self.loop.time)
         self.guests = Guests(self.locator)
         self.agents = Agents(self)
+        self.courier = Courier(self)
         self.commands = Commands(
             self,
             {
@@ -154,6 +152,7 @@ class Edge:
                 "messenger.send": self.agents.send,
                 "messenger.typing": self.agents.typing,
                 "messenger.confirm": self.agents.confirm,
+                COMMAND: self.courier.message,
             },
         )
         self.dispatcher = Dispatcher(self, HANDLERS, relay.handle, relay.is_passed_on, relay.acknowledge)
@@ -354,7 +353,8 @@ class Edge:
             await asyncio.sleep(ANNOUNCE_INTERVAL)
             if self._announced:
                 personas, self._announced = list(self._announced), set()
-                await self.loop.run_in_executor(self._readers, bus.announce_state, personas, self.name)
+                hooked = webhooks.hooked(self.policy)
+                await self.loop.run_in_executor(self._readers, webhooks.announce, personas, self.name, hooked)
 
     async def _listen(self) -> None:
         """Follow the bus; after every connection catch up with what may have been missed."""
@@ -415,6 +415,8 @@ class Edge:
             self.personas.policy_changed()
             for key in self.subscriptions.watched():
                 self.notifier.changed(key)
+        if parts is not None and self.policy.hooked:
+            await self.loop.run_in_executor(self._readers, webhooks.look_at, None)
 
     def look_again(self, live: LiveSubscription) -> None:
         """End a subscription that the policy does not allow any more (D-13); else see whether its view has changed."""

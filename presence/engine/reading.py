@@ -33,6 +33,8 @@ class Device:
     contact: str
     idle: bool
     "Its user does nothing at it."
+    id: str = ""
+    "Of its tuple; PLACEHOLDER_ID for one that only stands in for no device (D-42)."
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +64,18 @@ def read(body: bytes) -> Shown:
             bool(one.capabilities is None or one.capabilities.text),
             one.contact or "",
             any(_local(part.name) == "user-input" and b"idle" in part.xml for part in one.extensions),
+            one.id,
         )
         for one in document.tuples
     )
-    state = next((_STATES[name] for name in names if name in _STATES), None)
-    if state is None:
+    said = next((name for name in names if name in _STATES), "")
+    if said:
+        state = _STATES[said]
+    else:
         state = Reachability.AVAILABLE if any(one.open for one in devices) else Reachability.UNAVAILABLE
     if state is Reachability.BUSY and _interruptible(devices):
         state = Reachability.INTERRUPTIBLE
-    others = tuple(name for name in names if _STATES.get(name) is None)
+    others = tuple(name for name in names if name != said)
     notes = [fragment for fragment in (*document.person, *document.notes) if _local(fragment.name) == "note"]
     return Shown(state, others, _text(notes[0].xml) if notes else "", devices)
 

@@ -30,3 +30,5 @@ def register(router: BaseRouter) -> None:
     router.register("outbound-rules", views.OutboundRuleViewSet)
     router.register("limits", views.PeerLimitsViewSet)
     router.register("limit-exemptions", views.LimitExemptionViewSet)
+    router.register("integrators", views.IntegratorViewSet)
+    router.register("webhooks", views.WebhookViewSet)

@@ -241,6 +241,24 @@ class OutboundRuleViewSet(PolicyViewSet):
     search_fields = ["pattern", "description"]
 
 
+class IntegratorViewSet(PolicyViewSet):
+    """Accounts that act as somebody."""
+
+    queryset = models.Integrator.objects.select_related("user", "persona").prefetch_related("publish_for")
+    serializer_class = s.IntegratorSerializer
+    filterset_fields = {"user__username": ["exact"], "persona__aor": ["exact"], "watcher": ["exact"]}
+    search_fields = ["user__username", "persona__aor", "watcher"]
+
+
+class WebhookViewSet(PolicyViewSet):
+    """Addresses on the web that are told of changes."""
+
+    queryset = models.Webhook.objects.select_related("persona").prefetch_related("targets")
+    serializer_class = s.WebhookSerializer
+    filterset_fields = {"name": ["exact"], "enabled": ["exact"], "targets__uri": ["exact"]}
+    search_fields = ["name", "url"]
+
+
 class _FixedRows(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.UpdateModelMixin, viewsets.GenericViewSet):
     def perform_update(self, serializer: serializers.BaseSerializer[Any]) -> None:
         """Save and announce."""

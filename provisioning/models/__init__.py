@@ -7,6 +7,7 @@ from provisioning.models.access import (
     UriAclEntry,
     WatcherFilter,
 )
+from provisioning.models.integrators import Integrator, Webhook, WebhookTarget
 from provisioning.models.limits import ExpirySetting, LimitExemption, PeerLimits
 from provisioning.models.lists import ResourceList, ResourceListMember
 from provisioning.models.messenger import CannedMessage, MessengerSettings
@@ -35,6 +36,7 @@ __all__ = [
     "ExpirySetting",
     "ForeignMapping",
     "ForeignServer",
+    "Integrator",
     "LimitExemption",
     "Listener",
     "MessengerSettings",
@@ -54,4 +56,6 @@ __all__ = [
     "UriAclEntry",
     "UserAgentCapability",
     "WatcherFilter",
+    "Webhook",
+    "WebhookTarget",
 ]

@@ -81,6 +81,22 @@ RESOURCES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         {"name": "The team"},
         {"uri": "sip:xten3@compb.cisco.com"},
     ),
+    "integrators": (
+        {"user": "calendar", "persona": "sip:xten3@compb.cisco.com", "publish_for": ["sip:xten3@compb.cisco.com"]},
+        {"may_send": True},
+        {"user": "calendar", "watcher": "sip:xten3@compb.cisco.com"},
+    ),
+    "webhooks": (
+        {
+            "name": "wall",
+            "url": "https://wall.example/presence",
+            "secret": "sixteen letters!",
+            "watcher": "wall@example.org",
+            "targets": [{"uri": "xten3@compb.cisco.com"}],
+        },
+        {"enabled": False},
+        {"name": "wall", "url": "http://wall.example/", "secret": "sixteen letters!", "watcher": "wall@example.org"},
+    ),
     "foreign-servers": (
         {"name": "cm", "address": "CM.example:5070", "domain": "cm.example", "expires": 1800},
         {"shared_identity": True},
@@ -106,6 +122,7 @@ def api() -> APIClient:
     xten3 = Persona(domain=Domain.objects.create(name="compB.cisco.com"), user="xten3")
     xten3.save()
     user = get_user_model().objects.create_superuser("integrator")
+    get_user_model().objects.create_user("calendar")
     client = APIClient()
     client.credentials(HTTP_AUTHORIZATION=f"Token {Token.objects.create(user=user).key}")
     return client
