@@ -120,7 +120,7 @@ def edge() -> Iterator[Edge]:
         found.manage(
             "shell", "-v0", "-c",
             "from provisioning.models import MessengerSettings as M;"
-            "M.objects.update(subscription_duration=60, grace=5)",
+            "M.objects.update(subscription_duration=60, grace=20)",
         )  # fmt: skip
         found.start_edge()
         yield Edge(found, bus)
@@ -249,7 +249,7 @@ def test_a_browser_that_went_away_is_logged_out(edge: Edge, phone: Callable[[str
     one = edge.log_in("u4")
     watch = phone("u5").subscribe(one.aor)
     watch.sees("<ce:available/>")
-    watch.sees("<ce:unavailable/>")
+    wait_until(lambda: b"<ce:unavailable/>" in watch.notifies[-1].body, "the end of the log-in", 90)
     assert any(event["type"] == "ended" for event in one.events)
 
 
