@@ -72,6 +72,14 @@ class PersonaForm(forms.ModelForm):
         help_text="For SIP clients. Leave it empty to keep the one that is set; it can be replaced, never shown.",
     )
 
+    new_pin = forms.CharField(
+        required=False,
+        label="PIN",
+        max_length=12,
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password", "inputmode": "numeric"}),
+        help_text="For pages on phones: 4 to 12 digits. Leave it empty to keep the one that is set.",
+    )
+
     class Meta:
         model = Persona
         fields = [
@@ -85,6 +93,13 @@ class PersonaForm(forms.ModelForm):
             "delegates",
         ]
         widgets = {"user": UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"})}
+
+    def clean_new_pin(self) -> str:
+        """Digits, and it is kept as a hash."""
+        pin: str = self.cleaned_data["new_pin"]
+        if pin:
+            self.instance.set_pin(pin)
+        return pin
 
     def save(self, commit: bool = True) -> Persona:
         """Set or void the secrets, which belong to this user part in this domain."""
@@ -154,7 +169,7 @@ class PersonaAdmin(PolicyAdmin):
     show_full_result_count = False
     actions = ["enable", "disable"]
     fieldsets = [
-        (None, {"fields": ["domain", "user", "name", "password", "enabled"]}),
+        (None, {"fields": ["domain", "user", "name", "password", "new_pin", "enabled"]}),
         ("Watchers and messages", {"fields": ["confirm_watchers", "offline_messages"]}),
         ("Publishing", {"fields": ["publish_policy", "delegates"], "classes": ["collapse"]}),
     ]

@@ -143,6 +143,8 @@ class Agent(Inside):
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._contact = f"<sip:{persona.aor.user}@{self.sent_by};transport=web>"
+        self._component = f"m{session[:12]}"
+        "Names what it publishes: another edge finds it by this."
 
     # Log-in and log-out
 
@@ -151,12 +153,26 @@ class Agent(Inside):
         self._edge.network.connections.add(self)
         try:
             await self._register(self._edge.policy.expiry["register"].default)
+            await self._take_over()
             await self._publish(self._presence, self._own_document(), self._expires("publish"))
         except BaseException:
             self.abort()
             raise
         self.look_at_buddies()
         self._task = self._edge.loop.create_task(self._keep())
+
+    async def _take_over(self) -> None:
+        """What another edge, or this one before it was restarted, has published of the log-in goes on (R-IM-06)."""
+        found = await self._edge.personas.get(self.persona.id)
+        for row in found.publications.values():
+            if row.publisher != self.persona.aor:
+                continue
+            if f'<tuple id="{self._component}">'.encode() in row.body:
+                self._presence.tag = row.entity_tag
+            elif f'<dm:person id="{self._component}">'.encode() in row.body:
+                self._override = Published(row.entity_tag, row.body, self._edge.loop.time())
+                self.status = next((name for name, xml in _ACTIVITY.items() if xml.encode() in row.body), AUTOMATIC)
+                self.note = read(row.body).note
 
     async def log_out(self) -> None:
         """End everything (R-IM-04, R-IM-06); what cannot be ended runs out by itself."""
@@ -241,14 +257,17 @@ class Agent(Inside):
             for uri in found.members
             if uri not in policy.lists
         }
-        for uri in list(self._buddies.keys() - wanted.keys()):
+        before = set(self._buddies)
+        for uri in before - wanted.keys():
             buddy = self._buddies.pop(uri)
             if buddy.dialog is not None:
                 self._edge.background(self._leave(buddy))
         for uri in list(wanted)[: policy.messenger.contacts]:
             if uri not in self._buddies:
                 self._buddies[uri] = Buddy(uri)
-        self._wake.set()
+        if self._buddies.keys() != before:
+            self._wake.set()
+            self._edge.background(self._tell({"type": "lists"}))
 
     async def _leave(self, buddy: Buddy) -> None:
         with contextlib.suppress(SipError, Unanswered, DomainError):
@@ -497,7 +516,7 @@ class Agent(Inside):
         return (
             f'<presence xmlns="urn:ietf:params:xml:ns:pidf" xmlns:sc="urn:ietf:params:xml:ns:pidf:servcaps" '
             f'xmlns:rpid="urn:ietf:params:xml:ns:pidf:rpid" entity="{escape(self.persona.aor)}">'
-            f'<tuple id="m{self.session[:12]}"><status><basic>open</basic></status><sc:servcaps><sc:audio>false'
+            f'<tuple id="{self._component}"><status><basic>open</basic></status><sc:servcaps><sc:audio>false'
             f"</sc:audio><sc:video>false</sc:video><sc:text>true</sc:text></sc:servcaps><rpid:user-input>{typing}"
             f"</rpid:user-input><contact>{escape(self._contact.strip('<>'))}</contact></tuple></presence>"
         ).encode()
@@ -512,7 +531,7 @@ class Agent(Inside):
             '<presence xmlns="urn:ietf:params:xml:ns:pidf" xmlns:dm="urn:ietf:params:xml:ns:pidf:data-model" '
             'xmlns:rpid="urn:ietf:params:xml:ns:pidf:rpid" xmlns:ce="urn:cisco:params:xml:ns:pidf:rpid" '
             f'xmlns:so="urn:cisco:params:xml:ns:pidf:source" entity="{escape(self.persona.aor)}">{source}'
-            f'<dm:person id="p1">{activities}{note}</dm:person></presence>'
+            f'<dm:person id="{self._component}">{activities}{note}</dm:person></presence>'
         ).encode()
 
 
