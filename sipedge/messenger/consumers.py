@@ -27,7 +27,7 @@ from sipedge.messenger.sessions import Ended
 log = structlog.get_logger(__name__)
 
 HEARTBEAT = 15.0
-"Seconds between two signs of life, and less where `MessengerSettings.grace` is short: after that an edge ends a log-in."
+"Seconds between two signs of life; less where `MessengerSettings.grace`, after which an edge ends a log-in, is short."
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0
 "Seconds until an edge that did not answer is asked again: doubled each time."

@@ -45,6 +45,7 @@ class Person:
 
     def is_in(self) -> "Person":
         """Wait until the state is shown."""
+        self.page.wait_for_selector("#side", state="attached")
         self.page.wait_for_selector("#bar", state="hidden")
         return self
 
@@ -106,9 +107,11 @@ def people(web: str) -> Iterator[Any]:
             made.append(Person(browser, web, user, **options))
             return made[-1]
 
-        yield make
-        browser.close()
-    assert [error for person in made for error in person.errors] == []
+        try:
+            yield make
+        finally:
+            browser.close()
+            assert [error for person in made for error in person.errors] == []
 
 
 def picture(page: Any, name: str) -> None:

@@ -35,6 +35,7 @@ const EVENTS = {
     idleSaid = null;
     sayIdle();
     takeAlong();
+    if ($("find").value) search();
     for (const one of model.outbox) if (!one.failed) push(one);
   },
   waiting() {
