@@ -67,9 +67,8 @@ def _sign_in(request: HttpRequest) -> HttpResponse:
             now=timezone.now(),
         )
     except SignInRefused as refused:
-        response = render(
-            request, "messenger/sign_in.html", {"said": str(refused), "name": name}, status=429 if refused.wait else 403
-        )
+        said = {"said": str(refused), "refused": True, "name": name}
+        response = render(request, "messenger/sign_in.html", said, status=429 if refused.wait else 403)
         if refused.wait:
             response["Retry-After"] = str(math.ceil(refused.wait))
         return response

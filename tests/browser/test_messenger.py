@@ -285,10 +285,10 @@ def test_texts_and_options_of_ones_own(make: Make) -> None:
     one.page.fill("#find", "u26@")
     one.page.click(".person")
     one.page.click("#open-texts")
-    one.page.fill("#own-text", "On my way, <i>really</i>")
+    one.page.fill("#own-text", "Down in <i>five</i>")
     one.page.click("#new-text button")
-    one.page.click("text=On my way, <i>really</i>")
-    assert one.page.input_value("#text") == "On my way, <i>really</i>"
+    one.page.click("text=Down in <i>five</i>")
+    assert one.page.input_value("#text") == "Down in <i>five</i>"
     one.page.click("#open-options")
     one.page.check("input[name=sound]")
     one.page.check("input[name=theme][value=dark]")
@@ -301,8 +301,8 @@ def test_texts_and_options_of_ones_own(make: Make) -> None:
     one.page.fill("#find", "u26@")
     one.page.click(".person")
     one.page.click("#open-texts")
-    one.page.click("[aria-label='Remove “On my way, <i>really</i>”']")
-    one.page.wait_for_selector("text=On my way", state="detached")
+    one.page.click("[aria-label='Remove “Down in <i>five</i>”']")
+    one.page.wait_for_selector("text=Down in", state="detached")
     one.page.keyboard.press("Escape")
     one.log_out()
 
@@ -353,6 +353,7 @@ def test_pictures(site: Deployment, make: Make) -> None:
     ada.page.set_viewport_size({"width": 320, "height": 600})
     assert ada.page.evaluate("document.documentElement.scrollWidth") == 320
     ada.log_out()
+    ada.page.set_viewport_size({"width": 640, "height": 560})
     picture(ada.page, "messenger-sign-in")
     for phone in busy:
         phone.close()

@@ -128,9 +128,9 @@ export class Model {
     return buddy?.since && buddy.subscription === "active" ? `since ${moment(buddy.since)}` : "";
   }
 
-  /** Names of what the person can be reached by now. */
+  /** Names of what the person can be reached by now; nothing rings for somebody who is not there. */
   devices(uri) {
-    const open = (this.buddies.get(uri)?.devices || []).filter((one) => one.open);
+    const open = this.away(uri) ? [] : this.buddies.get(uri).devices.filter((one) => one.open);
     return [["phone", "audio"], ["text", "text"], ["video", "video"]]
       .filter(([, can]) => open.some((one) => one[can]))
       .map(([name]) => name);

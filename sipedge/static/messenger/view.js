@@ -165,8 +165,13 @@ export class View {
         make("span", { className: "words" }),
         make("span", { className: "said" }),
       ),
-      make("span", { className: "devices" }),
-      make("span", { className: "badge" }),
+      make(
+        "span",
+        { className: "more" },
+        make("span", { className: "since" }),
+        make("span", { className: "devices" }),
+        make("span", { className: "badge" }),
+      ),
     );
     button.querySelector(".face").setAttribute("aria-hidden", "true");
     button.onclick = () => this.does.open(uri);
@@ -175,12 +180,14 @@ export class View {
 
   row(button, uri) {
     const { model } = this;
-    const [faceNode, who, devices, badge] = button.children;
+    const [faceNode, who, more] = button.children;
+    const [since, devices, badge] = more.children;
     const unread = model.unread(uri);
     const said = (model.talks.get(uri) || []).at(-1);
     face(faceNode, model.name(uri), uri, model.state(uri));
     write(who.children[0], model.name(uri));
-    write(who.children[1], [model.words(uri), model.since(uri)].filter(Boolean).join(" · "));
+    write(who.children[1], model.words(uri));
+    write(since, model.since(uri));
     write(who.children[2], model.note(uri) || (unread && said ? said.text : ""));
     who.children[2].classList.toggle("note", Boolean(model.note(uri)));
     deviceIcons(devices, model.devices(uri));
