@@ -41,6 +41,9 @@ SHOWN_AGAIN = 12.0
 LARGEST = 65_536
 "Characters of one frame of a page: a long message and its frame."
 
+LARGEST_ID = 2**63 - 1
+"Of a row."
+
 MOST_TASKS = 100
 "Things that one page may have asked for at a time."
 
@@ -94,7 +97,7 @@ class MessengerConsumer(AsyncJsonWebsocketConsumer):
             wanted = json.loads(text_data or "") if len(text_data or "") <= LARGEST else None
         except ValueError:
             wanted = None
-        if not isinstance(wanted, dict) or wanted.get("do") not in _DOES or len(self._tasks) > MOST_TASKS:
+        if not isinstance(wanted, dict) or str(wanted.get("do")) not in _DOES or len(self._tasks) > MOST_TASKS:
             await self.close(TOO_MUCH)
             return
         if self._session:
@@ -199,8 +202,6 @@ class MessengerConsumer(AsyncJsonWebsocketConsumer):
         except Ended as ended:
             await self._over(str(ended))
             return
-        except (KeyError, TypeError, ValueError):
-            answer["error"] = "The server does not understand this page. Reload it."
         except (*TROUBLE, redis.RedisError, OSError):
             answer["error"] = "The server does not answer."
         if wanted.get("ref") is not None:
@@ -226,34 +227,38 @@ class MessengerConsumer(AsyncJsonWebsocketConsumer):
         """The page wants to know whether anybody is there."""
 
     async def _status(self, wanted: dict[str, Any]) -> Any:
-        return await self._ask("status", status=str(wanted["status"]), note=str(wanted["note"]))
+        return await self._ask("status", status=_value(wanted, "status", str), note=_value(wanted, "note", str))
 
     async def _idle(self, wanted: dict[str, Any]) -> Any:
-        return await self._ask("idle", idle=wanted["idle"] is True)
+        return await self._ask("idle", idle=_value(wanted, "idle", bool))
 
     async def _send(self, wanted: dict[str, Any]) -> Any:
-        command = str(wanted["ref"])[:64]
+        command = _value(wanted, "ref", str)[:64]
         return await self._ask(
-            "send", command=command, patience=SEND_PATIENCE, to=str(wanted["to"]), text=str(wanted["text"])
+            "send",
+            command=command,
+            patience=SEND_PATIENCE,
+            to=_value(wanted, "to", str),
+            text=_value(wanted, "text", str),
         )
 
     async def _typing(self, wanted: dict[str, Any]) -> Any:
-        return await self._ask("typing", to=str(wanted["to"]))
+        return await self._ask("typing", to=_value(wanted, "to", str))
 
     async def _shown(self, wanted: dict[str, Any]) -> Any:
-        for message in list(wanted["messages"])[:MOST_TASKS]:
+        for message in _value(wanted, "messages", list)[:MOST_TASKS]:
             await self._ask("confirm", message=str(message))
 
     async def _read(self, wanted: dict[str, Any]) -> Any:
-        peer = str(wanted["peer"])
+        peer = _value(wanted, "peer", str)
         await database_sync_to_async(history.mark_read)(self._session, peer)
         await self._tell({"type": "read", "peer": peer})
 
     async def _search(self, wanted: dict[str, Any]) -> Any:
-        return await database_sync_to_async(buddies.search)(str(wanted["words"]))
+        return await database_sync_to_async(buddies.search)(_value(wanted, "words", str))
 
     async def _add(self, wanted: dict[str, Any]) -> Any:
-        await database_sync_to_async(self._added)(str(wanted["uri"]), _number(wanted.get("group")))
+        await database_sync_to_async(self._added)(_value(wanted, "uri", str), _value(wanted, "group", int, None))
         await self._tell({"type": "lists"})
 
     def _added(self, uri: str, group: int | None) -> None:
@@ -261,12 +266,12 @@ class MessengerConsumer(AsyncJsonWebsocketConsumer):
 
     async def _remove(self, wanted: dict[str, Any]) -> Any:
         await database_sync_to_async(buddies.remove)(
-            self._persona, str(wanted["uri"]), group=_number(wanted.get("group"))
+            self._persona, _value(wanted, "uri", str), group=_value(wanted, "group", int, None)
         )
         await self._tell({"type": "lists"})
 
     async def _option(self, wanted: dict[str, Any]) -> Any:
-        options = await database_sync_to_async(self._chosen)(dict(wanted["options"]))
+        options = await database_sync_to_async(self._chosen)(_value(wanted, "options", dict))
         await self._tell({"type": "options", "options": options})
 
     def _chosen(self, chosen: dict[str, Any]) -> dict[str, Any]:
@@ -276,11 +281,11 @@ class MessengerConsumer(AsyncJsonWebsocketConsumer):
         return personal.choose(session, chosen)
 
     async def _add_text(self, wanted: dict[str, Any]) -> Any:
-        await database_sync_to_async(personal.add_text)(self._persona, str(wanted["text"]))
+        await database_sync_to_async(personal.add_text)(self._persona, _value(wanted, "text", str))
         await self._tell({"type": "texts"})
 
     async def _remove_text(self, wanted: dict[str, Any]) -> Any:
-        await database_sync_to_async(personal.remove_text)(self._persona, int(wanted["id"]))
+        await database_sync_to_async(personal.remove_text)(self._persona, _value(wanted, "id", int))
         await self._tell({"type": "texts"})
 
     def _start(self, work: Any) -> None:
@@ -294,8 +299,16 @@ class MessengerConsumer(AsyncJsonWebsocketConsumer):
             log.error("a tab's work failed", exc_info=error)
 
 
-def _number(value: Any) -> int | None:
-    return int(value) if value is not None else None
+def _value(wanted: dict[str, Any], name: str, kind: type, *otherwise: Any) -> Any:
+    """A value of the page; raises Problem when it is not of this kind, and is not left out where it may be."""
+    value = wanted.get(name, *otherwise)
+    if isinstance(value, str):
+        value = value.replace("\0", "\ufffd")  # no database column takes it
+    if value is None and otherwise:
+        return None
+    if isinstance(value, kind) and not (isinstance(value, int) and abs(value) > LARGEST_ID):
+        return value
+    raise Problem("The server does not understand this page. Reload it.")
 
 
 _READ_AGAIN: dict[str, Callable[[Any], list[dict[str, Any]]]] = {"lists": buddies.groups, "texts": personal.texts}

@@ -66,7 +66,7 @@ def sign_in(name: str, password: str, *, address: str, user_agent: str, now: dat
     policy = snapshot.refresh(Policy(), [snapshot.LIMITS, snapshot.MESSENGER])
     if not policy.messenger.enabled:
         raise SignInRefused("The messenger is switched off.")
-    name, seconds = name.strip()[:NAME_LIMIT], now.timestamp()
+    name, seconds = name.replace("\0", "").strip()[:NAME_LIMIT], now.timestamp()
     wait = _throttle.blocked(address, name.lower(), seconds)
     if wait:
         raise SignInRefused("Too many wrong passwords. Wait a little, then try again.", wait)
