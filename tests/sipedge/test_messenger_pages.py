@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from asgiref.testing import ApplicationCommunicator
+from django.contrib.auth import get_user_model
 from django.test import Client
+from django.urls import reverse
 
 from cups_site.asgi import application
 from provisioning.models import Domain, Persona
@@ -91,6 +93,19 @@ def test_a_form_of_another_site_is_refused() -> None:
     strict = Client(enforce_csrf_checks=True)
     assert strict.post("/messenger/", {"name": "ann", "password": "secret"}).status_code == 403
     assert strict.post("/messenger/log-out/").status_code == 403
+
+
+@pytest.mark.django_db
+def test_an_administrator_ends_a_log_in() -> None:
+    """R-IM-04: from the list of those who are logged in."""
+    _user()
+    client, admin = _signed_in(), Client()
+    admin.force_login(get_user_model().objects.create_superuser("root"))
+    page = reverse("admin:sipedge_messengersession_changelist")
+    assert b"sip:ann@example.org" in admin.get(page, {"q": "ann"}).content
+    admin.post(page, {"action": "end", "_selected_action": [MessengerSession.objects.get().pk]})
+    assert MessengerSession.objects.count() == 0
+    assert b'id="password"' in client.get("/messenger/").content
 
 
 @pytest.mark.django_db(transaction=True)
