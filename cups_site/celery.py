@@ -27,8 +27,7 @@ app.conf.beat_schedule = {
     "look at webhooks": {"task": "presence.tasks.tell_webhooks", "schedule": SWEEP},
     "sweep expired bindings": {"task": "sipedge.tasks.sweep_bindings", "schedule": 2 * SWEEP},
     "sweep messages that nobody fetched": {"task": "sipedge.tasks.sweep_messages", "schedule": 4 * SWEEP},
-    "end log-ins to the messenger that nobody uses": {"task": "sipedge.tasks.sweep_messenger", "schedule": 2 * SWEEP},
-    "sweep messages of the messenger": {"task": "sipedge.tasks.sweep_messenger_messages", "schedule": 4 * SWEEP},
+    "sweep log-ins to the messenger": {"task": "sipedge.tasks.sweep_messenger", "schedule": 4 * SWEEP},
     "sweep the message log": {"task": "sipedge.tasks.sweep_message_log", "schedule": 20 * SWEEP},
 }
 for entry in app.conf.beat_schedule.values():

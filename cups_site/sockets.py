@@ -1,19 +1,24 @@
 """Every address that speaks WebSocket."""
 
-from typing import Any
-
+from channels.exceptions import DenyConnection
+from channels.generic.websocket import AsyncWebsocketConsumer
+from channels.security.websocket import AllowedHostsOriginValidator
 from django.urls import path, re_path
 
 from presence.consumers import PresenceConsumer
+from sipedge.messenger.consumers import MessengerConsumer
 
 
-async def nowhere(scope: Any, receive: Any, send: Any) -> None:
-    """There is nothing at this address."""
-    await receive()
-    await send({"type": "websocket.close"})
+class Nowhere(AsyncWebsocketConsumer):
+    """403, and no traceback."""
+
+    async def connect(self) -> None:
+        """There is nothing at this address."""
+        raise DenyConnection
 
 
 sockets = [
     path("ws/presence/", PresenceConsumer.as_asgi()),
-    re_path("", nowhere),
+    path("ws/messenger/", AllowedHostsOriginValidator(MessengerConsumer.as_asgi())),
+    re_path("", Nowhere.as_asgi()),
 ]

@@ -64,6 +64,8 @@ def channel(edge: str) -> str:
 async def ask(edge: str, name: str, *, id: str = "", patience: float = PATIENCE, **arguments: Any) -> dict[str, Any]:
     """Ask an edge; its answer. Raises NoAnswer or Refused."""
     command = Command(id or secrets.token_hex(12), name, arguments, time.time() + patience)
+    if not settings.VALKEY_URL:
+        raise NoAnswer("there is no bus")
     client = _client()
     try:
         heard = await client.publish(channel(edge), json.dumps(command._asdict(), separators=(",", ":")))

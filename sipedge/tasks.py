@@ -1,4 +1,4 @@
-"""The sweeps over bindings, kept messages and the message log; see `presence.tasks`."""
+"""The sweeps over bindings, kept messages, the message log and log-ins to the messenger; see `presence.tasks`."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -11,10 +11,10 @@ from presence import store
 from presence.rows import key_of
 from presence.store import Plan, Remove
 from presence.tasks import BATCH, GRACE, MOST
-from provisioning.models import EngineSettings, MessengerSettings
-from sipedge.messenger import sessions
+from provisioning.models import EngineSettings
+from sipedge.messenger import history, sessions
 from sipedge.models import Binding, LoggedMessage, MessengerMessage, MessengerSession, StoredMessage
-from sipedge.rows import BINDING, INBOX, LOGGED, MESSAGE
+from sipedge.rows import BINDING, LOGGED, MESSAGE
 
 
 @shared_task
@@ -42,26 +42,19 @@ def sweep_message_log() -> int:
 
 @shared_task
 def sweep_messenger() -> int:
-    """End log-ins to the messenger whose time is over; returns their number."""
-    over = list(MessengerSession.objects.filter(expires_at__lte=timezone.now()).order_by("expires_at")[:MOST])
-    for session in over:
+    """End log-ins that ran out; delete messages whose log-in is gone, and the oldest beyond those that are kept.
+
+    Returns the number of messages.
+    """
+    for session in MessengerSession.objects.filter(expires_at__lte=timezone.now()).order_by("expires_at")[:MOST]:
         sessions.end(session)
-    return len(over)
-
-
-@shared_task
-def sweep_messenger_messages() -> int:
-    """Delete the oldest messages of log-ins that have more than the operator keeps; returns their number."""
-    kept = MessengerSettings.objects.values_list("messages", flat=True).first()
-    if kept is None:  # nothing is provisioned yet
-        return 0
-    full = MessengerMessage.objects.order_by().values("session_id").annotate(number=Count("id")).filter(number__gt=kept)
-    plans = []
-    for session in full.values_list("session_id", flat=True)[:BATCH]:
-        rows = MessengerMessage.objects.filter(session_id=session).order_by("-created_at", "-id")
-        for id, version, persona_id in rows.values_list("id", "version", "persona_id")[kept : kept + MOST]:
-            plans.append(Plan(persona_id, (Remove(INBOX, id, version),)))
-    return _commit(plans)
+    logins = MessengerSession.objects.values("id")
+    count = history.remove(MessengerMessage.objects.exclude(session_id__in=logins).order_by("created_at")[:MOST])
+    most = sessions.settings().messages
+    many = MessengerMessage.objects.order_by().values("session_id").annotate(held=Count("id")).filter(held__gt=most)
+    for session_id in many.values_list("session_id", flat=True)[:MOST]:
+        count += history.remove(history.surplus(session_id, most))
+    return count
 
 
 def _sweep(table: str, model: type[Model]) -> int:

@@ -265,6 +265,29 @@ class EngineSettingsSerializer(Validated):
         ]  # fmt: skip
 
 
+class MessengerSettingsSerializer(Validated):
+    """What the messenger goes by."""
+
+    class Meta:
+        model = models.MessengerSettings
+        fields = [
+            "id", "enabled", "subscription_duration", "grace", "contacts", "messages", "refresh_interval",
+            "session_timer",
+        ]  # fmt: skip
+
+
+class CannedMessageSerializer(Validated):
+    """A text that is chosen instead of typed; without an owner it is offered to everybody."""
+
+    owner = serializers.SlugRelatedField(
+        slug_field="aor", queryset=models.Persona.objects.all(), required=False, allow_null=True
+    )
+
+    class Meta:
+        model = models.CannedMessage
+        fields = ["id", "owner", "text", "position"]
+
+
 class PeerLimitsSerializer(Validated):
     """What one address or one user may take."""
 

@@ -28,6 +28,8 @@ def register(router: BaseRouter) -> None:
     router.register("static-routes", views.StaticRouteViewSet)
     router.register("method-routes", views.MethodRouteViewSet)
     router.register("outbound-rules", views.OutboundRuleViewSet)
+    router.register("canned-messages", views.CannedMessageViewSet)
+    router.register("messenger-settings", views.MessengerSettingsViewSet)
     router.register("limits", views.PeerLimitsViewSet)
     router.register("limit-exemptions", views.LimitExemptionViewSet)
     router.register("integrators", views.IntegratorViewSet)

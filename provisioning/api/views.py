@@ -259,6 +259,15 @@ class WebhookViewSet(PolicyViewSet):
     search_fields = ["name", "url"]
 
 
+class CannedMessageViewSet(PolicyViewSet):
+    """Ready-made messages of the system and of users."""
+
+    queryset = models.CannedMessage.objects.select_related("owner")
+    serializer_class = s.CannedMessageSerializer
+    filterset_fields = {"owner__aor": ["exact"]}
+    search_fields = ["text", "owner__aor"]
+
+
 class _FixedRows(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.UpdateModelMixin, viewsets.GenericViewSet):
     def perform_update(self, serializer: serializers.BaseSerializer[Any]) -> None:
         """Save and announce."""
@@ -287,3 +296,10 @@ class PeerLimitsViewSet(_FixedRows):
 
     queryset = models.PeerLimits.objects.order_by("pk")
     serializer_class = s.PeerLimitsSerializer
+
+
+class MessengerSettingsViewSet(_FixedRows):
+    """What the messenger goes by: one row."""
+
+    queryset = models.MessengerSettings.objects.order_by("pk")
+    serializer_class = s.MessengerSettingsSerializer

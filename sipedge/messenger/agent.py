@@ -144,6 +144,8 @@ class Agent(Inside):
         self._task: asyncio.Task[None] | None = None
         self._tuple, self._person = f"m{session[:12]}", f"p{session[:12]}"
         self._contact = f"<sip:{persona.aor.user}@{self.sent_by};transport=web>"
+        self._component = f"m{session[:12]}"
+        "Names what it publishes: another edge finds it by this."
 
     # Log-in and log-out
 
@@ -258,14 +260,17 @@ class Agent(Inside):
             for uri in found.members
             if uri not in policy.lists
         }
-        for uri in list(self._buddies.keys() - wanted.keys()):
+        before = set(self._buddies)
+        for uri in before - wanted.keys():
             buddy = self._buddies.pop(uri)
             if buddy.dialog is not None:
                 self._edge.background(self._leave(buddy))
         for uri in list(wanted)[: policy.messenger.contacts]:
             if uri not in self._buddies:
                 self._buddies[uri] = Buddy(uri)
-        self._wake.set()
+        if self._buddies.keys() != before:
+            self._wake.set()
+            self._edge.background(self._tell({"type": "lists"}))
 
     async def _leave(self, buddy: Buddy) -> None:
         with contextlib.suppress(SipError, Unanswered, DomainError):

@@ -1,28 +1,19 @@
-"""The contacts of a user: the members of the lists that the user owns (R-IM-01)."""
+"""Buddies as a phone knows them: typed as a user ID or an address, called by a name, dialled by a number (R-IM-01)."""
 
-from django.db import transaction
-
-from provisioning.announce import announce
-from provisioning.models import Alias, Domain, MessengerSettings, Persona, ResourceList, ResourceListMember
-from provisioning.policy import MessengerFacts
+from provisioning.models import Alias, Domain, Persona, ResourceListMember
 from provisioning.uri import Aor, BadUri
+from sipedge.messenger import buddies, sessions
 
-INVALID, UNKNOWN, DUPLICATE, FULL = "invalid", "unknown", "duplicate", "full"
-"Why a contact is not added."
+INVALID = "invalid"
+"What was typed is no address, or the user's own."
 
 
 class NotAdded(Exception):
-    """The contact cannot be added; `why` is one of the words above."""
+    """The contact cannot be added; `why` is INVALID or one of the words of `buddies`."""
 
     def __init__(self, why: str) -> None:
         super().__init__(why)
         self.why = why
-
-
-def settings() -> MessengerFacts:
-    """The operator's settings of the messenger."""
-    row = MessengerSettings.objects.values_list(*MessengerFacts._fields).first()
-    return MessengerFacts(*row) if row else MessengerFacts()
 
 
 def address(persona: Persona, text: str) -> Aor:
@@ -36,7 +27,7 @@ def address(persona: Persona, text: str) -> Aor:
         found: Aor = alias.persona.aor
         return found
     if Domain.objects.filter(name=typed.host).exists():
-        raise NotAdded(UNKNOWN)
+        raise NotAdded(buddies.UNKNOWN)
     return typed
 
 
@@ -45,30 +36,16 @@ def add(persona: Persona, text: str) -> Aor:
     uri = address(persona, text)
     if uri == persona.aor:
         raise NotAdded(INVALID)
-    with transaction.atomic():
-        there = held(persona)
-        if uri in there:
-            raise NotAdded(DUPLICATE)
-        if len(there) >= settings().contacts:
-            raise NotAdded(FULL)
-        owned = ResourceList.objects.filter(owner=persona).order_by("id").first()
-        if owned is None:
-            owned = ResourceList.objects.create(uri=_free(persona), owner=persona, name="Contacts")
-        ResourceListMember.objects.create(list=owned, uri=uri)
-        announce(ResourceList, ResourceListMember)
+    try:
+        buddies.add(persona, uri, group=None, most=sessions.settings().contacts)
+    except buddies.Problem as problem:
+        raise NotAdded(problem.why) from None
     return uri
 
 
 def held(persona: Persona) -> set[str]:
     """The addresses of the contacts."""
     return set(ResourceListMember.objects.filter(list__owner=persona).values_list("uri", flat=True))
-
-
-def remove(persona: Persona, uri: str) -> None:
-    """Take a contact out of all lists of the user; one that is not there is out."""
-    with transaction.atomic():
-        ResourceListMember.objects.filter(list__owner=persona, uri=uri).delete()
-        announce(ResourceListMember)
 
 
 def names(persona: Persona, uris: list[str]) -> dict[str, str]:
@@ -95,12 +72,3 @@ def numbers(uris: list[str]) -> dict[str, str]:
 def _is_number(user: str) -> bool:
     digits = user.removeprefix("+")
     return digits.isascii() and digits.isdecimal()
-
-
-def _free(persona: Persona) -> Aor:
-    """An address for a list of the user that nobody has."""
-    for number in range(100):
-        uri = Aor.parse(f"{persona.user}.contacts{number or ''}@{persona.aor.host}")
-        if not (Alias.objects.filter(uri=uri).exists() or ResourceList.objects.filter(uri=uri).exists()):
-            return uri
-    raise NotAdded(FULL)

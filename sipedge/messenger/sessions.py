@@ -12,13 +12,20 @@ from django.db.models import Count
 from django.utils import timezone
 
 from presence.models import EdgeLease
-from provisioning import asking
+from provisioning import asking, snapshot
 from provisioning.asking import NoAnswer, NotHeard, Refused
 from provisioning.models import Persona
-from sipedge.models import MessengerMessage, MessengerSession
+from provisioning.policy import MessengerFacts, Policy
+from sipedge.messenger import history
+from sipedge.models import MessengerSession
 
-NO_SUCH_SESSION = 481
+GONE = 481
 "The edge does not know the log-in."
+
+
+def settings() -> MessengerFacts:
+    """The operator's settings, as they are now."""
+    return snapshot.refresh(Policy(), [snapshot.MESSENGER]).messenger
 
 
 def live_edges() -> list[str]:
@@ -30,11 +37,14 @@ def live_edges() -> list[str]:
     return sorted(live, key=lambda edge: (numbers.get(edge, 0), edge))
 
 
-def live_edge() -> str:
-    """An edge for a new log-in; raises NoAnswer when none runs."""
-    for edge in live_edges():
-        return edge
-    raise NoAnswer("no edge runs")
+def place(session: MessengerSession) -> None:
+    """Give a log-in an edge that lives: where it was, else the one with the fewest. Raises NoAnswer."""
+    live = live_edges()
+    if not live:
+        raise NoAnswer("no edge runs")
+    if session.edge not in live:
+        session.edge = live[0]
+        MessengerSession.objects.filter(pk=session.pk).update(edge=session.edge)
 
 
 def begin(
@@ -76,11 +86,17 @@ def others(session: MessengerSession) -> list[MessengerSession]:
 
 
 def end(session: MessengerSession) -> None:
-    """Log out; the messages of the log-in go with it. What an edge that is gone had published runs out by itself."""
-    with contextlib.suppress(NoAnswer, Refused):
-        asking.ask_now(session.edge, "messenger.log_out", session=session.id)
-    MessengerMessage.objects.filter(session_id=session.id).delete()
-    MessengerSession.objects.filter(pk=session.pk).delete()
+    """Log out; what an edge does not hear of ends there by itself, since nobody uses it any more (R-IM-04)."""
+    forget(session.id)
+    if session.edge:
+        with contextlib.suppress(NoAnswer, Refused):
+            asking.ask_now(session.edge, "messenger.log_out", session=session.id)
+
+
+def forget(id: str) -> None:
+    """The row goes first, and its messages: who still shows the log-in looks there before it asks an edge again."""
+    MessengerSession.objects.filter(id=id).delete()
+    history.forget(id)
 
 
 def ask(session: MessengerSession, name: str, *, id: str = "", **arguments: Any) -> dict[str, Any]:
@@ -93,7 +109,7 @@ def ask(session: MessengerSession, name: str, *, id: str = "", **arguments: Any)
     except NotHeard:
         pass
     except Refused as refused:
-        if refused.status != NO_SUCH_SESSION:
+        if refused.status != GONE:
             raise
     _log_in(session)
     again = f"{id}-again" if id else ""  # the edge remembers its refusal by the id

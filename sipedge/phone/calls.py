@@ -76,7 +76,7 @@ class Call:
     @property
     def choices(self) -> pages.Choices:
         """What holds now."""
-        chosen, operators = self.preferences, contacts.settings()
+        chosen, operators = self.preferences, sessions.settings()
         return pages.Choices(
             chosen.refresh_interval or operators.refresh_interval,
             min(chosen.session_timer or operators.session_timer, operators.session_timer),
@@ -121,7 +121,7 @@ class Call:
         rows = self._received()
         if peer:
             rows = MessengerMessage.objects.filter(session_id=self.session.id, peer=peer)
-        return self._shown(list(rows.order_by("-created_at", "-id")[: min(contacts.settings().messages, MANY)]))
+        return self._shown(list(rows.order_by("-created_at", "-id")[: min(sessions.settings().messages, MANY)]))
 
     def message(self, key: str) -> pages.Message:
         """One message; raises Gone."""

@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from provisioning.asking import NoAnswer, Refused
-from sipedge.messenger import contacts, sessions
+from sipedge.messenger import buddies, contacts, sessions
 from sipedge.models import MessengerSession
 from sipedge.phone import access, pages
 from sipedge.phone.calls import AGAIN, Call, Gone, Over, linker
@@ -140,7 +140,7 @@ def enter(request: HttpRequest, user: str = "") -> HttpResponse:
     if persona is None or not right:
         return shown(pages.wrong_pin(retry), request)
     token = access.new_token()
-    lasts = timedelta(minutes=contacts.settings().session_timer)
+    lasts = timedelta(minutes=sessions.settings().session_timer)
     agent = request.headers.get("x-CiscoIPPhoneModelName") or request.headers.get("User-Agent", "")
     id = access.session_id(token)
     try:
@@ -242,7 +242,7 @@ def remove(call: Call, key: str) -> Screen:
 @page()
 def removed(call: Call, key: str) -> Screen:
     """Yes."""
-    contacts.remove(call.session.persona, call.contact(key).address)
+    buddies.remove(call.session.persona, call.contact(key).address, group=None)
     return pages.no_contact(call.link)
 
 

@@ -165,6 +165,46 @@ def test_a_log_in_registers_publishes_and_subscribes(edge: Edge, phone: Callable
     assert b"<ce:unavailable/>" in watch.sees("<ce:unavailable/>").body
 
 
+def test_subscriptions_outlive_their_duration(edge: Edge, phone: Callable[[str], Phone]) -> None:
+    """R-IM-02, R-IM-03, R-IM-05: of eight seconds, while the user is logged in, and state comes in still."""
+    edge.site.apply("settings: {expiry: {subscribe: {min: 2, default: 3600, max: 86400}}}")
+    _duration(edge, 8)
+    one, five = edge.log_in("u4"), phone("u5")
+    one.sees("u5", "unknown", subscription="active")
+    first = _subscription(edge, one.aor)
+
+    def refreshed() -> bool:
+        one.ask("alive")
+        return _subscription(edge, one.aor)[1] >= first[1] + 2
+
+    wait_until(refreshed, "two refreshes", 40)
+    assert _subscription(edge, one.aor)[0] == first[0]
+    tag = five.publish(pidf(five.aor, activity="busy")).get("SIP-ETag")
+    one.sees("u5", "busy")
+    five.publish(tag=tag, expires=0)
+    one.log_out()
+    _duration(edge, 60)
+    edge.site.apply("settings: {expiry: {subscribe: {min: 60, default: 3600, max: 86400}}}")
+
+
+def _duration(edge: Edge, seconds: int) -> None:
+    edge.site.manage(
+        "shell", "-v0", "-c",
+        "from provisioning.models import MessengerSettings as M; from provisioning.announce import announce;"
+        f"M.objects.update(subscription_duration={seconds}); announce(M)",
+    )  # fmt: skip
+
+
+def _subscription(edge: Edge, watcher: str) -> tuple[int, int]:
+    """Id and version of a watcher's only subscription."""
+    words = edge.site.manage(
+        "shell", "-v0", "-c",
+        f"from presence.models import Subscription as S; one = S.objects.exclude(state='terminated').get("
+        f"watcher='{watcher}'); print(one.id, one.version)",
+    ).split()  # fmt: skip
+    return int(words[0]), int(words[1])
+
+
 def test_a_log_out_ends_everything(edge: Edge, phone: Callable[[str], Phone]) -> None:
     """R-IM-04, R-IM-06: subscriptions, publications and the binding are gone, and a message finds nobody."""
     one = edge.log_in("u1")
