@@ -44,12 +44,14 @@ def sweep_message_log() -> int:
 def sweep_messenger() -> int:
     """End log-ins that ran out; delete messages whose log-in is gone, and the oldest beyond those that are kept.
 
-    Returns the number of messages.
+    Returns the number of log-ins and of messages beyond theirs.
     """
+    count = 0
     for session in MessengerSession.objects.filter(expires_at__lte=timezone.now()).order_by("expires_at")[:MOST]:
         sessions.end(session)
+        count += 1
     logins = MessengerSession.objects.values("id")
-    count = history.remove(MessengerMessage.objects.exclude(session_id__in=logins).order_by("created_at")[:MOST])
+    count += history.remove(MessengerMessage.objects.exclude(session_id__in=logins).order_by("created_at")[:MOST])
     most = sessions.settings().messages
     many = MessengerMessage.objects.order_by().values("session_id").annotate(held=Count("id")).filter(held__gt=most)
     for session_id in many.values_list("session_id", flat=True)[:MOST]:

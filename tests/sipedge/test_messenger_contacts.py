@@ -1,15 +1,10 @@
-"""Contacts of a user, and the sweep over messages of the messenger (R-IM-01)."""
-
-from datetime import timedelta
+"""Buddies as a phone knows them (R-IM-01)."""
 
 import pytest
-from django.utils import timezone
 
 from provisioning.models import Alias, Domain, MessengerSettings, Persona, ResourceList
 from provisioning.uri import Aor
-from sipedge import tasks
 from sipedge.messenger import buddies, contacts
-from sipedge.models import MessengerMessage
 
 pytestmark = pytest.mark.django_db
 
@@ -64,18 +59,3 @@ def test_names_and_numbers(alice: Persona) -> None:
     assert list(contacts.numbers(uris).values()) == ["+4711", "carol@a.example", "4720"]
     ResourceList.objects.get(owner=alice).members.update(name="Bobby")
     assert contacts.names(alice, uris)["sip:bob@a.example"] == "Bobby"
-
-
-def test_the_oldest_messages_go(alice: Persona) -> None:
-    """R-IM-01: a log-in keeps as many as the operator says."""
-    MessengerSettings.objects.update_or_create(pk=1, defaults={"messages": 10})
-    now = timezone.now()
-    MessengerMessage.objects.bulk_create(
-        MessengerMessage(
-            id=number, version=1, session_id="s" if number < 13 else "t", persona=alice, peer="sip:b@a.example",
-            outgoing=False, text="", status=200, unread=True, created_at=now + timedelta(seconds=number),
-        )
-        for number in range(20)
-    )  # fmt: skip
-    assert tasks.sweep_messenger_messages() == 3
-    assert set(MessengerMessage.objects.values_list("id", flat=True)) == set(range(3, 20))
