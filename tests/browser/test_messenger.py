@@ -307,6 +307,29 @@ def test_texts_and_options_of_ones_own(make: Make) -> None:
     one.log_out()
 
 
+def test_what_an_administrator_changes_shows_at_once(site: Deployment, make: Make) -> None:
+    """R-IM-01, R-IM-02, R-IM-04: a new buddy; the messenger switched off, and on again."""
+    one, two = make("u21").sign_in().is_in(), make("u27").sign_in().is_in()
+    site.apply(f'lists: [{{uri: "u27.team@{DOMAIN}", owner: "u27@{DOMAIN}", members: ["u21@{DOMAIN}"]}}]')
+    two.sees_state("u21", "available")
+    _switch(site, False)
+    two.page.wait_for_selector("text=The server has ended your log-in")
+    one.page.wait_for_selector("text=The server has ended your log-in")
+    one.sign_in()
+    one.page.wait_for_selector("text=The messenger is switched off.")
+    _switch(site, True)
+    one.sign_in().is_in()
+    one.log_out()
+
+
+def _switch(site: Deployment, on: bool) -> None:
+    site.manage(
+        "shell", "-v0", "-c",
+        "from provisioning.models import MessengerSettings as M; from provisioning.announce import announce;"
+        f"M.objects.update(enabled={on}); announce(M)",
+    )  # fmt: skip
+
+
 def test_nothing_is_typed_for_five_minutes(make: Make) -> None:
     """R-IM-06: the user's only device is idle, until a key is pressed."""
     one, two = make("u21"), make("u22").sign_in().is_in()
