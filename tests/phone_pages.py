@@ -25,7 +25,7 @@ CONTACTS = [
         devices=("audio, video", "text (idle)"),
     ),
     Contact("a3", "נועה", "sip:noa@compb.cisco.com", "4713", Reachability.DND),
-    Contact("a4", "Alice", "sip:alice@example.org", "alice@example.org", Reachability.UNKNOWN, "rejected"),
+    Contact("a4", "Alice", "sip:alice@example.org", "alice@example.org", Reachability.UNKNOWN, "refused"),
     Contact("a5", "Bob & Sons <sales>", "sip:bob@example.org", "4720", Reachability.UNAVAILABLE),
 ]  # fmt: skip
 CROWD = [Contact(f"{n:x}", f"User {n}", f"sip:u{n}@compb.cisco.com", str(n), Reachability.AWAY) for n in range(70)]

@@ -17,6 +17,7 @@ from xml.sax.saxutils import escape
 
 import structlog
 
+from presence.engine.composition import PLACEHOLDER_ID
 from presence.engine.errors import DomainError
 from presence.engine.reachability import Reachability
 from presence.engine.reading import Shown, read
@@ -72,6 +73,9 @@ _ACTIVITY = {
 
 STATUSES = (AUTOMATIC, *_ACTIVITY)
 
+REFUSED = "refused"
+"State of a subscription whose presentity is not shown to the user."
+
 Tell = Callable[[dict[str, Any]], Awaitable[None]]
 
 
@@ -83,12 +87,16 @@ class Buddy:
     dialog: Dialog | None = None
     shown: Shown | None = None
     state: str = "pending"
-    "Of the subscription: pending, active, or why it has ended."
+    "Of the subscription: pending, active, REFUSED, or why it has ended."
     since: datetime | None = None
     "When the state that is shown was first seen here."
     due: float = 0.0
     "Loop time of the next SUBSCRIBE."
     failures: int = 0
+
+    def refuse(self) -> None:
+        """Nothing is shown any more, whether there is nobody, or somebody who does not want to be seen (DESIGN 6)."""
+        self.state, self.shown, self.since = REFUSED, None, None
 
     def fields(self) -> dict[str, Any]:
         """As it is passed on."""
@@ -103,6 +111,7 @@ class Buddy:
             "devices": [
                 {"open": one.open, "audio": one.audio, "video": one.video, "text": one.text, "idle": one.idle}
                 for one in (shown.devices if shown is not None else ())
+                if one.id != PLACEHOLDER_ID
             ],
         }
 
@@ -325,7 +334,7 @@ class Agent(Inside):
         buddy.failures += 1
         buddy.due = now + min(RETRY * 2.0 ** min(buddy.failures, 10), LONGEST_RETRY)
         if status in (403, 404):
-            buddy.state, buddy.shown = ("rejected" if status == 403 else "noresource"), None
+            buddy.refuse()
             await self._told(buddy)
 
     def _forget_dialog(self, buddy: Buddy) -> None:
@@ -367,7 +376,10 @@ class Agent(Inside):
         buddy.state = state.state if state.state != "terminated" else state.reason or "terminated"
         if state.state == "terminated":
             self._forget_dialog(buddy)
-            pause = LONGEST_RETRY if buddy.state in ("rejected", "noresource") else random.random() * RETRY
+            pause = random.random() * RETRY
+            if buddy.state in ("rejected", "noresource"):
+                buddy.refuse()
+                pause = LONGEST_RETRY
             buddy.due = self._edge.loop.time() + pause
             self._wake.set()
         self._edge.background(self._told(buddy))

@@ -529,7 +529,7 @@ def dial(number: str) -> str:
 
 
 def _state(one: Contact) -> str:
-    if one.subscription == "rejected":
+    if one.subscription == "refused":
         return "Not shown to you"
     return LABELS[one.state]
 

@@ -11,8 +11,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from presence.engine.reachability import Reachability
 from presence.engine.reading import read
+from provisioning.uri import Aor
+from tests.desk_phone import DeskPhone
 from tests.integrators import Listener, account
+from tests.messenger import Edge, Session
 from tests.phone import DOMAIN, pidf
 from tests.receiver import SECRET, Receiver
 from tests.rest import Web, integrator
@@ -23,6 +27,7 @@ from tests.waiting import wait_until
 pytestmark = pytest.mark.system
 
 WATCHER = f"sip:u1@{DOMAIN}"
+PIN = "4711"
 OPEN, BLOCKED, POLITE, FILTERED, NOBODY = (
     f"sip:{name}@{DOMAIN}" for name in ("u10", "u11", "u12", "u13", "no.such.user")
 )
@@ -32,6 +37,11 @@ uri_acls:
   - {{presentity: "{POLITE}", default: polite_block}}
 filters:
   - {{kind: person_only, presentity: "{FILTERED}"}}
+users: [{{uri: "{WATCHER}", pin: "{PIN}"}}]
+lists:
+  - uri: "u1.buddies@{DOMAIN}"
+    owner: "{WATCHER}"
+    members: ["{OPEN}", "{BLOCKED}", "{POLITE}", "{FILTERED}", "{NOBODY}"]
 """
 
 REFUSED = "refused"
@@ -50,11 +60,13 @@ class Shown(NamedTuple):
 class Doors:
     """A deployment with everything that a watcher can come through."""
 
-    def __init__(self, deployment: Deployment, web: Web, receiver: Receiver) -> None:
+    def __init__(self, deployment: Deployment, bus: str, web: Web, receiver: Receiver) -> None:
         self.deployment = deployment
         self.web = web
         self.receiver = receiver
         self.token = account(deployment, "program", persona=WATCHER)
+        self.edge = Edge(deployment, bus)
+        self.pages = web.address.partition("/api")[0]
 
 
 def by_sip(doors: Doors, aor: str) -> Shown:
@@ -90,13 +102,57 @@ def by_webhook(doors: Doors, aor: str) -> Shown:
     return _of_document(wait_until(lambda: doors.receiver.documents(aor), f"a delivery about {aor}", 40)[-1])
 
 
+def by_messenger(doors: Doors, aor: str) -> Shown:
+    """What the page is told of a buddy, once its subscription is answered."""
+    session = doors.edge.log_in("u1")
+    try:
+        return _of_buddy(session, aor)
+    finally:
+        session.log_out()
+
+
+def _of_buddy(session: Session, aor: str) -> Shown:
+    def answered() -> Any:
+        one = next(one for one in session.ask("snapshot")["buddies"] if one["uri"] == aor)
+        return one if one["subscription"] != "pending" else None
+
+    one = wait_until(answered, f"what is shown of {aor}")
+    if one["subscription"] == "refused":
+        assert (one["state"], one["activities"], one["note"], one["since"], one["devices"]) == (
+            "unknown",
+            [],
+            "",
+            None,
+            [],
+        )
+        return Shown(REFUSED)
+    return Shown(one["state"], len(one["devices"]), json.dumps(one))
+
+
+def by_phone_page(doors: Doors, aor: str) -> Shown:
+    """The page of the contact, once its subscription is answered."""
+    desk = DeskPhone(f"{doors.pages}/phone/?user=u1")
+    if "Yes" in "".join(desk.fill(pin=PIN).items):
+        desk.choose("Yes")  # log out the desk of the test before
+    desk.choose("Contacts")
+    desk.choose(Aor(aor).user)
+    wait_until(lambda: desk.refresh().text.splitlines()[0] != Reachability.UNKNOWN.label, f"what is shown of {aor}")
+    text = desk.page.text
+    state, *more = text.splitlines()
+    if state == "Not shown to you":
+        assert more == [aor]
+        return Shown(REFUSED)
+    found = next(one.value for one in Reachability if one.label == state)
+    return Shown(found, sum(line.startswith("Device: ") for line in more), text.lower())
+
+
 DOORS: dict[str, Callable[[Doors, str], Shown]] = {
     "SIP": by_sip,
     "REST": by_rest,
     "WebSocket": by_websocket,
     "webhook": by_webhook,
-    # messenger: by_messenger
-    # phone pages: by_phone_page
+    "messenger": by_messenger,
+    "phone pages": by_phone_page,
 }
 
 
@@ -109,7 +165,8 @@ def _of_document(document: dict[str, Any]) -> Shown:
 
 @pytest.fixture(scope="module")
 def doors() -> Iterator[Doors]:
-    with valkey() as bus, deployed(bus=bus, provisioned=PROVISIONED + RULES) as deployment, Receiver() as receiver:
+    with valkey() as bus, deployed(bus=bus, provisioned=PROVISIONED) as deployment, Receiver() as receiver:
+        deployment.apply(RULES)
         deployment.start_edge()
         deployment.start_worker()
         for aor in (OPEN, BLOCKED, POLITE, FILTERED):
@@ -117,7 +174,7 @@ def doors() -> Iterator[Doors]:
                 body = pidf(aor, activity="meeting", tuple_id="desk", extra="<note>secret words</note>")
                 assert phone.publish(body).status == 200
         web = integrator(deployment)
-        made = Doors(deployment, web, receiver)
+        made = Doors(deployment, bus, web, receiver)
         targets = [{"uri": aor} for aor in (OPEN, BLOCKED, POLITE, FILTERED, NOBODY)]
         hook = {"name": "wall", "url": receiver.url, "secret": SECRET, "persona": WATCHER, "targets": targets}
         assert web.ask("POST", "webhooks/", hook)[0] == 201

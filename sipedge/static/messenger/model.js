@@ -14,8 +14,7 @@ export const LABELS = {
 
 const SUBSCRIPTIONS = {
   pending: "Waiting for an answer",
-  rejected: "Does not show you a state",
-  noresource: "No longer here",
+  refused: "Does not show you a state",
 };
 
 const FAILURES = {
