@@ -19,6 +19,7 @@ from cti.switch import SimulatedSwitch
 from presence.engine.errors import TryAgainLater
 from provisioning import snapshot
 from sipedge import refusals
+from sipedge.senders.csta import Sessions
 from sipedge.sip.flow import Address
 from sipedge.transport.csta import CstaConnection
 from sipedge.transport.door import Arrival, Door
@@ -70,6 +71,8 @@ class Telephony:
         self._links: dict[Association, Link] = {}
         self._doors: list[Door] = []
         self._timer: asyncio.TimerHandle | None = None
+        self.sessions = Sessions(edge)
+        "Clients whose association is a SIP dialog."
         self.switch = SimulatedSwitch(f"{secrets.token_hex(3)}_")
         self.facts: facts.Facts
         self.gateway: Gateway
@@ -144,6 +147,10 @@ class Telephony:
         """A client is gone."""
         if self._links.pop(association, None) is not None:
             self.gateway.close(association)
+
+    def renew(self, association: Association, lasts: int) -> None:
+        """A client has shown that it is there, for so many seconds."""
+        self.gateway.renew(association, self._loop.time(), lasts)
 
     # What the gateway has to say
 

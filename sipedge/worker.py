@@ -31,7 +31,7 @@ from sipedge.departures import Departures
 from sipedge.dialogs import LiveSubscription, Subscriptions
 from sipedge.dispatch import Dispatcher, Handler
 from sipedge.guests import Guests
-from sipedge.handlers import message, notify, options, publish, register, relay, subscribe
+from sipedge.handlers import csta, message, notify, options, publish, register, relay, subscribe
 from sipedge.lease import Lease
 from sipedge.listeners import Listener
 from sipedge.locate import Locator
@@ -141,7 +141,7 @@ class Edge:
         self.locator = Locator(Lookup(settings.CUPS_DNS, self.loop.time), self.loop.time)
         self.guests = Guests(self.locator)
         self.telephony = Telephony(self)
-        self.dispatcher = Dispatcher(self, HANDLERS, relay.handle, relay.is_passed_on, relay.acknowledge)
+        self.dispatcher = Dispatcher(self, HANDLERS, relay.handle, relay.is_passed_on, relay.acknowledge, csta)
         self.tickets: Tickets
         self.policy: Policy
         self.gatekeeper: Gatekeeper
@@ -208,6 +208,7 @@ class Edge:
     def _lost(self, flow: Flow) -> None:
         self.stack.flow_failed(flow)
         self.departures.lost(flow)
+        self.telephony.sessions.lost(flow)
         self._pump()
 
     def _pump(self) -> None:
