@@ -110,7 +110,7 @@ class CtiSettings(models.Model):
     dnd_is_presence = models.BooleanField(
         "Do Not Disturb is shown",
         default=True,
-        help_text="Whether a line's Do Not Disturb shows as the owner's presence.",
+        help_text="Whether a line's Do Not Disturb shows as the owner's presence; not used by this version.",
     )
     gateway_uri = AorField(
         "gateway address",

@@ -217,12 +217,6 @@ class Telephony:
                 self.gateway.authorise(association, self.facts.identity(association.identity.name))
         self._pump()
 
-    def press(self, device: str, button: str, text: str = "") -> None:
-        """A button of a simulated phone; raises Refused where the phone would do nothing."""
-        self.switch.press(device, button, text, now=self._loop.time())
-        self.gateway.carry()
-        self._pump()
-
     @property
     def served(self) -> Sequence[Address]:
         """The addresses that were opened."""

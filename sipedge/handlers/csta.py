@@ -96,7 +96,7 @@ def _open(call: Call) -> Response:
     _check_line(call, identity.devices)
     dialog = Dialog.from_request(request, secrets.token_hex(8), call.flow)
     dialog.flow = notify_flow(dialog, call.flow)
-    session = telephony.sessions.begin(dialog, call.listener.contact, lasts)
+    session = telephony.sessions.begin(dialog, call.listener.contact, lasts, renews=_knows_timer(request))
     association = telephony.join(session, identity)
     if association is None:
         raise TryAgainLater(AGAIN_AFTER)
@@ -161,9 +161,13 @@ def _renewed(call: Call, session: Session) -> Response:
 def _timer(call: Call, session: Session) -> list[Header]:
     """Our Contact, and when the client has to renew, if it knows how (RFC 4028 section 9)."""
     headers = [("Contact", session.contact), ("Allow", ALLOW), ("Supported", "timer")]
-    if any(tag.lower() == "timer" for name in ("Supported", "Require") for tag in call.request.get_all(name)):
+    if _knows_timer(call.request):
         headers += [("Require", "timer"), ("Session-Expires", f"{session.lasts};refresher=uac")]
     return headers
+
+
+def _knows_timer(request: Request) -> bool:
+    return any(tag.lower() == "timer" for name in ("Supported", "Require") for tag in request.get_all(name))
 
 
 def _session_interval(call: Call) -> int:

@@ -31,6 +31,9 @@ BODY: Final[tuple[Header, ...]] = (("Content-Type", CSTA), ("Content-Disposition
 MAX_WAITING: Final = 1_000
 "Events that wait for one client: minutes of a busy line; more is a client that does not answer."
 
+LOOK: Final = 2 / 3
+"Part of the session's time after which a client that cannot renew it is asked whether it is still there."
+
 GIVE_UP: Final = 64 * T1
 "Seconds in which the ACK of an answer over UDP has to come (RFC 3261 13.3.1.4)."
 
@@ -47,15 +50,18 @@ class Slot:
 class Session:
     """One client's dialog."""
 
-    def __init__(self, sessions: "Sessions", dialog: Dialog, contact: str, lasts: int) -> None:
+    def __init__(self, sessions: "Sessions", dialog: Dialog, contact: str, lasts: int, renews: bool) -> None:
         self._sessions = sessions
         self.dialog = dialog
         self.contact = contact
         "Ours."
         self.lasts = lasts
         "Seconds until it has to be renewed."
+        self.renews = renews
+        "The client does it (RFC 4028)."
         self.association: Association
-        self.waiting: deque[bytes] = deque()
+        self.waiting: deque[tuple[str, bytes]] = deque()
+        "Method and document of requests to come."
         self.outstanding: ClientTransaction | None = None
         self.acknowledged = False
 
@@ -69,7 +75,7 @@ class Session:
         if tag is not None:
             tag.document = document
         else:
-            self._sessions.queue(self, document)
+            self._sessions.queue(self, "INFO", document)
 
     def close(self) -> None:
         """The gateway has ended the association."""
@@ -87,13 +93,21 @@ class Sessions:
         """The session of a dialog."""
         return self._by_tag.get(tag or "")
 
-    def begin(self, dialog: Dialog, contact: str, lasts: int) -> Session:
+    def begin(self, dialog: Dialog, contact: str, lasts: int, *, renews: bool) -> Session:
         """A dialog is being opened."""
-        return Session(self, dialog, contact, lasts)
+        return Session(self, dialog, contact, lasts, renews)
 
     def add(self, session: Session) -> None:
         """It was accepted."""
         self._by_tag[session.dialog.local_tag] = session
+        if not session.renews:
+            self._edge.loop.call_later(session.lasts * LOOK, self._look, session)
+
+    def _look(self, session: Session) -> None:
+        """Ask a client that cannot renew its session whether it is there; any answer but that of a stranger will do."""
+        if self.of(session.dialog.local_tag) is session:
+            self.queue(session, "OPTIONS", b"")
+            self._edge.loop.call_later(session.lasts * LOOK, self._look, session)
 
     def discard(self, session: Session) -> None:
         """The dialog is over."""
@@ -108,9 +122,9 @@ class Sessions:
 
     # Events
 
-    def queue(self, session: Session, document: bytes) -> None:
+    def queue(self, session: Session, method: str, document: bytes) -> None:
         """Send after what waits already, and after the answer that may be on its way."""
-        session.waiting.append(document)
+        session.waiting.append((method, document))
         if len(session.waiting) > MAX_WAITING:
             self._edge.peers.refused(refusals.UNREAD, session.host)
             self.hang_up(session)
@@ -119,7 +133,7 @@ class Sessions:
 
     def _next(self, session: Session) -> None:
         if session.waiting and session.outstanding is None:
-            session.outstanding = self._ask(session, "INFO", session.waiting.popleft())
+            session.outstanding = self._ask(session, *session.waiting.popleft())
 
     def _ask(self, session: Session, method: str, document: bytes) -> ClientTransaction:
         edge, dialog = self._edge, session.dialog
@@ -151,8 +165,7 @@ class Sessions:
             log.info("a CSTA client has ended its session", status=response.status, peer=session.host)
             self.discard(session)
             return
-        if response.status < 300:
-            self._edge.telephony.renew(session.association, session.lasts)
+        self._edge.telephony.renew(session.association, session.lasts)
         self._next(session)
 
     def failed(self, transaction: ClientTransaction, status: int) -> None:
