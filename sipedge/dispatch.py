@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
@@ -89,6 +89,17 @@ def answer(request: Request, error: errors.DomainError) -> Response:
     return request.respond(500)
 
 
+class Gateway(Protocol):
+    """What answers the clients of the CTI gateway (`sipedge.handlers.csta`)."""
+
+    EXTENSIONS: frozenset[str]
+
+    def is_opening(self, edge: "Edge", request: Request) -> bool: ...
+    def is_meant(self, edge: "Edge", request: Request) -> bool: ...
+    def is_known(self, edge: "Edge", request: Request, flow: Flow) -> bool: ...
+    async def handle(self, call: Call) -> Response: ...
+
+
 class Dispatcher:
     """Takes requests from the stack and gives each to the handler of its method."""
 
@@ -99,12 +110,14 @@ class Dispatcher:
         relay: Handler,
         is_passed_on: Callable[[Call], bool],
         acknowledge: "Callable[[Edge, Request, Passage], Coroutine[Any, Any, None]]",
+        gateway: "Gateway",
     ) -> None:
         self._edge = edge
         self._handlers = handlers
         self._relay = relay
         self._is_passed_on = is_passed_on
         self._acknowledge = acknowledge
+        self._gateway = gateway
         self._running: set[asyncio.Task[None]] = set()
 
     @property
@@ -129,13 +142,17 @@ class Dispatcher:
                 return
             if client and request.get("Route") is not None:
                 call.passage = passage(request, flow, edge.tickets, edge.here)
-            relayed = client and self._is_passed_on(call)
-            _check_extensions(request, relayed=relayed)
-            if not call.passage.ticket and (request.method != "NOTIFY" or relayed):  # else its dialog decides (D-31)
+            opening = self._gateway.is_opening(edge, request)
+            relayed = client and not opening and self._is_passed_on(call)
+            meant = opening or (not relayed and self._gateway.is_meant(edge, request))
+            _check_extensions(request, relayed=relayed, also=self._gateway.EXTENSIONS if meant else frozenset())
+            proven = call.passage.ticket or (meant and self._gateway.is_known(edge, request, flow))
+            if not proven and (request.method != "NOTIFY" or relayed):  # else its dialog decides (D-31)
                 call.caller = edge.gatekeeper.identify(
                     request, flow, call.listener, edge.policy, edge.now().timestamp(), edge.network.names_of(flow)
                 )
-            handler = self._relay if relayed else self._handlers.get(request.method)
+            answers = self._gateway.handle if meant else self._handlers.get(request.method)
+            handler = self._relay if relayed else answers
             if handler is None:
                 status = 405 if request.method in KNOWN_METHODS else 501
                 raise SipError(status, "Method Not Allowed" if status == 405 else "Not Implemented")
@@ -161,6 +178,8 @@ class Dispatcher:
     def acknowledged(self, event: AckReceived) -> None:
         """An ACK for a 2xx: passed on where the call went through here."""
         edge, request = self._edge, event.request
+        if edge.telephony.sessions.acknowledge(request):
+            return
         listener = edge.network.listener_of(event.flow)
         if not listener.proxies or request.get("Route") is None:
             return
@@ -206,10 +225,10 @@ def _check_syntax(request: Request) -> None:
     _ = request.uri, request.from_, request.to, request.contacts, request.max_forwards
 
 
-def _check_extensions(request: Request, *, relayed: bool) -> None:
+def _check_extensions(request: Request, *, relayed: bool, also: Collection[str]) -> None:
     """420 for required extensions that we do not have (RFC 3261 8.2.2.3); of a proxy only some are asked (16.3)."""
     for header in ("Proxy-Require",) if relayed else ("Require", "Proxy-Require"):
-        unknown = [tag for tag in request.get_all(header) if tag.lower() not in SUPPORTED]
+        unknown = [tag for tag in request.get_all(header) if tag.lower() not in SUPPORTED and tag.lower() not in also]
         if unknown:
             raise UnsupportedExtension(unknown)
 

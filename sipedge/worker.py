@@ -34,7 +34,7 @@ from sipedge.departures import Departures
 from sipedge.dialogs import LiveSubscription, Subscriptions
 from sipedge.dispatch import Dispatcher, Handler
 from sipedge.guests import Guests
-from sipedge.handlers import message, notify, options, publish, register, relay, subscribe
+from sipedge.handlers import csta, message, notify, options, publish, register, relay, subscribe
 from sipedge.integrators import Courier
 from sipedge.lease import Lease
 from sipedge.listeners import Listener
@@ -65,6 +65,7 @@ from sipedge.sip.stack import (
     Unacceptable,
 )
 from sipedge.sip.transaction import ClientTransaction, ServerTransaction
+from sipedge.telephony import Telephony
 from sipedge.trust import Gatekeeper
 
 log = structlog.get_logger(__name__)
@@ -155,7 +156,8 @@ class Edge:
                 COMMAND: self.courier.message,
             },
         )
-        self.dispatcher = Dispatcher(self, HANDLERS, relay.handle, relay.is_passed_on, relay.acknowledge)
+        self.telephony = Telephony(self)
+        self.dispatcher = Dispatcher(self, HANDLERS, relay.handle, relay.is_passed_on, relay.acknowledge, csta)
         self.tickets: Tickets
         self.policy: Policy
         self.gatekeeper: Gatekeeper
@@ -181,6 +183,7 @@ class Edge:
         await self.network.open(listeners, self.policy)
         await resume(self)
         self.network.accept()
+        await self.telephony.start()
         self._lease.start()
         for keep in (
             self._watch_expiry(),
@@ -195,6 +198,7 @@ class Edge:
     async def stop(self) -> None:
         """Answer what is being handled, write everything down, close."""
         self.network.refuse()
+        self.telephony.close()
         await self.dispatcher.drain(PATIENCE)
         await self.agents.close()
         for task in self._tasks:
@@ -228,6 +232,7 @@ class Edge:
     def _lost(self, flow: Flow) -> None:
         self.stack.flow_failed(flow)
         self.departures.lost(flow)
+        self.telephony.sessions.lost(flow)
         self._pump()
 
     def _pump(self) -> None:
@@ -404,6 +409,7 @@ class Edge:
         self.network.take_options(self.policy)
         self.guests.look_again()
         self.agents.policy_changed()
+        await self.telephony.policy_changed(parts)
         if parts is None or not JUDGING.isdisjoint(parts):
             self.backends.policy_changed()
             for index, live in enumerate(self.subscriptions):

@@ -14,7 +14,7 @@ ALLOWED = {
     "sipedge": {"presence", "cti", "provisioning"},
 }
 PURE = (
-    "provisioning/uri.py", "presence/engine", "sipedge/sip",
+    "provisioning/uri.py", "presence/engine", "cti/csta", "sipedge/sip",
     "sipedge/phone/screens.py", "sipedge/phone/icons.py", "sipedge/phone/pages.py",
 )  # fmt: skip
 IMPURE = {

@@ -268,7 +268,9 @@ class CannedMessageViewSet(PolicyViewSet):
     search_fields = ["text", "owner__aor"]
 
 
-class _FixedRows(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.UpdateModelMixin, viewsets.GenericViewSet):
+class FixedRows(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.UpdateModelMixin, viewsets.GenericViewSet):
+    """Rows that are there from the start: they can be changed, not made or deleted."""
+
     def perform_update(self, serializer: serializers.BaseSerializer[Any]) -> None:
         """Save and announce."""
         with transaction.atomic():
@@ -276,7 +278,7 @@ class _FixedRows(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Update
             announce(self.queryset.model)
 
 
-class ExpirySettingViewSet(_FixedRows):
+class ExpirySettingViewSet(FixedRows):
     """Expiry bounds; the methods are given."""
 
     queryset = models.ExpirySetting.objects.all()
@@ -284,21 +286,21 @@ class ExpirySettingViewSet(_FixedRows):
     filterset_fields = ["method"]
 
 
-class EngineSettingsViewSet(_FixedRows):
+class EngineSettingsViewSet(FixedRows):
     """The switches: one row."""
 
     queryset = models.EngineSettings.objects.order_by("pk")
     serializer_class = s.EngineSettingsSerializer
 
 
-class PeerLimitsViewSet(_FixedRows):
+class PeerLimitsViewSet(FixedRows):
     """What one address or one user may take: one row."""
 
     queryset = models.PeerLimits.objects.order_by("pk")
     serializer_class = s.PeerLimitsSerializer
 
 
-class MessengerSettingsViewSet(_FixedRows):
+class MessengerSettingsViewSet(FixedRows):
     """What the messenger goes by: one row."""
 
     queryset = models.MessengerSettings.objects.order_by("pk")
