@@ -182,8 +182,8 @@ class Edge:
         self._committer = Committer(store.commit, pause=pause)
         await self.network.open(listeners, self.policy)
         await resume(self)
-        self.network.accept()
         await self.telephony.start()
+        self.network.accept()
         self._lease.start()
         for keep in (
             self._watch_expiry(),

@@ -111,6 +111,14 @@ def test_the_timers_have_bounds(changes: dict[str, int]) -> None:
         CtiSettings(**changes).full_clean()
 
 
+@pytest.mark.parametrize("uri", ["xten3@compB.cisco.com", "8000@elsewhere.example"])
+def test_the_gateways_address_leads_here_and_to_nobody_else(uri: str) -> None:
+    apply(read(FILE))
+    with pytest.raises(ValidationError, match="gateway_uri"):
+        CtiSettings(gateway_uri=uri).full_clean()
+    CtiSettings(gateway_uri="8000@compB.cisco.com").full_clean(validate_unique=False)
+
+
 def test_there_is_one_row_of_settings() -> None:
     CtiSettings(heartbeat=5).save()
     assert CtiSettings.objects.get().heartbeat == 5 and str(CtiSettings.objects.get()) == "CTI settings"
