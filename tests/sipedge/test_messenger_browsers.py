@@ -169,9 +169,10 @@ def test_the_sweep(ann: Persona) -> None:
 
 
 def _lease(edge: str, **changes: Any) -> None:
+    now = timezone.now()  # not NOW: the module may have been read long before this test runs
     row = {
-        "host": "h", "started_at": NOW, "renewed_at": NOW, "settled_at": NOW, "clean": False,
-        "expires_at": NOW + timedelta(seconds=30), **changes,
+        "host": "h", "started_at": now, "renewed_at": now, "settled_at": now, "clean": False,
+        "expires_at": now + timedelta(seconds=30), **changes,
     }  # fmt: skip
     EdgeLease.objects.update_or_create(edge=edge, defaults=row)
 
