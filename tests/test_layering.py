@@ -13,7 +13,7 @@ ALLOWED = {
     "cti": {"provisioning"},
     "sipedge": {"presence", "cti", "provisioning"},
 }
-PURE = ("provisioning/uri.py", "presence/engine", "sipedge/sip")
+PURE = ("provisioning/uri.py", "presence/engine", "cti/csta", "sipedge/sip")
 IMPURE = {
     "django", "rest_framework", "celery", "channels", "redis", "structlog", "socket", "asyncio", "threading", "time",
     "logging", "os", "random", "secrets", "subprocess",
