@@ -38,6 +38,14 @@ def env_addresses(name: str) -> list[tuple[str, int]]:
     return found
 
 
+def env_ports(name: str, default: str) -> tuple[int, int]:
+    """A range of ports, `first-last`."""
+    first, _, last = env(name, default).partition("-")
+    if not (first.isdecimal() and last.isdecimal() and 1024 <= int(first) <= int(last) <= 65535):
+        raise ImproperlyConfigured(f"{name}: expected first-last between 1024 and 65535")
+    return int(first), int(last)
+
+
 def env_list(name: str, default: str = "") -> list[str]:
     """A comma separated list."""
     return [part.strip() for part in env(name, default).split(",") if part.strip()]
@@ -110,6 +118,8 @@ CUPS_SIP_LISTEN = env("CUPS_SIP_LISTEN")
 CUPS_DNS = env_addresses("CUPS_DNS")
 "Name servers for other domains (RFC 3263); empty: those of the machine."
 CUPS_EDGES = int(env("CUPS_EDGES", "1"))
+CUPS_RTP_PORTS = env_ports("CUPS_RTP_PORTS", "16384-16583")
+"UDP ports for conferences of phones: two for each party; the first and the last one."
 
 INSTALLED_APPS = [
     "unfold",
