@@ -31,7 +31,8 @@ class Switchboard:
         self.process = deployment._start([sys.executable, "-m", "tests.switchboard"], {}, READY)
         deployment.edge = self.process
         self._socket = socket.create_connection(("127.0.0.1", port), 10)
-        self._file = self._socket.makefile("rw")
+        self._socket.settimeout(None)
+        self._file = self._socket.makefile("r")
         self._answers: list[dict[str, Any]] = []
         self._lock = threading.Lock()
         self.news: list[tuple[str, str, dict[str, Any]]] = []
@@ -57,8 +58,7 @@ class Switchboard:
         """The answer, or {"error": name}; a connection is (call, device)."""
         with self._lock:
             self._answers.clear()
-            self._file.write(json.dumps({"service": service, **values}) + "\n")
-            self._file.flush()
+            self._socket.sendall((json.dumps({"service": service, **values}) + "\n").encode())
             found: dict[str, Any] = wait_until(lambda: self._answers and self._answers[0], f"the answer to {service}")
         return found
 

@@ -17,7 +17,7 @@ from sipedge.resolve import Target
 from sipedge.sip.dialog import Dialog
 from sipedge.sip.errors import SipError
 from sipedge.sip.flow import Flow
-from sipedge.sip.headers import NameAddr, seconds_of
+from sipedge.sip.headers import seconds_of
 from sipedge.sip.message import Request, Response
 from sipedge.sip.stack import GIVE_UP, AckReceived, ClientTransaction
 from sipedge.sip.timers import T1, T2
@@ -135,6 +135,8 @@ class Leg:
         self._known: list[bytes] = []
         "Media lines of this session so far: they never become fewer."
         self._invite: _Invite | None = None
+        self._early: Response | None = None
+        "The provisional answer that has made an early dialog."
         self._asked: tuple[Request, ServerTransaction] | None = None
         "An INVITE of the phone that is not answered yet."
         self._idle = asyncio.Event()
@@ -312,6 +314,7 @@ class Leg:
                 if first:
                     self._send_cancel(invite)  # RFC 3261 9.1: not before the phone has said anything
             elif not self.up and not self.ended and response.status > 100:
+                self._early = response if response.to.tag else self._early
                 self.user.rings(self, response)
             return
         if invite.answer.done():
@@ -344,17 +347,19 @@ class Leg:
             if invite.confirmed is not None:
                 self._acknowledge(invite, invite.confirmed)
             return
-        spare = Dialog.to_peer(
-            call_id=self.dialog.call_id, local="", local_tag=self.tag, remote="", flow=self.dialog.flow
-        )
-        spare.local, spare.remote = self.dialog.local, str(NameAddr.parse(response.get("To") or "").uri_text)
-        spare.remote = f"<{spare.remote}>"
-        spare.local_cseq = invite.number
         with contextlib.suppress(SipError):
-            spare.answered(response)
-            other = Leg(self._legs, self.user, self.device, spare, self.tag)
+            other = self._beside(response)
             other._acknowledge(invite, b"")
             self._edge.background(other._bye())
+
+    def _beside(self, response: Response) -> "Leg":
+        """The dialog that an answer makes which is not the final one, or not the first; raises SipError."""
+        mine = self.dialog
+        address = response.to.uri_text
+        spare = Dialog.to_peer(call_id=mine.call_id, local="", local_tag=self.tag, remote=address, flow=mine.flow)
+        spare.local, spare.local_cseq = mine.local, mine.local_cseq
+        spare.answered(response)
+        return Leg(self._legs, self.user, self.device, spare, self.tag)
 
     def _take_back(self, invite: _Invite) -> None:
         invite.cancelled = True
@@ -528,6 +533,14 @@ class Leg:
         )  # fmt: skip
         self._edge.flush()
         return await answer
+
+    async def ask_early(self, method: str, headers: Sequence[tuple[str, str]] = ()) -> int:
+        """Send a request to a phone that rings, in its early dialog; 481 where there is none."""
+        if self.up or self._early is None:
+            return 481
+        early = self._beside(self._early)
+        self.dialog.local_cseq += 1
+        return await early.ask(method, headers)
 
     def hang_up(self, status: int = 480, reason: str | None = None) -> None:
         """End the dialog as its state wants it: BYE, CANCEL, or `status` for an INVITE that was not answered."""

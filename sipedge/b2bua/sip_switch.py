@@ -461,7 +461,7 @@ class SipSwitch:
             taken = await phonelink.command(line.link, "accept")
         else:
             headers = [("Event", "talk"), ("Subscription-State", "active")]
-            taken = any([await leg.ask("NOTIFY", headers) < 300 for leg in list(ring.legs) if not leg.up])
+            taken = any([await leg.ask_early("NOTIFY", headers) < 300 for leg in list(ring.legs)])
         if not taken and call.parties.get(ring.device) == ALERTING and call.id in self.model.calls:
             self.model.incomplete(call, ring.device, Cause.DESTINATION_OUT_OF_ORDER)
             self.look()
