@@ -1,6 +1,9 @@
 """The CTI gateway as a Django application."""
 
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class CtiConfig(AppConfig):
@@ -8,3 +11,19 @@ class CtiConfig(AppConfig):
 
     name = "cti"
     verbose_name = "CTI gateway"
+
+    def ready(self) -> None:
+        from cti import facts, importing
+        from provisioning import snapshot
+        from provisioning.importing import sections
+
+        snapshot.register(facts.PART, "Line", "ApplicationUser", "CtiSettings")
+        sections.register("lines", importing.line)
+        post_migrate.connect(_install, sender=self)
+
+
+def _install(using: str = "default", **_: Any) -> None:
+    from cti.models import CtiSettings
+
+    if not CtiSettings.objects.using(using).exists():
+        CtiSettings().save(using=using)

@@ -115,6 +115,8 @@ VALKEY_URL = env("VALKEY_URL") or env("REDIS_URL")
 "Bus, broker and channel layer; empty: none of them, each process finds changes by looking."
 
 CUPS_SIP_LISTEN = env("CUPS_SIP_LISTEN")
+CUPS_CSTA_LISTEN = env("CUPS_CSTA_LISTEN", "tcp:127.0.0.1:1040")
+"Where programs control phones (CSTA over TCP or TLS); empty: nowhere."
 CUPS_DNS = env_addresses("CUPS_DNS")
 "Name servers for other domains (RFC 3263); empty: those of the machine."
 CUPS_EDGES = int(env("CUPS_EDGES", "1"))

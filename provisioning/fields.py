@@ -75,7 +75,7 @@ class AorField(models.CharField):
         return None if value is None else str(value)
 
 
-class _CanonicalField(models.CharField):
+class CanonicalField(models.CharField):
     """Text that has one spelling only; `canonical` makes it or raises ValidationError."""
 
     @staticmethod
@@ -90,7 +90,7 @@ class _CanonicalField(models.CharField):
         return self.to_python(value)
 
 
-class DomainNameField(_CanonicalField):
+class DomainNameField(CanonicalField):
     """A domain name in lower case, or an IP address where a domain stands."""
 
     description = "Domain name"
@@ -101,7 +101,7 @@ class DomainNameField(_CanonicalField):
         super().__init__(*args, **kwargs)
 
 
-class NetworkField(_CanonicalField):
+class NetworkField(CanonicalField):
     """An IP address or network, IPv4 or IPv6."""
 
     description = "IP address or network"
@@ -112,7 +112,7 @@ class NetworkField(_CanonicalField):
         super().__init__(*args, **kwargs)
 
 
-class ServerAddressField(_CanonicalField):
+class ServerAddressField(CanonicalField):
     """Where a server is reached: a host name or IP address, and a port where it is not the usual one."""
 
     description = "Server address"

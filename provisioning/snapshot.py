@@ -60,6 +60,20 @@ BY_USER: Final = frozenset({PEOPLE, ACCESS, LISTS, MAPPINGS})
 "Parts that grow with the number of users."
 
 
+_ELSEWHERE: dict[str, str] = {}
+"Models of other applications -> the part that they are; it is announced like ours, and read by who has registered it."
+
+
+def register(part: str, *models: str) -> None:
+    """Rows of these models are a part that another application reads by itself."""
+    _ELSEWHERE.update(dict.fromkeys(models, part))
+
+
+def all_parts() -> set[str]:
+    """Ours, and those of other applications."""
+    return {*PARTS, *_ELSEWHERE.values()}
+
+
 def load() -> Policy:
     """Read everything."""
     return refresh(Policy(), PARTS)
@@ -98,7 +112,7 @@ def find_by_id(persona_id: int) -> PersonaFacts | None:
 
 def refresh(policy: Policy, parts: Iterable[str]) -> Policy:
     """A policy with these parts read again; unknown parts mean everything."""
-    wanted = set(parts)
+    wanted = set(parts) - set(_ELSEWHERE.values())
     if not wanted <= set(PARTS):
         wanted = set(PARTS)
     changes: dict[str, Any] = {}
@@ -355,7 +369,7 @@ _READERS: Final[Mapping[str, Any]] = {
 
 def part_of(model: type) -> str | None:
     """The part of the policy that rows of this model belong to."""
-    return _PART_OF.get(model.__name__)
+    return _PART_OF.get(model.__name__) or _ELSEWHERE.get(model.__name__)
 
 
 _PART_OF: Final = {

@@ -63,6 +63,7 @@ from sipedge.sip.stack import (
     Unacceptable,
 )
 from sipedge.sip.transaction import ClientTransaction, ServerTransaction
+from sipedge.telephony import Telephony
 from sipedge.trust import Gatekeeper
 
 log = structlog.get_logger(__name__)
@@ -144,6 +145,7 @@ class Edge:
         self.departures = Departures(self)
         self.locator = Locator(Lookup(settings.CUPS_DNS, self.loop.time), self.loop.time)
         self.guests = Guests(self.locator)
+        self.telephony = Telephony(self)
         self.dispatcher = Dispatcher(self, HANDLERS, relay.handle, relay.is_passed_on, relay.acknowledge)
         self.tickets: Tickets
         self.policy: Policy
@@ -170,6 +172,7 @@ class Edge:
         await self.network.open(listeners, self.policy)
         await resume(self)
         self.network.accept()
+        await self.telephony.start()
         self._lease.start()
         for keep in (self._watch_expiry(), self._listen(), self._announce(), self.guests.keep(lambda: self.policy)):
             self.background(keep)
@@ -178,6 +181,7 @@ class Edge:
         """Answer what is being handled, write everything down, close."""
         await self.switch.stop()
         self.network.refuse()
+        self.telephony.close()
         await self.dispatcher.drain(PATIENCE)
         for task in self._tasks:
             task.cancel()
@@ -384,6 +388,7 @@ class Edge:
             self.policy = await self.read(snapshot.refresh, self.policy, parts)
         self.network.take_options(self.policy)
         self.guests.look_again()
+        await self.telephony.policy_changed(parts)
         if parts is None or not JUDGING.isdisjoint(parts):
             self.backends.policy_changed()
             for index, live in enumerate(self.subscriptions):

@@ -10,6 +10,7 @@ import os
 import socket
 import sys
 import threading
+from collections import deque
 from dataclasses import asdict
 from typing import Any
 
@@ -103,7 +104,7 @@ async def _serve() -> None:
     from sipedge.b2bua.phonelink import LinkAddress
     from sipedge.worker import Edge
 
-    edge = Edge("edge-1")
+    edge = Edge("edge-1")  # no gateway is in between: what is asked here is asked of the switch
     await edge.start(listeners.parse(os.environ["CUPS_SIP_LISTEN"]))
     switch = edge.switch
     lines = []
@@ -111,6 +112,7 @@ async def _serve() -> None:
         persona = edge.policy.resolve(Aor.parse(owner))
         assert persona is not None, owner
         lines.append(LineFacts(number, persona.id, LinkAddress.parse(link) if link else None))
+    switch.tell_in(deque())
     switch.lines = Lines(lines)
     switch.provision([Device(line.device) for line in lines])
     edge.legs.look_interval = float(os.environ.get("CUPS_TEST_LOOK", "30"))

@@ -55,6 +55,8 @@ class Deployment:
         self.proxy_tls = free_port()
         self.engine_tls = free_port()
         self.proxy_ws = free_port()
+        self.csta = free_port()
+        self.csta_tls = free_port()
         self.proxy_wss = free_port()
         self.proxy6_tls = free_port(host="::1")
         self.proxy6_ws = free_port(host="::1")
@@ -68,6 +70,7 @@ class Deployment:
             "CUPS_DEMO": "0",
             "CUPS_ADMIN_PASSWORD": "secret-admin",
             "PYTHONUNBUFFERED": "1",
+            "CUPS_CSTA_LISTEN": f"tcp:127.0.0.1:{self.csta}" + (f",tls:127.0.0.1:{self.csta_tls}" if tls else ""),
             "CUPS_SIP_LISTEN": ",".join(
                 [
                     *(f"{transport}:127.0.0.1:{self.proxy}:proxy" for transport in ("udp", "tcp")),

@@ -527,5 +527,5 @@ class CallModel(Calls):
 
     def add(self, device: Device) -> None:
         """A device of this switch; one that is there keeps its state and its features."""
-        known = self.devices.setdefault(device.id, device)
+        known = self.devices.setdefault(device.id, Device(device.id, inside=device.inside))
         known.takes_calls = device.takes_calls

@@ -318,6 +318,12 @@ _WRITTEN: Final = {
 }
 
 
+def edition(text: str) -> str | None:
+    """The namespace of an edition that a protocol version begins with; None for something else."""
+    match = _EDITION.match(text)
+    return match[0] if match else None
+
+
 def decode(body: bytes) -> Document:
     """Read one document; raises BadDocument, nothing else."""
     root = _tree(body)

@@ -241,7 +241,9 @@ class OutboundRuleViewSet(PolicyViewSet):
     search_fields = ["pattern", "description"]
 
 
-class _FixedRows(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.UpdateModelMixin, viewsets.GenericViewSet):
+class FixedRows(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.UpdateModelMixin, viewsets.GenericViewSet):
+    """Rows that are there from the start: they can be changed, not made or deleted."""
+
     def perform_update(self, serializer: serializers.BaseSerializer[Any]) -> None:
         """Save and announce."""
         with transaction.atomic():
@@ -249,7 +251,7 @@ class _FixedRows(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Update
             announce(self.queryset.model)
 
 
-class ExpirySettingViewSet(_FixedRows):
+class ExpirySettingViewSet(FixedRows):
     """Expiry bounds; the methods are given."""
 
     queryset = models.ExpirySetting.objects.all()
@@ -257,14 +259,14 @@ class ExpirySettingViewSet(_FixedRows):
     filterset_fields = ["method"]
 
 
-class EngineSettingsViewSet(_FixedRows):
+class EngineSettingsViewSet(FixedRows):
     """The switches: one row."""
 
     queryset = models.EngineSettings.objects.order_by("pk")
     serializer_class = s.EngineSettingsSerializer
 
 
-class PeerLimitsViewSet(_FixedRows):
+class PeerLimitsViewSet(FixedRows):
     """What one address or one user may take: one row."""
 
     queryset = models.PeerLimits.objects.order_by("pk")

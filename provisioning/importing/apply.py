@@ -25,7 +25,8 @@ from provisioning.choices import (
 )
 from provisioning.digests import digests
 from provisioning.fields import domain_name
-from provisioning.importing.grammar import UNUSED, BadFile, Entry, inner, section
+from provisioning.importing import sections
+from provisioning.importing.grammar import ELSEWHERE, BadFile, Entry, inner, section
 from provisioning.models import (
     AccessListEntry,
     Alias,
@@ -64,7 +65,7 @@ class Report:
     changed: Counter[str] = field(default_factory=Counter)
     unchanged: Counter[str] = field(default_factory=Counter)
     unused: list[str] = field(default_factory=list)
-    "Sections and keys whose feature does not exist yet."
+    "Sections whose application is not installed."
 
     def lines(self) -> Iterator[str]:
         """The report for people."""
@@ -90,7 +91,7 @@ def apply(root: Entry, *, dry_run: bool = False) -> Report:
             if dry_run:
                 raise _DryRun
             automatic.settle()
-            bus.announce_policy(*snapshot.PARTS)
+            bus.announce_policy(*snapshot.all_parts())
     except _DryRun:
         pass
     return report
@@ -130,7 +131,16 @@ class _Run:
             self._row("outbound rules", OutboundRule, entry, {"pattern": str(entry.values.get("pattern", ""))}, rest)
         if values.get("settings") is not None:
             self._settings(values["settings"])
-        self._report.unused += [name for name in values if name in UNUSED and values[name]]
+        for name in ELSEWHERE & set(values):
+            self._elsewhere(name, values[name])
+
+    def _elsewhere(self, name: str, entries: list[Entry]) -> None:
+        apply_entry = sections.REGISTERED.get(name)
+        if apply_entry is None:
+            self._report.unused += [name] if entries else []
+            return
+        for entry in entries:
+            apply_entry(entry, self._user, self._row)
 
     def _domain(self, text: str) -> Domain:
         try:

@@ -31,8 +31,8 @@ SECTIONS: dict[str, frozenset[str] | None] = {
 }
 "Section -> keys of its entries."
 
-UNUSED = frozenset({"lines"})
-"Sections whose feature does not exist yet: accepted and reported."
+ELSEWHERE = frozenset({"lines"})
+"Sections of other applications: where one is not installed its section is accepted and reported."
 
 MAX_FILE = 16 * 1024 * 1024
 "Octets of a file; a hundred thousand users by name."

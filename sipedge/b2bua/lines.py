@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from cti.facts import SipLine
 from sipedge.b2bua.phonelink import LinkAddress
 
 
@@ -25,6 +26,11 @@ class Lines:
         for line in lines:
             self.by_device.setdefault(line.device, line)
             self.by_persona.setdefault(line.persona_id, line)
+
+    @classmethod
+    def of(cls, rows: Iterable[SipLine]) -> "Lines":
+        """The lines that an administrator has named."""
+        return cls(LineFacts(row.device, row.owner, LinkAddress.parse(row.link)) for row in rows)
 
     def __len__(self) -> int:
         return len(self.by_device)

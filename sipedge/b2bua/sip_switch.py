@@ -127,6 +127,10 @@ class SipSwitch:
         self._edge.loop.call_soon(self.look)  # the answer goes out before anything happens
         return response
 
+    def tell_in(self, news: deque[News]) -> None:
+        """Events go to this queue, which others fill as well."""
+        self.news = self.model.news = news
+
     def next_deadline(self) -> float | None:
         """None: the switch looks at its own clock."""
         return None

@@ -97,6 +97,12 @@ RESOURCES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         {"name": "Contacts", "kind": "method", "token": "register", "next_hop": "cm.example"},
     ),
     "outbound-rules": ({"pattern": "*", "allow": False}, {"allow": True}, {"pattern": "a b"}),
+    "lines": (
+        {"uri": "tel:2001;phone-context=dialstring", "owner": "sip:xten3@compb.cisco.com"},
+        {"device": "SEP0002FD3BB5C5", "takes_calls": False},
+        {"uri": "my phone"},
+    ),
+    "application-users": ({"name": "desk", "password": "secret"}, {"controls_all": True}, {"name": "a b"}),
     "limit-exemptions": ({"network": "192.0.2.0/24"}, {"description": "load"}, {"network": "192.0.2.0/99"}),
 }
 
@@ -136,7 +142,9 @@ def test_a_bad_value_is_refused_with_a_problem_document(api: APIClient, name: st
     assert response.data["errors"]
 
 
-@pytest.mark.parametrize("name", [*RESOURCES, "expiry", "settings", "limits", "presence/sip:xten3@compb.cisco.com"])
+@pytest.mark.parametrize(
+    "name", [*RESOURCES, "expiry", "settings", "limits", "cti-settings", "presence/sip:xten3@compb.cisco.com"]
+)
 def test_without_a_token_nothing_is_shown(api: APIClient, name: str) -> None:
     response = APIClient().get(f"/api/v1/{name}/")
     assert response.status_code == 401

@@ -15,7 +15,7 @@ from django.db import Error
 from presence.engine.errors import TryAgainLater
 from provisioning.announce import announce
 from provisioning.models import Listener
-from sipedge import listeners
+from sipedge import listeners, telephony
 from sipedge.network import CannotListen
 from sipedge.worker import Edge
 
@@ -34,8 +34,11 @@ class Command(BaseCommand):
         text = settings.CUPS_SIP_LISTEN
         try:
             opened = listeners.parse(text) if text else None
+            telephony.addresses(settings.CUPS_CSTA_LISTEN)
         except listeners.BadListener as error:
             raise CommandError(f"CUPS_SIP_LISTEN: {error}") from None
+        except telephony.BadAddress as error:
+            raise CommandError(f"CUPS_CSTA_LISTEN: {error}") from None
         if opened:
             with contextlib.suppress(Error):  # the edge itself says what is wrong with the database
                 _provision(opened)
@@ -58,6 +61,8 @@ class Command(BaseCommand):
         gc.freeze()  # what is loaded by now stays; collections need not look at it again
         for listener in edge.network.listeners:
             self.stdout.write(f"{listener.transport} {listener.sent_by} {listener.role}")
+        for host, port in edge.telephony.served:
+            self.stdout.write(f"csta {host}:{port}")
         self.stdout.write("edge ready")
         self.stdout.flush()
         await stopping.wait()

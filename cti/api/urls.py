@@ -1,0 +1,12 @@
+"""What the CTI gateway adds to the REST API."""
+
+from rest_framework.routers import BaseRouter
+
+from cti.api import views
+
+
+def register(router: BaseRouter) -> None:
+    """Add the resources of this package."""
+    router.register("lines", views.LineViewSet)
+    router.register("application-users", views.ApplicationUserViewSet)
+    router.register("cti-settings", views.CtiSettingsViewSet)
