@@ -216,6 +216,7 @@ class Telephony:
 
     def _provision(self) -> None:
         self._edge.switch.lines = Lines.of(self.facts.sip)
+        self._edge.switch.dnd_is_presence = self.facts.dnd_is_presence
         self.gateway.provision(self.facts.devices, self.facts.options)
 
     def _heard(self) -> None:

@@ -174,7 +174,13 @@ class Edge:
         self.network.accept()
         await self.telephony.start()
         self._lease.start()
-        for keep in (self._watch_expiry(), self._listen(), self._announce(), self.guests.keep(lambda: self.policy)):
+        for keep in (
+            self._watch_expiry(),
+            self._listen(),
+            self._announce(),
+            self.guests.keep(lambda: self.policy),
+            self.switch.keep(),
+        ):
             self.background(keep)
 
     async def stop(self) -> None:

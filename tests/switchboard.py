@@ -18,16 +18,13 @@ from tests.system import Deployment
 from tests.waiting import wait_until
 
 PORT = "CUPS_TEST_SWITCHBOARD"
-LINES = "CUPS_TEST_LINES"
 READY = "switchboard ready"
 
 
 class Switchboard:
     """The test's end."""
 
-    def __init__(self, deployment: Deployment, lines: dict[str, tuple[str, str]], port: int) -> None:
-        """`lines`: number -> address of its owner, and of the link to its phone (empty for none)."""
-        deployment.environment[LINES] = json.dumps(lines)
+    def __init__(self, deployment: Deployment, port: int) -> None:
         deployment.environment[PORT] = str(port)
         self.process = deployment._start([sys.executable, "-m", "tests.switchboard"], {}, READY)
         deployment.edge = self.process
@@ -97,24 +94,13 @@ async def _serve() -> None:
     """The edge's end."""
     from cti.csta import messages
     from cti.csta.errors import Refused
-    from cti.csta.features import Device
-    from provisioning.uri import Aor
     from sipedge import listeners
-    from sipedge.b2bua.lines import LineFacts, Lines
-    from sipedge.b2bua.phonelink import LinkAddress
     from sipedge.worker import Edge
 
     edge = Edge("edge-1")  # no gateway is in between: what is asked here is asked of the switch
     await edge.start(listeners.parse(os.environ["CUPS_SIP_LISTEN"]))
     switch = edge.switch
-    lines = []
-    for number, (owner, link) in json.loads(os.environ[LINES]).items():
-        persona = edge.policy.resolve(Aor.parse(owner))
-        assert persona is not None, owner
-        lines.append(LineFacts(number, persona.id, LinkAddress.parse(link) if link else None))
     switch.tell_in(deque())
-    switch.lines = Lines(lines)
-    switch.provision([Device(line.device) for line in lines])
     edge.legs.look_interval = float(os.environ.get("CUPS_TEST_LOOK", "30"))
     writers: list[asyncio.StreamWriter] = []
 

@@ -27,6 +27,7 @@ from sipedge.b2bua.legs import RELAYED_INFO, Answer, Gone, Leg, Rejected
 from sipedge.b2bua.lines import LineFacts, Lines
 from sipedge.b2bua.mixer import Ports
 from sipedge.b2bua.model import SipModel
+from sipedge.b2bua.presence import LineStates
 from sipedge.b2bua.rings import AUTO_ANSWER, Caller, Ring
 from sipedge.handlers.relay import check_hops
 from sipedge.resolve import Target
@@ -101,6 +102,15 @@ class SipSwitch:
         self._unprompted: set[str] = set()
         "Calls whose caller need not lift the handset."
         self._timer: asyncio.TimerHandle | None = None
+        self._states = LineStates(edge)
+        self._touched: set[str] = set()
+        "Lines whose owners may be in another state now."
+        self.dnd_is_presence = False
+        "A line's Do Not Disturb is told to those who watch its owner."
+
+    async def keep(self) -> None:
+        """Renew what the lines say of their owners, for as long as the edge runs."""
+        await self._states.keep()
 
     # The seam
 
@@ -122,6 +132,8 @@ class SipSwitch:
         if isinstance(request, messages.MakeCall) and isinstance(response, messages.MakeCallResponse):
             if request.auto_originate is messages.AutoOriginate.DO_NOT_PROMPT:
                 self._unprompted.add(response.calling_device.call_id or "")
+        elif isinstance(request, messages.SetDoNotDisturb):
+            self._touched.add(canonical(request.device))
         elif isinstance(request, messages.GenerateDigits):
             self._edge.background(self._dial(request))
         self._edge.loop.call_soon(self.look)  # the answer goes out before anything happens
@@ -299,6 +311,12 @@ class SipSwitch:
             leg.hang_up()
         self.control.look(self._legs)
         self._set_timer()
+        self._touched |= self._states.devices.union(*(call.parties for call in self.model.calls.values()))
+        while self._touched:
+            line, device = self._line_of(name := self._touched.pop()), self.model.devices.get(name)
+            if line is not None:
+                dnd = self.dnd_is_presence and device is not None and device.do_not_disturb
+                self._states.say(line, in_call=self.in_call(name), dnd=dnd)
         self.heard()
 
     def _settle(self) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from sipedge.sip.message import Request, Response
 from tests.caller import Caller
+from tests.phone import DOMAIN
 from tests.services import free_port
 from tests.switchboard import Switchboard
 from tests.system import Deployment, deployed
@@ -98,8 +99,9 @@ def office() -> Iterator[Deployment]:
 
 @pytest.fixture(scope="module")
 def board(office: Deployment) -> Iterator[Switchboard]:
-    lines = {str(number): (f"u{number}@compb.cisco.com", "") for number in range(100, 200)}
-    made = Switchboard(office, lines, free_port())
+    lines = (f'  - {{uri: "{number}", owner: "u{number}@{DOMAIN}", switch: sip}}\n' for number in range(100, 200))
+    office.apply("lines:\n" + "".join(lines))
+    made = Switchboard(office, free_port())
     yield made
     made.close()
 
@@ -630,3 +632,26 @@ def test_a_dialog_of_an_edge_that_is_gone(desk: Make, board: Switchboard) -> Non
     headers = [(n, v.replace(tag, other)) for n, v in bye.headers]
     alice.send(Request.build("BYE", bye.target.replace(tag, other), headers).encode())
     alice.hears(481, "BYE")
+
+
+def test_a_line_in_a_call_is_its_owners_presence(desk: Make, board: Switchboard, office: Deployment) -> None:
+    """R-PUB-22, R-PUB-23: on the phone within a second of the answer, and not any more after the call."""
+    alice, bob = desk("u180"), desk("u181")
+    with office.peer("u400") as peer:
+        watch = peer.subscribe(alice.aor)
+        call, *_ = talking(alice, bob, board)
+        assert b"<rpid:busy/>" in watch.sees("on-the-phone").body
+        board.does("ClearConnection", connection_to_be_cleared=[call, "180"])
+        alice.takes("BYE")
+        wait_until(lambda: b"on-the-phone" not in watch.notifies[-1].body, "the end of the call at the watcher")
+
+
+def test_do_not_disturb_of_a_line_is_its_owners_presence(desk: Make, board: Switchboard, office: Deployment) -> None:
+    """D-23: as if its owner had said so by hand, while the setting says so."""
+    alice = desk("u182")
+    with office.peer("u401") as peer:
+        watch = peer.subscribe(alice.aor)
+        board.does("SetDoNotDisturb", device="182", do_not_disturb_on=True)
+        watch.sees('id="p3"')
+        board.does("SetDoNotDisturb", device="182", do_not_disturb_on=False)
+        wait_until(lambda: b'id="p3"' not in watch.notifies[-1].body, "the end of Do Not Disturb at the watcher")

@@ -1,11 +1,12 @@
 """baresip as a telephone on a desk: it says a tone, writes down what it hears, and has a control link (ctrl_tcp)."""
 
 import array
-import contextlib
 import json
 import math
+import re
 import socket
 import subprocess
+import time
 import wave
 from pathlib import Path
 
@@ -14,14 +15,19 @@ from tests.programs import needs_program
 from tests.waiting import wait_until
 
 RATE = 8000
-WINDOW = RATE // 2
-"Samples in which a tone is looked for: half a second."
+SOUND = 20_000
+"Bits in a second of a phone that hears somebody: G.711 has 64,000, and what is shown is a mean."
+
+LISTEN = 0.6
+"Seconds for which a phone is listened to."
 
 
 class DeskPhone:
     """One telephone."""
 
-    def __init__(self, folder: Path, account: str, password: str, proxy: int, transport: str, tone: int, control: int) -> None:
+    def __init__(
+        self, folder: Path, account: str, password: str, proxy: int, transport: str, tone: int, control: int
+    ) -> None:
         """`tone`: what its user says, in Hz; `control`: the port of its link."""
         program = needs_program("baresip")
         self.folder = folder
@@ -35,10 +41,10 @@ class DeskPhone:
         self.control = control
         (folder / "config").write_text(
             f"sip_listen 127.0.0.1:{_pair()}\nmodule_path {MODULES}\nnet_interface 127.0.0.1\n"
-            f"audio_player aufile,{folder}/hears.wav\naudio_source aufile,{folder}/says.wav\naudio_alert none,none\n"
+            f"snd_path {folder}\naudio_source aufile,{folder}/says.wav\naudio_alert none,none\n"
             "audio_srate 8000-8000\naudio_channels 1-1\ncall_max_calls 4\n"
-            "module g711.so\nmodule aufile.so\nmodule stdio.so\nmodule_tmp uuid.so\nmodule_tmp account.so\n"
-            "module_app menu.so\n"
+            "module g711.so\nmodule aufile.so\nmodule sndfile.so\nmodule stdio.so\n"
+            "module_tmp uuid.so\nmodule_tmp account.so\nmodule_app menu.so\n"
             f"module ctrl_tcp.so\nctrl_tcp_listen 127.0.0.1:{self.control}\n"
         )
         (folder / "accounts").write_text(
@@ -85,16 +91,33 @@ class DeskPhone:
         wait_until(lambda: "ESTABLISHED" not in self.calls() and "INCOMING" not in self.calls(), f"{self.account} idle")
 
     def hears(self) -> set[int]:
-        """The tones, of those that phones say here, in the last half second that it has written down."""
-        with contextlib.suppress(FileNotFoundError):
-            samples = array.array("h", (self.folder / "hears.wav").read_bytes()[44:][-2 * WINDOW :][: 2 * WINDOW])
-            return {tone for tone in TONES if _strength(samples, tone) > 300} if len(samples) == WINDOW else set()
-        return set()
+        """The tones, of those that phones say here, in what it has heard meanwhile; nothing when nothing comes."""
+        files = sorted(self.folder.glob("*-dec.wav"))
+        if not files:
+            return set()
+        before = files[-1].stat().st_size
+        time.sleep(LISTEN)
+        heard = files[-1].read_bytes()[before + before % 2 :]
+        samples = array.array("h", heard[: len(heard) // 2 * 2])
+        return {tone for tone in TONES if len(samples) > RATE * LISTEN / 4 and _strength(samples, tone) > 800}
 
-    def hears_only(self, *phones: "DeskPhone") -> None:
-        """Wait until it hears these phones and no others."""
+    def recognises(self, *phones: "DeskPhone") -> None:
+        """Wait until it hears these phones and no others, in its first call: it writes nothing down after a hold."""
         wanted = {phone.tone for phone in phones}
         wait_until(lambda: self.hears() == wanted, f"{wanted} Hz at {self.account}, who hears {self.hears()}")
+
+    def received(self) -> int:
+        """Bits of sound in a second, as it shows them."""
+        shown = re.findall(r"audio=\d+/(\d+) ", self.log())
+        return int(shown[-1]) if shown else 0
+
+    def hears_somebody(self) -> None:
+        """Wait until RTP comes."""
+        wait_until(lambda: self.received() > SOUND, f"sound at {self.account}, who gets {self.received()} bit/s")
+
+    def hears_nobody(self) -> None:
+        """Wait until none comes."""
+        wait_until(lambda: self.received() < SOUND // 4, f"silence at {self.account}, who gets {self.received()} bit/s")
 
     def close(self) -> None:
         """End it."""
