@@ -5,7 +5,7 @@ No sockets and no clock: whoever owns a `Playout` puts packets in and takes a fr
 
 from array import array
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 from sipedge.b2bua.sdp import PCMA, PCMU
 
@@ -23,7 +23,7 @@ MOST_WAITING: Final = 10
 
 LARGEST: Final = 32767
 
-Samples = array
+Samples: TypeAlias = "array[int]"
 
 
 def _ulaw(code: int) -> int:
