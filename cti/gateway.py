@@ -192,10 +192,10 @@ class Gateway:
         self._associations[association.id] = association
         return association
 
-    def renew(self, association: Association, now: float) -> None:
-        """The client is still there."""
+    def renew(self, association: Association, now: float, lasts: int | None = None) -> None:
+        """The client is still there, for `lasts` seconds or the session timer's."""
         if association.identity is not None:
-            association.expires_at = now + self.options.session_timer
+            association.expires_at = now + (lasts or self.options.session_timer)
 
     def close(self, association: Association) -> None:
         """The client is gone: its monitors go, the calls stay."""

@@ -9,7 +9,7 @@ from django.db import models
 
 from cti.csta.devices import MAX_DEVICE, BadDevice, canonical
 from provisioning.fields import AorField, CanonicalField
-from provisioning.models import Persona
+from provisioning.models import Alias, Domain, Persona
 
 
 def device(text: str) -> str:
@@ -110,7 +110,7 @@ class CtiSettings(models.Model):
     dnd_is_presence = models.BooleanField(
         "Do Not Disturb is shown",
         default=True,
-        help_text="Whether a line's Do Not Disturb shows as the owner's presence.",
+        help_text="Whether a line's Do Not Disturb shows as the owner's presence; not used by this version.",
     )
     gateway_uri = AorField(
         "gateway address",
@@ -125,6 +125,15 @@ class CtiSettings(models.Model):
 
     def __str__(self) -> str:
         return "CTI settings"
+
+    def clean(self) -> None:
+        """The gateway's address has to lead here, and to nobody else."""
+        if not self.gateway_uri:
+            return
+        if Alias.objects.filter(uri=self.gateway_uri).exists():
+            raise ValidationError({"gateway_uri": f"{self.gateway_uri} is the address of a user."})
+        if not Domain.objects.filter(name=self.gateway_uri.host).exists():
+            raise ValidationError({"gateway_uri": f"{self.gateway_uri.host} is not a domain of ours."})
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """There is one row only."""

@@ -1,12 +1,16 @@
-"""The web process: HTTP by Django."""
+"""The web process: HTTP by Django, WebSocket by Channels."""
 
 import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cups_site.settings")
 
-from channels.routing import ProtocolTypeRouter
+from channels.auth import AuthMiddlewareStack
+from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
 
-import cups_site.celery  # noqa: F401  (shared tasks find their broker)
+http = get_asgi_application()  # first: it loads what the consumers import
 
-application = ProtocolTypeRouter({"http": get_asgi_application()})
+import cups_site.celery  # noqa: F401  (shared tasks find their broker)
+from cups_site.sockets import sockets
+
+application = ProtocolTypeRouter({"http": http, "websocket": AuthMiddlewareStack(URLRouter(sockets))})

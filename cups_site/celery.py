@@ -17,11 +17,17 @@ SWEEP = 15.0
 REFRESH = 2.0
 "Seconds between two looks for due back-end subscriptions: they are due long before they end."
 
+RETRY = 5.0
+"Seconds between two looks for webhooks that are due: the shortest pause after a failure."
+
 app.conf.beat_schedule = {
     "sweep expired publications and subscriptions": {"task": "presence.tasks.sweep_expired", "schedule": SWEEP},
     "refresh back-end subscriptions": {"task": "presence.tasks.refresh_backend", "schedule": REFRESH},
+    "tell webhooks that wait": {"task": "presence.tasks.retry_webhooks", "schedule": RETRY},
+    "look at webhooks": {"task": "presence.tasks.tell_webhooks", "schedule": SWEEP},
     "sweep expired bindings": {"task": "sipedge.tasks.sweep_bindings", "schedule": 2 * SWEEP},
     "sweep messages that nobody fetched": {"task": "sipedge.tasks.sweep_messages", "schedule": 4 * SWEEP},
+    "sweep log-ins to the messenger": {"task": "sipedge.tasks.sweep_messenger", "schedule": 4 * SWEEP},
     "sweep the message log": {"task": "sipedge.tasks.sweep_message_log", "schedule": 20 * SWEEP},
 }
 for entry in app.conf.beat_schedule.values():

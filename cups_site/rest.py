@@ -11,17 +11,7 @@ from rest_framework.serializers import as_serializer_error
 from rest_framework.views import exception_handler
 
 from presence.engine import errors
-
-STATUSES: dict[type[errors.DomainError], int] = {
-    errors.DocumentTooLarge: 413,
-    errors.EntityTagMismatch: 412,
-    errors.NotAcceptable: 406,
-    errors.NotAuthorised: 403,
-    errors.TryAgainLater: 503,
-    errors.UnknownPresentity: 404,
-    errors.UnsupportedMediaType: 415,
-}
-"Domain error -> status; all others are 400."
+from presence.statuses import status_of
 
 
 class Pages(LimitOffsetPagination):
@@ -34,8 +24,7 @@ class Pages(LimitOffsetPagination):
 def problem(error: Exception, context: dict[str, Any]) -> Response | None:
     """Any error that a client can make or meet, as application/problem+json."""
     if isinstance(error, errors.DomainError):
-        status = next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), 400)
-        response = Response({"detail": str(error)}, status=status)
+        response = Response({"detail": str(error)}, status=status_of(error))
         if isinstance(error, errors.TryAgainLater):
             response["Retry-After"] = str(error.retry_after)
     else:

@@ -122,6 +122,8 @@ CUPS_DNS = env_addresses("CUPS_DNS")
 CUPS_EDGES = int(env("CUPS_EDGES", "1"))
 CUPS_RTP_PORTS = env_ports("CUPS_RTP_PORTS", "16384-16583")
 "UDP ports for conferences of phones: two for each party; the first and the last one."
+CUPS_WEBHOOK_PRIVATE = env_flag("CUPS_WEBHOOK_PRIVATE", False)
+"Whether webhooks may lead to addresses that only this network can reach."
 
 INSTALLED_APPS = [
     "unfold",

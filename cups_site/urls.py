@@ -10,5 +10,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("api/v1/", include(api.urlpatterns)),
+    path("messenger/", include("sipedge.messenger.urls")),
+    path("phone/", include("sipedge.phone.urls")),
     path("healthz", health.healthz, name="healthz"),
 ]

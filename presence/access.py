@@ -17,6 +17,12 @@ from presence.rows import FOREIGN, LIST, USER, key_of
 from provisioning.policy import PersonaFacts, Policy
 from provisioning.uri import Aor
 
+COMPOSING = frozenset({"sources", "capabilities", "rules", "settings", "devices", "servers", "mappings"})
+"Parts of the policy that a composed document depends on."
+
+JUDGING = frozenset({"people", "access", "filters", "lists", "servers", "mappings", "settings"})
+"Parts that decide who may see whom, and how much."
+
 _POLITE = View(mask=POLITE)
 _PENDING = View(mask=PENDING)
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path, reverse
@@ -11,9 +12,9 @@ from django.utils import timezone
 from django.utils.html import format_html
 from unfold.admin import ModelAdmin
 
-from presence import live
+from presence import live, webhooks
 from presence.engine.explain import explain
-from presence.models import BackendSubscription, EdgeLease, LiveState, Publication, Subscription
+from presence.models import BackendSubscription, EdgeLease, LiveState, Publication, Subscription, WebhookDelivery
 from provisioning import snapshot
 from provisioning.policy import PersonaFacts
 
@@ -151,6 +152,23 @@ class BackendSubscriptionAdmin(ReadOnly):
     search_fields = ["local", "foreign", "watcher"]
     list_filter = ["state", "server", "shared"]
     exclude = ["body"]
+
+
+@admin.register(WebhookDelivery)
+class WebhookDeliveryAdmin(ReadOnly):
+    """What webhooks know, and what could not be delivered; with “send again”."""
+
+    list_display = ["uri", "webhook", "state", "number", "attempts", "status", "error", "next_at", "changed_at"]
+    list_select_related = ["webhook"]
+    search_fields = ["uri", "webhook__name", "error"]
+    list_filter = ["state", "webhook"]
+    actions = ["send_again"]
+
+    @admin.action(description="Send again")
+    def send_again(self, request: HttpRequest, rows: QuerySet[WebhookDelivery]) -> None:
+        """As if they were new."""
+        count = webhooks.send_again(rows)
+        self.message_user(request, f"{count} will be sent again.")
 
 
 @admin.register(EdgeLease)

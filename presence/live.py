@@ -15,6 +15,8 @@ from presence.engine.composition import Composed
 from presence.engine.filtering import View
 from presence.models import Subscription
 from presence.personas import Presentity, from_loaded
+from presence.seen import Seen, may_see, nothing, seen, subscription_of
+from provisioning import snapshot
 from provisioning.policy import PersonaFacts, Policy
 from provisioning.snapshot import find
 from provisioning.uri import Aor
@@ -41,6 +43,20 @@ def states(personas: Sequence[PersonaFacts], policy: Policy, now: datetime) -> l
     return [
         Live(persona, presentity.composed(policy, now), presentity)
         for (persona, _), presentity in zip(found, presentities, strict=True)
+    ]
+
+
+def look(watcher: Aor, uris: Sequence[Aor], user_agent: str, now: datetime) -> list[Seen]:
+    """What a watcher may see of each address now, in their order; every door that has no working set asks here."""
+    policy = snapshot.load_for([watcher, *uris])
+    found = [may_see(policy, uri, watcher, user_agent) for uri in uris]
+    keys = list({one[0].key for one in found if one is not None})
+    held = {one.persona_id: one for one in from_loaded(store.load(keys, now))}
+    return [
+        seen(held[one[0].key], uri, one[1].view, subscription_of(one[1]), policy, now, watcher)
+        if one is not None and one[0].key in held
+        else nothing(uri)
+        for uri, one in zip(uris, found, strict=True)
     ]
 
 

@@ -9,7 +9,8 @@ from datetime import datetime
 
 from django.db import models
 
-from provisioning.models import ForeignServer, Persona
+from provisioning.fields import AorField
+from provisioning.models import ForeignServer, Persona, Webhook
 
 
 class Publication(models.Model):
@@ -125,6 +126,37 @@ class EdgeLease(models.Model):
         if self.clean:
             return "stopped"
         return "running" if self.expires_at > now else "lost"
+
+
+class WebhookDelivery(models.Model):
+    """What a webhook knows of one address, and what it has still to be told: the newest state only."""
+
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+    STATES = [(WAITING, "Waiting"), (DELIVERED, "Delivered"), (DEAD, "Given up")]
+
+    webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="deliveries")
+    uri = AorField("address")
+    state = models.CharField(max_length=16, choices=STATES, default=WAITING)
+    number = models.BigIntegerField("changes so far", default=0)
+    told = models.CharField(max_length=16, blank=True, editable=False)
+    due = models.CharField(max_length=16, blank=True, editable=False)
+    document = models.TextField(blank=True)
+    attempts = models.PositiveIntegerField(default=0)
+    status = models.PositiveIntegerField("last HTTP status", null=True)
+    error = models.CharField("last error", max_length=200, blank=True)
+    next_at = models.DateTimeField("next attempt", db_index=True)
+    claimed_until = models.DateTimeField(null=True, editable=False)
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-changed_at"]
+        verbose_name_plural = "webhook deliveries"
+        constraints = [models.UniqueConstraint(fields=["webhook", "uri"], name="one_delivery_a_webhook_and_uri")]
+
+    def __str__(self) -> str:
+        return f"{self.uri} to {self.webhook}"
 
 
 class LiveState(Persona):

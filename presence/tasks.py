@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from celery import shared_task
 from django.utils import timezone
 
-from presence import store
+from presence import store, webhooks
 from presence.models import BackendSubscription, EdgeLease, Publication, Subscription
 from presence.rows import BACKEND, PUBLICATION, SUBSCRIPTION, key_of
 from presence.store import Plan, Remove
@@ -76,6 +76,25 @@ def refresh_backend() -> int:
     return len(keys)
 
 
+@shared_task
+def tell_webhooks(keys: list[int] | None = None) -> int:
+    """Look at these presentities (None: at all) for webhooks; returns what is newly due. Safe to run twice and late."""
+    return webhooks.tell(keys)
+
+
+@shared_task
+def deliver_webhook(delivery: int) -> bool:
+    """One attempt to tell a webhook."""
+    return webhooks.deliver(delivery)
+
+
+@shared_task
+def retry_webhooks() -> int:
+    """Hand out what is due again, and look for components that have just run out."""
+    webhooks.tell_expired()
+    return webhooks.retry()
+
+
 def _settled(moment: datetime, now: datetime) -> datetime:
     """Not later than what every edge that crashed lately has told its watchers."""
     crashed = EdgeLease.objects.filter(clean=False, expires_at__lte=now, settled_at__gte=now - UNSETTLED)
@@ -87,6 +106,6 @@ def _sweep(plans: Iterable[Plan]) -> int:
     for batch in store.batches(list(plans), BATCH):
         outcomes = store.commit(batch)
         gone = [plan for plan, outcome in zip(batch, outcomes, strict=True) if outcome is store.Outcome.COMMITTED]
-        bus.announce_state({plan.persona_id for plan in gone})
+        webhooks.announce({plan.persona_id for plan in gone})
         swept += len(gone)
     return swept

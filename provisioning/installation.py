@@ -76,6 +76,7 @@ def install(using: str = "default") -> None:
         return
     models.EngineSettings().save(using=using)
     install_routes(models, using)
+    install_messenger(models, using)
     _create(
         models.ExpirySetting,
         [
@@ -124,6 +125,17 @@ def install(using: str = "default") -> None:
         using,
     )
     automatic.settle()
+
+
+CANNED = ("Yes", "No", "In a meeting, I will call back", "On my way", "Please call me", "Thank you")
+"Texts that are offered to everybody (R-IM-06)."
+
+
+def install_messenger(models: Any, using: str) -> None:
+    """Settings of the messenger and the usual canned messages; also for tables that were made by an upgrade."""
+    if not models.MessengerSettings.objects.using(using).exists():
+        models.MessengerSettings(pk=1).save(using=using)
+    _create(models.CannedMessage, [{"text": text, "position": number} for number, text in enumerate(CANNED, 1)], using)
 
 
 def install_routes(models: Any, using: str) -> None:

@@ -148,6 +148,32 @@ class LimitFacts(NamedTuple):
     "In a minute."
 
 
+class MessengerFacts(NamedTuple):
+    """Settings of the messenger (`provisioning.models.MessengerSettings`)."""
+
+    enabled: bool = True
+    subscription_duration: int = 3600
+    "Seconds."
+    grace: int = 60
+    "Seconds."
+    contacts: int = 100
+    messages: int = 200
+    refresh_interval: int = 30
+    "Seconds."
+    session_timer: int = 480
+    "Minutes."
+
+
+class IntegratorFacts(NamedTuple):
+    """What an account may do on the doors for programs (`provisioning.models.Integrator`)."""
+
+    watcher: Aor
+    "As whom it sees."
+    publishes_for: frozenset[int]
+    "Users, by id."
+    may_send: bool
+
+
 class AclFacts(NamedTuple):
     """A user's access list (D-15): effects by address, by domain, and for all others."""
 
@@ -279,6 +305,11 @@ class Policy:
     outbound: Mapping[str, bool] = field(default_factory=dict)
     "Pattern of a domain -> whether users of ours may reach it."
     limits: LimitFacts = field(default_factory=LimitFacts)
+    messenger: MessengerFacts = field(default_factory=MessengerFacts)
+    integrators: Mapping[int, IntegratorFacts] = field(default_factory=dict)
+    "By the id of their account."
+    hooked: frozenset[Aor] = frozenset()
+    "What enabled webhooks are told about: users, foreign presentities, lists."
     unlimited: tuple[Network, ...] = ()
     "Networks that the limits of peers do not concern."
 
@@ -330,6 +361,8 @@ class Policy:
         """The limits of peers concern this IP address."""
         if not self.unlimited:
             return True
+        if not address[:1].isalnum() or not set(address) & {".", ":"}:
+            return False  # a client within this process
         parsed = ipaddress.ip_address(plain_address(address))
         return not any(parsed in network for network in self.unlimited)
 

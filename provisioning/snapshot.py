@@ -19,10 +19,12 @@ from provisioning.policy import (
     ClientFilterFacts,
     DeviceTypeFacts,
     DomainFacts,
+    IntegratorFacts,
     LimitFacts,
     ListenerFacts,
     ListFacts,
     MappingFacts,
+    MessengerFacts,
     MethodRouteFacts,
     Network,
     PersonaFacts,
@@ -52,9 +54,11 @@ SERVERS: Final = "servers"
 MAPPINGS: Final = "mappings"
 ROUTES: Final = "routes"
 LIMITS: Final = "limits"
+MESSENGER: Final = "messenger"
+INTEGRATORS: Final = "integrators"
 PARTS: Final = (
     PEOPLE, EXPIRY, SOURCES, CAPABILITIES, RULES, PEERS, LISTENERS, SETTINGS, ACCESS, FILTERS, DEVICES, LISTS, SERVERS,
-    MAPPINGS, ROUTES, LIMITS,
+    MAPPINGS, ROUTES, LIMITS, MESSENGER, INTEGRATORS,
 )  # fmt: skip
 BY_USER: Final = frozenset({PEOPLE, ACCESS, LISTS, MAPPINGS})
 "Parts that grow with the number of users."
@@ -86,6 +90,20 @@ def load_rules(persona_ids: Collection[int] = ()) -> Policy:
     """
     some = refresh(Policy(), set(PARTS) - BY_USER)
     return replace(some, **_domains(), **_access(persona_ids), **_mappings(persona_ids))
+
+
+def load_for(aors: Collection[Aor]) -> Policy:
+    """Everything but the users to whom none of these addresses leads, and lists: for one look by them or at them."""
+    from provisioning.models import Alias, Persona
+
+    ids = set(Alias.objects.filter(uri__in=aors).order_by().values_list("persona_id", flat=True))
+    aliases = dict(Alias.objects.filter(persona_id__in=ids).order_by().values_list("uri", "persona_id"))
+    rows = Persona.objects.filter(id__in=ids).order_by()
+    personas = {}
+    for row in rows.values_list("id", "aor", "name", "enabled", "publish_policy", "confirm_watchers"):
+        others = tuple(uri for uri, id in aliases.items() if id == row[0] and uri != row[1])
+        personas[row[0]] = PersonaFacts(*row, aliases=others)
+    return replace(load_rules(ids), aliases=aliases, personas=personas)
 
 
 def find(aor: Aor) -> PersonaFacts | None:
@@ -347,6 +365,30 @@ def _limits() -> dict[str, Any]:
     }
 
 
+def _messenger() -> dict[str, Any]:
+    from provisioning.models import MessengerSettings
+
+    row = MessengerSettings.objects.values_list(*MessengerFacts._fields).first()
+    return {"messenger": MessengerFacts(*row) if row else MessengerFacts()}
+
+
+def _integrators() -> dict[str, Any]:
+    from provisioning.models import Integrator, WebhookTarget
+
+    publishes: dict[int, set[int]] = {}
+    for id, persona in Integrator.publish_for.through.objects.values_list("integrator_id", "persona_id"):
+        publishes.setdefault(id, set()).add(persona)
+    rows = Integrator.objects.order_by().values_list(
+        "id", "user_id", "persona_id", "persona__aor", "watcher", "publish_own", "may_send"
+    )
+    found = {}
+    for id, user, persona, aor, watcher, own, may_send in rows:
+        allowed = publishes.get(id, set()) | ({persona} if own and persona is not None else set())
+        found[user] = IntegratorFacts(Aor(aor or watcher), frozenset(allowed), may_send)
+    targets = WebhookTarget.objects.filter(webhook__enabled=True).order_by().values_list("uri", flat=True)
+    return {"integrators": found, "hooked": frozenset(targets)}
+
+
 _READERS: Final[Mapping[str, Any]] = {
     PEOPLE: _people,
     EXPIRY: _expiry,
@@ -364,6 +406,8 @@ _READERS: Final[Mapping[str, Any]] = {
     MAPPINGS: _mappings,
     ROUTES: _routes,
     LIMITS: _limits,
+    MESSENGER: _messenger,
+    INTEGRATORS: _integrators,
 }
 
 
@@ -400,4 +444,8 @@ _PART_OF: Final = {
     "OutboundRule": ROUTES,
     "PeerLimits": LIMITS,
     "LimitExemption": LIMITS,
+    "MessengerSettings": MESSENGER,
+    "Integrator": INTEGRATORS,
+    "Webhook": INTEGRATORS,
+    "WebhookTarget": INTEGRATORS,
 }

@@ -1,8 +1,8 @@
-"""The pages of registered contacts and of logged messages, read only."""
+"""The pages of registered contacts, logged messages and log-ins to the messenger, read only."""
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
@@ -10,7 +10,8 @@ from django.utils.text import Truncator
 
 from presence.admin import ReadOnly
 from sipedge.messagelog import AsText, searchable
-from sipedge.models import Binding, LoggedMessage
+from sipedge.messenger import sessions
+from sipedge.models import Binding, LoggedMessage, MessengerSession
 
 SHOWN = 80
 "Characters of a message in the list; its own page has all of it."
@@ -55,3 +56,27 @@ class LoggedMessageAdmin(ReadOnly):
     def message(self, message: LoggedMessage) -> str:
         """All of it."""
         return format_html("<pre>{}</pre>", message.text)
+
+
+@admin.register(MessengerSession)
+class MessengerSessionAdmin(ReadOnly):
+    """Who is logged in to the messenger, and from where; a log-in can be ended."""
+
+    list_display = ["persona", "kind", "address", "user_agent", "edge", "created_at", "expires_at"]
+    list_select_related = ["persona"]
+    list_filter = ["kind", "edge"]
+    search_fields = ["persona__aor", "persona__name", "address"]
+    exclude = ["id"]
+    actions = ["end"]
+
+    @admin.action(description="End the selected log-ins", permissions=["end"])
+    def end(self, request: HttpRequest, queryset: QuerySet[MessengerSession]) -> None:
+        """As if the users had logged out."""
+        found = list(queryset)
+        for session in found:
+            sessions.end(session)
+        self.message_user(request, f"{len(found)} log-ins ended.", messages.SUCCESS)
+
+    def has_end_permission(self, request: HttpRequest) -> bool:
+        """Whoever may delete them."""
+        return bool(request.user.has_perm("sipedge.delete_messengersession"))

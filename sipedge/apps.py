@@ -16,3 +16,4 @@ class SipedgeConfig(AppConfig):
         store.register(rows.BINDING, models.Binding, rows.BindingRow)
         store.register(rows.MESSAGE, models.StoredMessage, rows.MessageRow)
         store.register(rows.LOGGED, models.LoggedMessage, rows.LoggedRow)
+        store.register(rows.INBOX, models.MessengerMessage, rows.InboxRow)

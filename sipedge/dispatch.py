@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
@@ -16,7 +16,7 @@ from presence.engine import errors
 from presence.engine.capabilities import client_type
 from provisioning.policy import PersonaFacts
 from provisioning.uri import Aor, BadUri, SipUri
-from sipedge.listeners import PROXY, Listener
+from sipedge.listeners import MESSENGER, Listener
 from sipedge.peers import BUSY_AFTER
 from sipedge.record_route import NO_PASSAGE, Passage, passage
 from sipedge.sip.errors import SipError
@@ -90,6 +90,17 @@ def answer(request: Request, error: errors.DomainError) -> Response:
     return request.respond(500)
 
 
+class Gateway(Protocol):
+    """What answers the clients of the CTI gateway (`sipedge.handlers.csta`)."""
+
+    EXTENSIONS: frozenset[str]
+
+    def is_opening(self, edge: "Edge", request: Request) -> bool: ...
+    def is_meant(self, edge: "Edge", request: Request) -> bool: ...
+    def is_known(self, edge: "Edge", request: Request, flow: Flow) -> bool: ...
+    async def handle(self, call: Call) -> Response: ...
+
+
 class Dispatcher:
     """Takes requests from the stack and gives each to the handler of its method."""
 
@@ -100,12 +111,14 @@ class Dispatcher:
         relay: Handler,
         is_passed_on: Callable[[Call], bool],
         acknowledge: "Callable[[Edge, Request, Passage], Coroutine[Any, Any, None]]",
+        gateway: "Gateway",
     ) -> None:
         self._edge = edge
         self._handlers = handlers
         self._relay = relay
         self._is_passed_on = is_passed_on
         self._acknowledge = acknowledge
+        self._gateway = gateway
         self._running: set[asyncio.Task[None]] = set()
 
     @property
@@ -123,7 +136,7 @@ class Dispatcher:
                 edge.respond(event.transaction, request.respond(200))
                 return
             _check_syntax(request)
-            client = call.listener.role == PROXY  # trusted peers speak for many
+            client = call.listener.proxies  # trusted peers speak for many
             if client and not edge.peers.may_ask(flow.remote[0]):
                 busy = answer(request, errors.TryAgainLater(BUSY_AFTER))
                 edge.stack.respond_statelessly(request, busy, flow)
@@ -135,19 +148,23 @@ class Dispatcher:
                 return
             if client and request.get("Route") is not None:
                 call.passage = passage(request, flow, edge.tickets, edge.here)
-            relayed = client and self._is_passed_on(call)
-            check_extensions(request, relayed=relayed)
-            if not call.passage.ticket and (request.method != "NOTIFY" or relayed):  # else its dialog decides (D-31)
+            opening = self._gateway.is_opening(edge, request)
+            relayed = client and not opening and self._is_passed_on(call)
+            meant = opening or (not relayed and self._gateway.is_meant(edge, request))
+            check_extensions(request, relayed=relayed, also=self._gateway.EXTENSIONS if meant else frozenset())
+            proven = call.passage.ticket or (meant and self._gateway.is_known(edge, request, flow))
+            if not proven and (request.method != "NOTIFY" or relayed):  # else its dialog decides (D-31)
                 call.caller = edge.gatekeeper.identify(
                     request, flow, call.listener, edge.policy, edge.now().timestamp(), edge.network.names_of(flow)
                 )
-            handler = self._relay if relayed else self._handlers.get(request.method)
-            if client and edge.switch.takes(call):
+            answers = self._gateway.handle if meant else self._handlers.get(request.method)
+            handler = self._relay if relayed else answers
+            if client and not meant and edge.switch.takes(call):
                 handler = edge.switch.handle
             if handler is None:
                 status = 405 if request.method in KNOWN_METHODS else 501
                 raise SipError(status, "Method Not Allowed" if status == 405 else "Not Implemented")
-            if call.caller.source == DIGEST:
+            if call.caller.source in (DIGEST, MESSENGER):
                 edge.peers.check_rate(request.method, call.caller.counted_as, flow.remote[0], edge.loop.time())
         except Unauthenticated as challenge:
             headers = [(challenge.header, value) for value in challenge.values]
@@ -169,10 +186,10 @@ class Dispatcher:
     def acknowledged(self, event: AckReceived) -> None:
         """An ACK for a 2xx: passed on where the call went through here."""
         edge, request = self._edge, event.request
-        if edge.legs.acknowledged(event):
+        if edge.legs.acknowledged(event) or edge.telephony.sessions.acknowledge(request):
             return
         listener = edge.network.listener_of(event.flow)
-        if listener.role != PROXY or request.get("Route") is None:
+        if not listener.proxies or request.get("Route") is None:
             return
         with contextlib.suppress(SipError, BadUri):
             found = passage(request, event.flow, edge.tickets, edge.here)
@@ -219,10 +236,10 @@ def _check_syntax(request: Request) -> None:
     _ = request.uri, request.from_, request.to, request.contacts, request.max_forwards
 
 
-def check_extensions(request: Request, *, relayed: bool = False) -> None:
+def check_extensions(request: Request, *, relayed: bool = False, also: Collection[str] = ()) -> None:
     """420 for required extensions that we do not have (RFC 3261 8.2.2.3); of a proxy only some are asked (16.3)."""
     for header in ("Proxy-Require",) if relayed else ("Require", "Proxy-Require"):
-        unknown = [tag for tag in request.get_all(header) if tag.lower() not in SUPPORTED]
+        unknown = [tag for tag in request.get_all(header) if tag.lower() not in SUPPORTED and tag.lower() not in also]
         if unknown:
             raise UnsupportedExtension(unknown)
 

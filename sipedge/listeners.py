@@ -9,6 +9,8 @@ from provisioning.policy import Network, plain_address
 
 PROXY = "proxy"
 ENGINE = "engine"
+MESSENGER = "messenger"
+"The edge's own user agents, by memory; they are whom they say."
 ROLES = (PROXY, ENGINE)
 TRANSPORTS = ("udp", "tcp", "tls", "ws", "wss")
 
@@ -31,6 +33,11 @@ class Listener:
     "TLS: none, optional or required."
     local_names: tuple[tuple[Network, str], ...] = ()
     "Networks, and what peers in them are told instead; the narrowest first."
+
+    @property
+    def proxies(self) -> bool:
+        """What comes here is passed on where it is for somebody else; an engine only answers."""
+        return self.role != ENGINE
 
     @property
     def sent_by(self) -> str:

@@ -83,3 +83,60 @@ class LoggedMessage(models.Model):
     def text(self) -> str:
         """The body as people read it; what is not UTF-8 is replaced."""
         return bytes(self.body).decode("utf-8", "replace")
+
+
+class MessengerSession(models.Model):
+    """A log-in to the messenger: one browser or one phone of a user, and the edge that its user agent is at."""
+
+    id = models.CharField(max_length=32, primary_key=True)
+    persona = models.ForeignKey(Persona, on_delete=models.CASCADE, related_name="messenger_sessions")
+    kind = models.CharField(max_length=8, choices=[("web", "Browser"), ("phone", "Phone")])
+    edge = models.CharField(max_length=64, blank=True)
+    user_agent = models.TextField(blank=True)
+    address = models.CharField(max_length=45, blank=True)
+    settings = models.JSONField(default=dict, help_text="What the user has chosen: sound, notifications, refresh.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.persona} by {self.get_kind_display().lower()}"
+
+
+class PhonePreferences(models.Model):
+    """What a user has chosen on the phone pages, for every log-in."""
+
+    persona = models.OneToOneField(Persona, on_delete=models.CASCADE, related_name="phone_preferences")
+    refresh_interval = models.PositiveIntegerField(null=True, help_text="Seconds; empty: that of the settings.")
+    session_timer = models.PositiveIntegerField(null=True, help_text="Minutes; empty: that of the settings.")
+    protect = models.BooleanField(default=False, help_text="The PIN is asked for before messages and settings.")
+    sound = models.BooleanField(default=False, help_text="The phone chimes when a message has come.")
+
+    class Meta:
+        verbose_name_plural = "phone preferences"
+
+    def __str__(self) -> str:
+        return f"of {self.persona}"
+
+
+class MessengerMessage(models.Model):
+    """A message of one log-in, in or out; gone with the log-in. Written by `presence.store` only."""
+
+    id = models.BigIntegerField(primary_key=True)
+    version = models.BigIntegerField()
+    session_id = models.CharField(max_length=32, db_index=True)
+    persona = models.ForeignKey(Persona, on_delete=models.CASCADE, related_name="+")
+    peer = models.TextField(help_text="The other one's address.")
+    outgoing = models.BooleanField()
+    text = models.TextField()
+    status = models.PositiveSmallIntegerField(help_text="What an outgoing one was answered; 200 for one that came in.")
+    unread = models.BooleanField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["created_at", "id"]
+
+    def __str__(self) -> str:
+        return f"{'to' if self.outgoing else 'from'} {self.peer}"

@@ -21,6 +21,7 @@ from provisioning.policy import Policy
 from provisioning.uri import BadUri, SipUri
 from sipedge.listeners import ENGINE, PROXY, Listener, with_options
 from sipedge.locate import PORTS, TLS, UDP, Hop, Locator
+from sipedge.messenger.connection import HOME
 from sipedge.peers import Peers
 from sipedge.resolve import address_of
 from sipedge.sip.dialog import Dialog
@@ -160,6 +161,7 @@ class Network:
         self._provisioned = provisioned(policy)
         self.listeners = with_options(self.listeners, self._provisioned)
         self._by_local = {(one.transport.upper(), (one.host, one.port)): _reachable(one) for one in self.listeners}
+        self._by_local["WEB", (HOME.host, HOME.port)] = HOME
         self._names = {
             name
             for one in self._by_local.values()

@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 BINDING: Final = "binding"
 MESSAGE: Final = "message"
+INBOX: Final = "inbox"
 LOGGED: Final = "logged"
 
 
@@ -65,4 +66,24 @@ class LoggedRow(NamedTuple):
     @property
     def updated_at(self) -> datetime:
         """It is written once."""
+        return self.created_at
+
+
+class InboxRow(NamedTuple):
+    """A message of one log-in to the messenger; see `sipedge.models.MessengerMessage`."""
+
+    id: int
+    version: int
+    session_id: str
+    persona_id: int
+    peer: str
+    outgoing: bool
+    text: str
+    status: int
+    unread: bool
+    created_at: datetime
+
+    @property
+    def updated_at(self) -> datetime:
+        """By whoever writes it first."""
         return self.created_at

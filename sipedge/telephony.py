@@ -21,6 +21,7 @@ from provisioning import snapshot
 from sipedge import refusals
 from sipedge.b2bua.lines import Lines
 from sipedge.b2bua.switches import Switches
+from sipedge.senders.csta import Sessions
 from sipedge.sip.flow import Address
 from sipedge.transport.csta import CstaConnection
 from sipedge.transport.door import Arrival, Door
@@ -72,6 +73,8 @@ class Telephony:
         self._links: dict[Association, Link] = {}
         self._doors: list[Door] = []
         self._timer: asyncio.TimerHandle | None = None
+        self.sessions = Sessions(edge)
+        "Clients whose association is a SIP dialog."
         self.switch = SimulatedSwitch(f"{secrets.token_hex(3)}_")
         self.facts: facts.Facts
         self.gateway: Gateway
@@ -149,6 +152,10 @@ class Telephony:
         if self._links.pop(association, None) is not None:
             self.gateway.close(association)
 
+    def renew(self, association: Association, lasts: int) -> None:
+        """A client has shown that it is there, for so many seconds."""
+        self.gateway.renew(association, self._loop.time(), lasts)
+
     # What the gateway has to say
 
     def _pump(self) -> None:
@@ -221,12 +228,6 @@ class Telephony:
 
     def _heard(self) -> None:
         """Something has happened at a phone."""
-        self.gateway.carry()
-        self._pump()
-
-    def press(self, device: str, button: str, text: str = "") -> None:
-        """A button of a simulated phone; raises Refused where the phone would do nothing."""
-        self.switch.press(device, button, text, now=self._loop.time())
         self.gateway.carry()
         self._pump()
 

@@ -15,7 +15,7 @@ from provisioning.policy import PersonaFacts, Policy
 from provisioning.uri import Aor, BadUri, SipUri
 from sipedge import refusals
 from sipedge.guests import Guests
-from sipedge.listeners import PROXY, Listener
+from sipedge.listeners import MESSENGER, PROXY, Listener
 from sipedge.peers import Peers
 from sipedge.sip import digest
 from sipedge.sip.errors import SipError
@@ -85,6 +85,8 @@ class Gatekeeper:
 
         `now`: epoch seconds; `names`: the domains in the peer's certificate.
         """
+        if listener.role == MESSENGER:
+            return Caller(aor := _aor(request.from_), policy.resolve(aor), MESSENGER)
         if listener.role != PROXY:
             if not policy.trusts(flow.remote[0], names):
                 self._peers.untrusted(flow.remote[0], names)

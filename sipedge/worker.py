@@ -19,9 +19,11 @@ import structlog
 from django.conf import settings
 from django.db import connection
 
-from presence import store
+from presence import store, webhooks
+from presence.access import COMPOSING, JUDGING
 from presence.engine.errors import TryAgainLater
 from presence.personas import Personas
+from presence.sending import COMMAND
 from presence.store import DatabaseAway, Loaded, Outcome, Plan
 from provisioning import bus, snapshot
 from provisioning.policy import Policy
@@ -29,16 +31,19 @@ from provisioning.uri import SipUri, Uri
 from sipedge.b2bua.legs import Legs
 from sipedge.b2bua.mixer import Ports
 from sipedge.b2bua.sip_switch import SipSwitch
+from sipedge.commands import Commands
 from sipedge.committer import PATIENCE, RETRY_AFTER, Committer
 from sipedge.departures import Departures
 from sipedge.dialogs import LiveSubscription, Subscriptions
 from sipedge.dispatch import Dispatcher, Handler
 from sipedge.guests import Guests
-from sipedge.handlers import message, notify, options, publish, register, relay, subscribe
+from sipedge.handlers import csta, message, notify, options, publish, register, relay, subscribe
+from sipedge.integrators import Courier
 from sipedge.lease import Lease
 from sipedge.listeners import Listener
 from sipedge.locate import Locator
 from sipedge.lookup import Lookup
+from sipedge.messenger.agents import Agents
 from sipedge.models import Binding
 from sipedge.network import Network
 from sipedge.offline import OfflineMessages
@@ -99,12 +104,6 @@ ANNOUNCE_INTERVAL = 0.1
 LOOKED_AT = 500
 "Subscriptions looked at in one turn of the loop after a change of policy; requests are answered in between."
 
-COMPOSING = frozenset({"sources", "capabilities", "rules", "settings", "devices", "servers", "mappings"})
-"Parts of the policy that a composed document depends on."
-
-JUDGING = frozenset({"people", "access", "filters", "lists", "servers", "mappings", "settings"})
-"Parts that decide who may see whom, and how much."
-
 MAX_NOTICED = 10_000
 "Different things that are counted."
 
@@ -145,8 +144,25 @@ class Edge:
         self.departures = Departures(self)
         self.locator = Locator(Lookup(settings.CUPS_DNS, self.loop.time), self.loop.time)
         self.guests = Guests(self.locator)
+        self.agents = Agents(self)
+        self.courier = Courier(self)
+        self.commands = Commands(
+            self,
+            {
+                "messenger.log_in": self.agents.log_in,
+                "messenger.log_out": self.agents.log_out,
+                "messenger.snapshot": self.agents.snapshot,
+                "messenger.alive": self.agents.alive,
+                "messenger.status": self.agents.status,
+                "messenger.idle": self.agents.idle,
+                "messenger.send": self.agents.send,
+                "messenger.typing": self.agents.typing,
+                "messenger.confirm": self.agents.confirm,
+                COMMAND: self.courier.message,
+            },
+        )
         self.telephony = Telephony(self)
-        self.dispatcher = Dispatcher(self, HANDLERS, relay.handle, relay.is_passed_on, relay.acknowledge)
+        self.dispatcher = Dispatcher(self, HANDLERS, relay.handle, relay.is_passed_on, relay.acknowledge, csta)
         self.tickets: Tickets
         self.policy: Policy
         self.gatekeeper: Gatekeeper
@@ -171,8 +187,8 @@ class Edge:
         self._committer = Committer(store.commit, pause=pause)
         await self.network.open(listeners, self.policy)
         await resume(self)
-        self.network.accept()
         await self.telephony.start()
+        self.network.accept()
         self._lease.start()
         for keep in (
             self._watch_expiry(),
@@ -180,6 +196,8 @@ class Edge:
             self._announce(),
             self.guests.keep(lambda: self.policy),
             self.switch.keep(),
+            self.agents.keep(),
+            self.commands.listen(),
         ):
             self.background(keep)
 
@@ -189,6 +207,7 @@ class Edge:
         self.network.refuse()
         self.telephony.close()
         await self.dispatcher.drain(PATIENCE)
+        await self.agents.close()
         for task in self._tasks:
             task.cancel()
         await self._lease.stop()
@@ -220,6 +239,7 @@ class Edge:
     def _lost(self, flow: Flow) -> None:
         self.stack.flow_failed(flow)
         self.departures.lost(flow)
+        self.telephony.sessions.lost(flow)
         self._pump()
 
     def _pump(self) -> None:
@@ -345,7 +365,8 @@ class Edge:
             await asyncio.sleep(ANNOUNCE_INTERVAL)
             if self._announced:
                 personas, self._announced = list(self._announced), set()
-                await self.loop.run_in_executor(self._readers, bus.announce_state, personas, self.name)
+                hooked = webhooks.hooked(self.policy)
+                await self.loop.run_in_executor(self._readers, webhooks.announce, personas, self.name, hooked)
 
     async def _listen(self) -> None:
         """Follow the bus; after every connection catch up with what may have been missed."""
@@ -394,6 +415,7 @@ class Edge:
             self.policy = await self.read(snapshot.refresh, self.policy, parts)
         self.network.take_options(self.policy)
         self.guests.look_again()
+        self.agents.policy_changed()
         await self.telephony.policy_changed(parts)
         if parts is None or not JUDGING.isdisjoint(parts):
             self.backends.policy_changed()
@@ -406,6 +428,8 @@ class Edge:
             self.personas.policy_changed()
             for key in self.subscriptions.watched():
                 self.notifier.changed(key)
+        if parts is not None and self.policy.hooked:
+            await self.loop.run_in_executor(self._readers, webhooks.look_at, None)
 
     def look_again(self, live: LiveSubscription) -> None:
         """End a subscription that the policy does not allow any more (D-13); else see whether its view has changed."""

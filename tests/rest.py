@@ -23,9 +23,9 @@ class Web:
         self._cookies = jar
         self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
 
-    def ask(self, method: str, path: str, values: dict[str, Any] | None = None) -> tuple[int, Any]:
-        """The status of a REST resource below /api/v1/, and what it says."""
-        headers = {"Content-Type": "application/json"}
+    def ask(self, method: str, path: str, values: dict[str, Any] | None = None, **more: str) -> tuple[int, Any]:
+        """The status of a REST resource below /api/v1/, and what it says; `more`: headers."""
+        headers = {"Content-Type": "application/json", **more}
         if self._token:
             headers["Authorization"] = f"Token {self._token}"
         data = json.dumps(values).encode() if values is not None else None

@@ -96,6 +96,7 @@ async def _start(supervisor: Supervisor, data: Path, host: str, port: int, count
     shown = f"[{host}]" if ":" in host else host
     print()
     print(f"admin   http://{shown}:{port}/admin/")
+    print(f"chat    http://{shown}:{port}/messenger/")
     print(f"REST    http://{shown}:{port}/api/v1/docs/")
     print(prepared, end="")
     print("try     ./run manage try_it")

@@ -13,3 +13,4 @@ def register(router: BaseRouter) -> None:
     router.register("subscriptions", views.SubscriptionViewSet)
     router.register("backend-subscriptions", views.BackendSubscriptionViewSet)
     router.register("edges", views.EdgeViewSet)
+    router.register("webhook-deliveries", views.WebhookDeliveryViewSet)

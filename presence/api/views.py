@@ -1,19 +1,30 @@
-"""Live presence as JSON, read only."""
+"""Live presence as JSON: what administrators and integrators see, and what integrators publish."""
 
 from typing import Any
 
 from django.db import transaction
 from django.http import HttpResponse
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
 from rest_framework import mixins, serializers, viewsets
 from rest_framework.decorators import action
+from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from presence import access, live
+from presence import access, live, publishing, webhooks
+from presence.api.integrators import (
+    Acts,
+    ComponentSerializer,
+    PublishedSerializer,
+    SeenSerializer,
+    identity_of,
+    is_bound,
+    parse,
+)
 from presence.engine.errors import UnknownPresentity
-from presence.models import BackendSubscription, EdgeLease, Publication, Subscription
+from presence.models import BackendSubscription, EdgeLease, Publication, Subscription, WebhookDelivery
+from presence.seen import ENDED
 from provisioning import snapshot
 from provisioning.announce import announce
 from provisioning.api.serializers import AorField
@@ -93,10 +104,53 @@ class PresenceViewSet(viewsets.GenericViewSet):
     lookup_field = "aor"
     lookup_value_regex = "[^/]+"
 
+    def get_permissions(self) -> list[BasePermission]:
+        """What is done as somebody is for integrators too."""
+        return [Acts()] if self.action in ("retrieve", "component", "unpublish") else super().get_permissions()
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("as", description="The watcher; accounts that are bound to one may leave it out.")
+        ],
+        responses=PolymorphicProxySerializer("Presence", [PresenceSerializer, SeenSerializer], None),
+    )
     def retrieve(self, request: Request, aor: str) -> Response:
-        """The composed state, as an unfiltered watcher sees it."""
-        found, _ = _find(aor)
-        return Response(PresenceSerializer(live.as_json(found)).data)
+        """The composed state, with its sources; for integrators, and with `as`, what that watcher may see of it."""
+        if "as" not in request.query_params and not is_bound(request):
+            found, _ = _find(aor)
+            return Response(PresenceSerializer(live.as_json(found)).data)
+        identity = identity_of(request)
+        uri = parse(aor, "aor")
+        shown = live.look(identity.watcher, [uri], request.headers.get("User-Agent", ""), timezone.now())[0].fields()
+        if shown["subscription"] == ENDED:
+            raise UnknownPresentity("there is nothing to be seen at this address")
+        return Response(shown)
+
+    @extend_schema(request=ComponentSerializer, responses={200: PublishedSerializer, 201: PublishedSerializer})
+    @action(detail=True, methods=["put"])
+    def component(self, request: Request, aor: str) -> Response:
+        """Publish a component of state; with If-Match change it, or, without a body, refresh it."""
+        uri, tag = parse(aor, "aor"), _tag(request)
+        if not request.data and tag is not None:
+            return _published(publishing.publish(identity_of(request), uri, None, expires=None, entity_tag=tag))
+        wanted = ComponentSerializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        said, expires = wanted.statement()
+        client = request.headers.get("User-Agent", "")
+        done = publishing.publish(
+            identity_of(request), uri, said, expires=expires, entity_tag=tag, user_agent=client[:200]
+        )
+        return _published(done)
+
+    @extend_schema(responses={204: None})
+    @component.mapping.delete
+    def unpublish(self, request: Request, aor: str) -> Response:
+        """Remove the component that If-Match names."""
+        tag = _tag(request)
+        if tag is None:
+            raise serializers.ValidationError({"If-Match": "Name the component by its entity tag."})
+        publishing.publish(identity_of(request), parse(aor, "aor"), None, expires=0, entity_tag=tag)
+        return Response(status=204)
 
     @action(detail=True)
     def document(self, request: Request, aor: str) -> HttpResponse:
@@ -158,6 +212,18 @@ class PresenceViewSet(viewsets.GenericViewSet):
                 "steps": [{"stage": s.stage, "subject": s.subject, "text": s.text} for s in shown.steps],
             }
         )
+
+
+def _tag(request: Request) -> str | None:
+    """The entity tag in If-Match, with quotation marks or without."""
+    text = request.headers.get("If-Match", "").strip()
+    return text.removeprefix("W/").strip('"') or None
+
+
+def _published(done: publishing.Published) -> Response:
+    response = Response({"etag": done.entity_tag, "expires": done.expires}, status=201 if done.created else 200)
+    response["ETag"] = f'"{done.entity_tag}"'
+    return response
 
 
 def _find(text: str) -> tuple[live.Live, Policy]:
@@ -268,3 +334,31 @@ class EdgeViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
     queryset = EdgeLease.objects.order_by("edge")
     serializer_class = EdgeSerializer
     filterset_fields = {"edge": ["exact"]}
+
+
+class WebhookDeliverySerializer(serializers.ModelSerializer):
+    """What a webhook knows of one address, and what it has still to be told."""
+
+    webhook = serializers.SlugRelatedField(slug_field="name", read_only=True)
+
+    class Meta:
+        model = WebhookDelivery
+        fields = [
+            "id", "webhook", "uri", "state", "number", "attempts", "status", "error", "next_at", "changed_at",
+        ]  # fmt: skip
+
+
+class WebhookDeliveryViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+    """Deliveries to webhooks, one for each address; `state=dead` are those that were given up."""
+
+    queryset = WebhookDelivery.objects.select_related("webhook").order_by("-changed_at", "id")
+    serializer_class = WebhookDeliverySerializer
+    filterset_fields = {"webhook__name": ["exact"], "uri": ["exact"], "state": ["exact"]}
+    search_fields = ["uri", "webhook__name", "error"]
+
+    @extend_schema(request=None, responses={204: None})
+    @action(detail=True, methods=["post"], url_path="send-again")
+    def send_again(self, request: Request, pk: str) -> Response:
+        """Try it again now, with as many attempts as a new one has."""
+        webhooks.send_again([self.get_object()])
+        return Response(status=204)

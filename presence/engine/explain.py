@@ -61,6 +61,22 @@ def explain(composed: Composed) -> list[Step]:
     return steps
 
 
+def deciding(composed: Composed) -> Component | None:
+    """The component that the state rests on: the strongest that has what the rule asked for; None when none has."""
+    condition = composed.rule.condition if composed.rule is not None else ""
+    speaking = [one for one in composed.components if one.id not in composed.leftovers]
+    opened = {named.component.id for named in composed.tuples if named.device.open}
+    if condition == "manual_override":
+        speaking = [one for one in speaking if one.manual_override and one.stated is not None]
+    elif condition in ("busy_and_other_text", "busy_only"):
+        speaking = [one for one in speaking if one.busy and one.id in opened]
+    elif condition == "none_open":  # it is so since the last of them was closed
+        return max(speaking, key=lambda one: one.updated_at, default=None)
+    elif opened:
+        speaking = [one for one in speaking if one.id in opened]
+    return next(iter(speaking), None)
+
+
 def _component(one: Component, leftover: bool) -> str:
     if one.source is not None:
         kind = "manual override" if one.manual_override else "source"

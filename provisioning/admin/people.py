@@ -62,7 +62,7 @@ class DomainAdmin(PolicyAdmin):
 
 
 class PersonaForm(forms.ModelForm):
-    """A password that is set here is kept as digest secrets only."""
+    """A password that is set here is kept as digest secrets only, a PIN as a hash."""
 
     password = forms.CharField(
         required=False,
@@ -70,6 +70,13 @@ class PersonaForm(forms.ModelForm):
         max_length=256,
         widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
         help_text="For SIP clients. Leave it empty to keep the one that is set; it can be replaced, never shown.",
+    )
+    new_pin = forms.CharField(
+        label="PIN",
+        required=False,
+        max_length=12,
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "off", "inputmode": "numeric"}),
+        help_text="For the phone pages, 4 to 12 digits. Leave it empty to keep the one that is set.",
     )
 
     class Meta:
@@ -86,6 +93,13 @@ class PersonaForm(forms.ModelForm):
         ]
         widgets = {"user": UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"})}
 
+    def clean_new_pin(self) -> str:
+        """Digits, as the model says."""
+        pin: str = self.cleaned_data["new_pin"]
+        if pin:
+            Persona.validate_pin(pin)
+        return pin
+
     def save(self, commit: bool = True) -> Persona:
         """Set or void the secrets, which belong to this user part in this domain."""
         persona: Persona = self.instance
@@ -95,6 +109,8 @@ class PersonaForm(forms.ModelForm):
             persona.set_password(password)
         elif {"user", "domain"} & set(self.changed_data):
             persona.clear_password()
+        if self.cleaned_data.get("new_pin"):
+            persona.set_pin(self.cleaned_data["new_pin"])
         return super().save(commit)
 
 
@@ -154,7 +170,7 @@ class PersonaAdmin(PolicyAdmin):
     show_full_result_count = False
     actions = ["enable", "disable"]
     fieldsets = [
-        (None, {"fields": ["domain", "user", "name", "password", "enabled"]}),
+        (None, {"fields": ["domain", "user", "name", "password", "new_pin", "enabled"]}),
         ("Watchers and messages", {"fields": ["confirm_watchers", "offline_messages"]}),
         ("Publishing", {"fields": ["publish_policy", "delegates"], "classes": ["collapse"]}),
     ]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from rest_framework import serializers
@@ -105,11 +106,12 @@ class DomainSerializer(Validated):
 
 
 class PersonaSerializer(Validated):
-    """A user; the password can be set, never read."""
+    """A user; password and PIN can be set, never read."""
 
     domain = serializers.SlugRelatedField(slug_field="name", queryset=models.Domain.objects.all())
     password = serializers.CharField(write_only=True, required=False, max_length=256, trim_whitespace=False)
     has_password = serializers.BooleanField(read_only=True)
+    pin = serializers.CharField(write_only=True, required=False, help_text="For the phone pages: 4 to 12 digits.")
     aliases = serializers.SlugRelatedField(slug_field="uri", many=True, read_only=True)
     delegates = serializers.SlugRelatedField(
         slug_field="aor", many=True, required=False, queryset=models.Persona.objects.all()
@@ -119,18 +121,26 @@ class PersonaSerializer(Validated):
         model = models.Persona
         fields = [
             "id", "aor", "domain", "user", "name", "enabled", "confirm_watchers", "offline_messages", "publish_policy",
-            "delegates", "aliases", "password", "has_password",
+            "delegates", "aliases", "password", "has_password", "pin",
         ]  # fmt: skip
         read_only_fields = ["aor"]
 
+    def validate_pin(self, pin: str) -> str:
+        """Digits, as the model says."""
+        models.Persona.validate_pin(pin)
+        return pin
+
     def create(self, validated_data: dict[str, Any]) -> models.Persona:
-        """Keep digest secrets only."""
+        """Keep digest secrets only, and the hash of the PIN."""
         password = validated_data.pop("password", None)
+        pin = validated_data.pop("pin", None)
         delegates = validated_data.pop("delegates", [])
         persona = models.Persona(**validated_data)
         persona.user = persona.computed_aor().user
         if password:
             persona.set_password(password)
+        if pin:
+            persona.set_pin(pin)
         persona.save()
         persona.delegates.set(delegates)
         return persona
@@ -138,6 +148,7 @@ class PersonaSerializer(Validated):
     def update(self, instance: models.Persona, validated_data: dict[str, Any]) -> models.Persona:
         """A new user part or domain voids the password unless a new one comes along (D-50)."""
         password = validated_data.pop("password", None)
+        pin = validated_data.pop("pin", None)
         delegates = validated_data.pop("delegates", None)
         before = (instance.user, instance.domain_id)
         for name, value in validated_data.items():
@@ -147,6 +158,8 @@ class PersonaSerializer(Validated):
             instance.set_password(password)
         elif (instance.user, instance.domain_id) != before:
             instance.clear_password()
+        if pin:
+            instance.set_pin(pin)
         instance.save()
         if delegates is not None:
             instance.delegates.set(delegates)
@@ -250,6 +263,29 @@ class EngineSettingsSerializer(Validated):
             "list_interval", "relay_message_reports", "message_limit", "offline_limit", "offline_lifetime",
             "message_log", "message_log_days", "method_event_routing",
         ]  # fmt: skip
+
+
+class MessengerSettingsSerializer(Validated):
+    """What the messenger goes by."""
+
+    class Meta:
+        model = models.MessengerSettings
+        fields = [
+            "id", "enabled", "subscription_duration", "grace", "contacts", "messages", "refresh_interval",
+            "session_timer",
+        ]  # fmt: skip
+
+
+class CannedMessageSerializer(Validated):
+    """A text that is chosen instead of typed; without an owner it is offered to everybody."""
+
+    owner = serializers.SlugRelatedField(
+        slug_field="aor", queryset=models.Persona.objects.all(), required=False, allow_null=True
+    )
+
+    class Meta:
+        model = models.CannedMessage
+        fields = ["id", "owner", "text", "position"]
 
 
 class PeerLimitsSerializer(Validated):
@@ -414,3 +450,50 @@ class ForeignMappingSerializer(Validated):
     class Meta:
         model = models.ForeignMapping
         fields = ["id", "persona", "foreign", "server", "priority"]
+
+
+class IntegratorSerializer(Validated):
+    """An account that acts as somebody."""
+
+    user = serializers.SlugRelatedField(
+        slug_field="username",
+        queryset=get_user_model().objects.all(),
+        validators=[UniqueValidator(models.Integrator.objects.all())],
+    )
+    persona = serializers.SlugRelatedField(
+        slug_field="aor", queryset=models.Persona.objects.all(), required=False, allow_null=True
+    )
+    watcher = AorField(required=False, allow_blank=True)
+    publish_for = serializers.SlugRelatedField(
+        slug_field="aor", queryset=models.Persona.objects.all(), many=True, required=False
+    )
+
+    class Meta:
+        model = models.Integrator
+        fields = ["id", "user", "persona", "watcher", "publish_own", "publish_for", "may_send"]
+
+
+class WebhookTargetSerializer(serializers.ModelSerializer):
+    """Whom a webhook is told about."""
+
+    uri = AorField()
+
+    class Meta:
+        model = models.WebhookTarget
+        fields = ["uri"]
+
+
+class WebhookSerializer(Parts, Validated):
+    """An address on the web that is told of changes; the secret can be set, never read."""
+
+    parts = ("targets", "webhook")
+    persona = serializers.SlugRelatedField(
+        slug_field="aor", queryset=models.Persona.objects.all(), required=False, allow_null=True
+    )
+    watcher = AorField(required=False, allow_blank=True)
+    secret = serializers.CharField(write_only=True, min_length=16, max_length=128)
+    targets = WebhookTargetSerializer(many=True, required=False)
+
+    class Meta:
+        model = models.Webhook
+        fields = ["id", "name", "url", "secret", "persona", "watcher", "enabled", "targets"]

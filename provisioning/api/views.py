@@ -241,6 +241,33 @@ class OutboundRuleViewSet(PolicyViewSet):
     search_fields = ["pattern", "description"]
 
 
+class IntegratorViewSet(PolicyViewSet):
+    """Accounts that act as somebody."""
+
+    queryset = models.Integrator.objects.select_related("user", "persona").prefetch_related("publish_for")
+    serializer_class = s.IntegratorSerializer
+    filterset_fields = {"user__username": ["exact"], "persona__aor": ["exact"], "watcher": ["exact"]}
+    search_fields = ["user__username", "persona__aor", "watcher"]
+
+
+class WebhookViewSet(PolicyViewSet):
+    """Addresses on the web that are told of changes."""
+
+    queryset = models.Webhook.objects.select_related("persona").prefetch_related("targets")
+    serializer_class = s.WebhookSerializer
+    filterset_fields = {"name": ["exact"], "enabled": ["exact"], "targets__uri": ["exact"]}
+    search_fields = ["name", "url"]
+
+
+class CannedMessageViewSet(PolicyViewSet):
+    """Ready-made messages of the system and of users."""
+
+    queryset = models.CannedMessage.objects.select_related("owner")
+    serializer_class = s.CannedMessageSerializer
+    filterset_fields = {"owner__aor": ["exact"]}
+    search_fields = ["text", "owner__aor"]
+
+
 class FixedRows(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.UpdateModelMixin, viewsets.GenericViewSet):
     """Rows that are there from the start: they can be changed, not made or deleted."""
 
@@ -271,3 +298,10 @@ class PeerLimitsViewSet(FixedRows):
 
     queryset = models.PeerLimits.objects.order_by("pk")
     serializer_class = s.PeerLimitsSerializer
+
+
+class MessengerSettingsViewSet(FixedRows):
+    """What the messenger goes by: one row."""
+
+    queryset = models.MessengerSettings.objects.order_by("pk")
+    serializer_class = s.MessengerSettingsSerializer

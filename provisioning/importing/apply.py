@@ -157,9 +157,12 @@ class _Run:
 
     def _users(self, entries: list[Entry]) -> None:
         wanted: dict[Aor, tuple[str, str | None, str | None]] = {}
+        pins: dict[Aor, str] = {}
         for entry in entries:
             for aor, password, name in self._expand(entry):
                 wanted[aor] = (aor.user, password, name)
+                if (pin := self._pin(entry)) is not None:
+                    pins[aor] = pin
         held = {
             persona.aor: persona
             for start in range(0, len(wanted), BATCH)
@@ -174,9 +177,11 @@ class _Run:
                 fresh.append(persona)
                 if password is not None:
                     persona.set_password(password)
-            elif self._update(persona, password, name):
+                if aor in pins:
+                    persona.set_pin(pins[aor])
+            elif self._update(persona, password, name, pins.get(aor)):
                 changed.append(persona)
-        columns = ["name", "md5", "sha256", "md5_full", "sha256_full"]
+        columns = ["name", "md5", "sha256", "md5_full", "sha256_full", "pin"]
         taken = self._taken([persona.aor for persona in fresh])
         if taken:
             raise BadFile(f"section “users”: {taken[0].uri} is already an alias of {taken[0].persona.aor}")
@@ -217,7 +222,22 @@ class _Run:
             text = pattern.replace("{n}", str(number))
             yield self._aor(f"{text}@{host}", entry), password, name and name.replace("{n}", str(number))
 
-    def _update(self, persona: Persona, password: str | None, name: str | None) -> bool:
+    def _pin(self, entry: Entry) -> str | None:
+        """The PIN of a user; in quotes, since YAML takes 0123 for another number."""
+        pin = entry.values.get("pin")
+        if pin is None:
+            return None
+        if "pattern" in entry.values:
+            raise BadFile(f"line {entry.line}: “pin” is for one user; users by pattern would share it")
+        try:
+            if not isinstance(pin, str):
+                raise ValidationError("Write the PIN in quotes.")
+            Persona.validate_pin(pin)
+        except ValidationError as error:
+            raise BadFile(f"line {entry.line}: {error.messages[0]}") from None
+        return pin
+
+    def _update(self, persona: Persona, password: str | None, name: str | None, pin: str | None) -> bool:
         """Change a user where the file says something else; True when something was changed."""
         changed = False
         if name is not None and name != persona.name:
@@ -227,6 +247,9 @@ class _Run:
             if secrets != (persona.md5, persona.sha256, persona.md5_full, persona.sha256_full):
                 persona.set_password(password)
                 changed = True
+        if pin is not None and not persona.check_pin(pin):
+            persona.set_pin(pin)
+            changed = True
         return changed
 
     def _aliases(self, entries: list[Entry]) -> None:

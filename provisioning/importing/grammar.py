@@ -10,7 +10,7 @@ import yaml
 
 SECTIONS: dict[str, frozenset[str] | None] = {
     "domains": None,
-    "users": frozenset({"uri", "password", "name", "pattern", "first", "count", "domain"}),
+    "users": frozenset({"uri", "password", "pin", "name", "pattern", "first", "count", "domain"}),
     "aliases": frozenset({"uri", "user"}),
     "lists": frozenset({"uri", "owner", "members"}),
     "trusted_peers": frozenset({"address", "tls"}),

@@ -7,8 +7,10 @@ from provisioning.models.access import (
     UriAclEntry,
     WatcherFilter,
 )
+from provisioning.models.integrators import Integrator, Webhook, WebhookTarget
 from provisioning.models.limits import ExpirySetting, LimitExemption, PeerLimits
 from provisioning.models.lists import ResourceList, ResourceListMember
+from provisioning.models.messenger import CannedMessage, MessengerSettings
 from provisioning.models.people import Alias, Domain, Persona
 from provisioning.models.routing import MethodRoute, OutboundRule, StaticRoute
 from provisioning.models.rules import ReachabilityRule
@@ -27,14 +29,17 @@ __all__ = [
     "AccessListEntry",
     "AdvertisedAddress",
     "Alias",
+    "CannedMessage",
     "DeviceType",
     "Domain",
     "EngineSettings",
     "ExpirySetting",
     "ForeignMapping",
     "ForeignServer",
+    "Integrator",
     "LimitExemption",
     "Listener",
+    "MessengerSettings",
     "MethodRoute",
     "OutboundRule",
     "PeerLimits",
@@ -51,4 +56,6 @@ __all__ = [
     "UriAclEntry",
     "UserAgentCapability",
     "WatcherFilter",
+    "Webhook",
+    "WebhookTarget",
 ]

@@ -3,9 +3,11 @@
 from typing import Any
 
 from django.apps import apps
+from django.contrib.auth.hashers import check_password, make_password
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import QuerySet
+from django.utils.crypto import constant_time_compare
 
 from provisioning.choices import PublishPolicy
 from provisioning.digests import NONE, digests
@@ -75,6 +77,8 @@ class Persona(models.Model):
     sha256 = models.CharField(max_length=64, blank=True, editable=False)
     md5_full = models.CharField(max_length=32, blank=True, editable=False)
     sha256_full = models.CharField(max_length=64, blank=True, editable=False)
+    pin = models.CharField("PIN", max_length=128, blank=True, editable=False)
+    "Of the phone pages, hashed."
 
     class Meta:
         ordering = ["aor"]
@@ -118,6 +122,29 @@ class Persona(models.Model):
     def clear_password(self) -> None:
         """Nobody can log in as this user until a new password is set."""
         self.md5, self.sha256, self.md5_full, self.sha256_full = NONE
+
+    @staticmethod
+    def validate_pin(pin: str) -> None:
+        """Raises ValidationError for what cannot be a PIN."""
+        if not (pin.isascii() and pin.isdecimal() and 4 <= len(pin) <= 12):
+            raise ValidationError("A PIN has 4 to 12 digits.")
+
+    def set_pin(self, pin: str) -> None:
+        """Keep the hash of a PIN for phone pages; raises ValidationError for what is none."""
+        self.validate_pin(pin)
+        self.pin = make_password(pin)
+
+    def check_pin(self, pin: str) -> bool:
+        """The PIN is the user's; takes as long for a user who has none."""
+        if not self.pin:
+            make_password(pin)
+            return False
+        return check_password(pin, self.pin)
+
+    def check_password(self, password: str) -> bool:
+        """The password is the user's (compared by its digest secret)."""
+        given = digests(self.user, self.domain.name, password)
+        return bool(self.sha256) and constant_time_compare(given[1], self.sha256)
 
     @property
     def has_password(self) -> bool:

@@ -1,15 +1,24 @@
-"""Registered contacts and logged messages as JSON, read only."""
+"""Registered contacts and logged messages as JSON, read only; and messages that integrators send."""
 
 from typing import Any
 
 from django.db.models import QuerySet
 from django.utils import timezone
 from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers, viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
 
+from presence import sending
+from presence.api.integrators import Acts, MessageSerializer, SentSerializer, identity_of, parse
 from provisioning.uri import Aor, BadUri
 from sipedge.messagelog import AsText, searchable
 from sipedge.models import Binding, LoggedMessage
+
+STATUSES = {403: 403, 404: 404, 408: 504, 413: 413, 415: 415, 429: 429, 480: 404, 503: 503, 604: 404}
+"SIP answer to a message -> HTTP status; all others are 502: the recipient's side has refused it."
 
 
 class BindingSerializer(serializers.ModelSerializer):
@@ -80,3 +89,19 @@ class LoggedMessageViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
     serializer_class = LoggedMessageSerializer
     filterset_class = LoggedMessageFilter
     search_fields = ["sender", "recipient"]
+
+    @extend_schema(request=MessageSerializer, responses={200: SentSerializer, 202: SentSerializer})
+    @action(detail=False, methods=["post"], permission_classes=[Acts], filterset_class=None, pagination_class=None)
+    def send(self, request: Request) -> Response:
+        """Send a message as the identity of the account; 200: it was delivered, 202: it is kept for later."""
+        wanted = MessageSerializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        to = parse(wanted.validated_data["to"], "to")
+        sent = sending.send_now(identity_of(request), to, wanted.validated_data["text"])
+        if sent.status not in (200, 202):
+            return Response(
+                {"type": "about:blank", "title": "The message was not delivered", **sent._asdict()},
+                status=STATUSES.get(sent.status, 502),
+                content_type="application/problem+json",
+            )
+        return Response(sent._asdict(), status=sent.status)

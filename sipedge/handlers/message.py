@@ -6,7 +6,6 @@ from sipedge import messagelog, resolve
 from sipedge.dispatch import Call, presentity_of
 from sipedge.handlers import relay
 from sipedge.handlers.relay import check_hops
-from sipedge.listeners import PROXY
 from sipedge.senders.relay import UNREACHABLE, Answer
 from sipedge.sip.message import Request, Response
 
@@ -26,7 +25,7 @@ async def handle(call: Call) -> Response:
         raise UnsupportedMediaType((TEXT,))
     if len(request.body) > settings.message_limit:
         raise DocumentTooLarge(settings.message_limit)
-    if call.listener.role == PROXY and (not call.edge.here(request.uri) or _routed(call)):
+    if call.listener.proxies and (not call.edge.here(request.uri) or _routed(call)):
         response = await relay.handle(call)
         messagelog.passed(call.edge, request, call.caller.aor, None, response.status)
         return response

@@ -12,7 +12,7 @@ _COMPACT = {
 _KNOWN = (
     "Accept Accept-Encoding Accept-Language Alert-Info Allow Allow-Events Authentication-Info Authorization "
     "Call-ID Call-Info Contact Content-Disposition Content-Encoding Content-Language Content-Length Content-Type "
-    "CSeq Date Error-Info Event Expires From In-Reply-To Max-Forwards Min-Expires MIME-Version Organization "
+    "CSeq Date Error-Info Event Expires From In-Reply-To Max-Forwards Min-Expires Min-SE MIME-Version Organization "
     "P-Asserted-Identity P-Preferred-Identity Path Priority Proxy-Authenticate Proxy-Authorization Proxy-Require "
     "Record-Route Remote-Party-ID Reply-To Require Retry-After Route Server SIP-ETag SIP-If-Match Subject "
     "Subscription-State Supported Timestamp To Unsupported User-Agent Via Warning WWW-Authenticate"
@@ -40,7 +40,7 @@ REASONS = {
     406: "Not Acceptable", 407: "Proxy Authentication Required", 408: "Request Timeout", 410: "Gone",
     412: "Conditional Request Failed", 413: "Request Entity Too Large", 414: "Request-URI Too Long",
     415: "Unsupported Media Type", 416: "Unsupported URI Scheme", 420: "Bad Extension", 421: "Extension Required",
-    423: "Interval Too Brief", 430: "Flow Failed", 480: "Temporarily Unavailable",
+    422: "Session Interval Too Small", 423: "Interval Too Brief", 430: "Flow Failed", 480: "Temporarily Unavailable",
     481: "Call/Transaction Does Not Exist", 482: "Loop Detected", 483: "Too Many Hops",
     484: "Address Incomplete", 486: "Busy Here", 487: "Request Terminated", 488: "Not Acceptable Here",
     489: "Bad Event", 491: "Request Pending",

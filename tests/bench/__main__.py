@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests import services
-from tests.bench import report
+from tests.bench import integrators, report
 from tests.bench.databases import Cluster
 from tests.bench.load import Load, Pressure
 from tests.bench.scenarios import SCENARIOS, Measured, Options, Preparation, Scenario
@@ -25,6 +25,9 @@ from tests.bench.servers import Failed, Kamailio, Ours, Server
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure what the arguments ask for; the exit status is 0 when every operation of every run succeeded."""
+    words = sys.argv[1:] if arguments is None else arguments
+    if words[:1] == ["integrators"]:  # no SIP, so it has a load and options of its own
+        return integrators.main(words[1:])
     chosen = _parser().parse_args(arguments)
     scenarios = [scenario for scenario in SCENARIOS if not chosen.scenarios or scenario.name in chosen.scenarios]
     if unknown := set(chosen.scenarios) - {scenario.name for scenario in SCENARIOS}:
@@ -56,7 +59,9 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="./run bench", description=__doc__.splitlines()[0])
     names = [scenario.name for scenario in SCENARIOS]
-    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=f"default: all of {', '.join(names)}")
+    parser.add_argument(
+        "scenarios", nargs="*", metavar="SCENARIO", help=f"default: all of {', '.join(names)}; or integrators"
+    )
     parser.add_argument("--seconds", type=float, default=5.0, help="counted time of each run (default 5)")
     parser.add_argument("--warm-up", type=float, default=1.0, help="seconds of load before counting (default 1)")
     parser.add_argument("--users", type=int, default=1000, help="users, each with one publication (default 1000)")

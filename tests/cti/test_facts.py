@@ -80,8 +80,11 @@ def test_what_the_gateway_goes_by() -> None:
     ApplicationUser.objects.create(name="operator", controls_all=True)
     found = facts.load()
     devices = sorted(found.devices, key=lambda device: device.id)
-    assert devices == [Device("2001"), Device("2002"), Device("2003"), Device("sip:lobby@compb.cisco.com")]
-    assert found.sip == (facts.SipLine("2003", owner.pk, "192.0.2.9:4444"),)
+    numbers = ["+14085550100", "2001", "2002", "2003", "sip:lobby@compb.cisco.com"]
+    assert devices == [Device(number) for number in numbers]
+    assert [(line.device, line.owner, line.link) for line in found.sip] == [
+        ("+14085550100", owner.pk, ""), ("2003", owner.pk, "192.0.2.9:4444"),
+    ]  # fmt: skip
     assert found.options == Options(1810, 8) and found.gateway_uri == ""
     xten3 = "sip:xten3@compb.cisco.com"
     assert found.identity(xten3) == Identity(xten3, frozenset({"2001", "2002"}))
@@ -113,6 +116,14 @@ def test_the_timers_have_bounds(changes: dict[str, int]) -> None:
     """D-36."""
     with pytest.raises(ValidationError):
         CtiSettings(**changes).full_clean()
+
+
+@pytest.mark.parametrize("uri", ["xten3@compB.cisco.com", "8000@elsewhere.example"])
+def test_the_gateways_address_leads_here_and_to_nobody_else(uri: str) -> None:
+    apply(read(FILE))
+    with pytest.raises(ValidationError, match="gateway_uri"):
+        CtiSettings(gateway_uri=uri).full_clean()
+    CtiSettings(gateway_uri="8000@compB.cisco.com").full_clean(validate_unique=False)
 
 
 def test_there_is_one_row_of_settings() -> None:

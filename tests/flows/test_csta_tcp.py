@@ -1,6 +1,8 @@
 """Programs at a running edge: CSTA over TCP and TLS (R-ARC-08, R-CTI-01, R-STD-11, D-36)."""
 
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +12,7 @@ from cti.csta.codec import ED3
 from cti.csta.messages import AutoOriginate, ConnectionID
 from tests.phone import DOMAIN, PASSWORD
 from tests.program import Program
-from tests.system import Deployment, deployed
+from tests.system import ROOT, Deployment, deployed
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
@@ -160,3 +162,21 @@ def test_over_tls(site: Deployment) -> None:
         assert isinstance(one.log_in("desk", "secret", 60), m.StartApplicationSessionPosResponse)
         prolonged = one.ask(m.ResetApplicationSessionTimer(one.session, 90))
         assert prolonged == m.ResetApplicationSessionTimerPosResponse(90)
+
+
+def test_the_client_of_the_documentation(site: Deployment) -> None:
+    """docs/examples/csta_client.py as docs/cti.md starts it."""
+    words = [sys.executable, "docs/examples/csta_client.py", f"127.0.0.1:{site.csta}", f"u1@{DOMAIN}", PASSWORD]
+    with program(site) as two:
+        two.log_in(f"u2@{DOMAIN}", PASSWORD)
+        two.ask(m.MonitorStart(m.DeviceObject("2002")))
+        client = subprocess.Popen([*words, "tel:2001", "2002"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        rings = two.event(m.DeliveredEvent)
+        two.ask(m.AnswerCall(rings.connection))
+        two.ask(m.ClearConnection(rings.connection))
+        output, _ = client.communicate(timeout=20)
+    assert client.returncode == 0
+    assert output.splitlines() == [
+        "0001 StartApplicationSessionPosResponse", "0002 MonitorStartResponse", "0003 MakeCallResponse",
+        "9999 OriginatedEvent", "9999 DeliveredEvent", "9999 EstablishedEvent", "9999 ConnectionClearedEvent",
+    ]  # fmt: skip

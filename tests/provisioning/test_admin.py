@@ -5,18 +5,19 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import check_password
 from django.test import Client
 from django.urls import reverse
 
 from provisioning import bus
 from provisioning.digests import digests
-from provisioning.models import Alias, Domain, Persona
+from provisioning.models import Alias, Domain, MessengerSettings, Persona
 
 pytestmark = pytest.mark.django_db
 
 PAGES = [
     "domain", "persona", "alias", "expirysetting", "sourcepriority", "useragentcapability", "reachabilityrule",
-    "listener", "trustedpeer", "accesslistentry",
+    "listener", "trustedpeer", "accesslistentry", "cannedmessage",
 ]  # fmt: skip
 
 
@@ -45,7 +46,9 @@ def test_every_list_opens_and_can_be_searched(admin: Client, page: str) -> None:
     assert response.status_code == 200
 
 
-@pytest.mark.parametrize("page", ["domain", "persona", "alias", "sourcepriority", "listener", "trustedpeer"])
+@pytest.mark.parametrize(
+    "page", ["domain", "persona", "alias", "sourcepriority", "listener", "trustedpeer", "cannedmessage"]
+)
 def test_every_form_opens(admin: Client, page: str) -> None:
     assert admin.get(reverse(f"admin:provisioning_{page}_add")).status_code == 200
 
@@ -56,6 +59,7 @@ def persona_form(domain: Domain, **changes: str) -> dict[str, str]:
         "user": "xten3",
         "name": "Xten Three",
         "password": "secret",
+        "new_pin": "4711",
         "enabled": "on",
         "publish_policy": "self",
         "aliases-TOTAL_FORMS": "1",
@@ -83,6 +87,7 @@ def test_a_user_with_an_alias_is_created_and_announced_once(
         "sip:xten.three@compb.cisco.com",
     }
     assert persona.md5 == digests("xten3", "compb.cisco.com", "secret").md5
+    assert persona.check_pin("4711")
     assert hints == [{"kind": "policy", "parts": ["people"]}]
 
 
@@ -126,3 +131,30 @@ def test_expiry_bounds_out_of_order_are_refused(admin: Client) -> None:
     assert response.status_code == 200
     row.refresh_from_db()
     assert row.minimum == 60
+
+
+def test_a_pin_is_kept_as_a_hash(admin: Client, compb: Domain) -> None:
+    """R-IM-01: beside the password; what is none is refused, and an empty field keeps it."""
+    add, change = reverse("admin:provisioning_persona_add"), "admin:provisioning_persona_change"
+    refused = admin.post(add, persona_form(compb, new_pin="12a4"))
+    assert "4 to 12 digits" in refused.content.decode() and not Persona.objects.exists()
+    admin.post(add, persona_form(compb, new_pin="123456"))
+    persona = Persona.objects.get()
+    assert check_password("123456", persona.pin)
+    again = persona_form(compb, new_pin="", name="Other", **{"aliases-0-uri": ""})
+    admin.post(reverse(change, args=[persona.pk]), again)
+    persona.refresh_from_db()
+    assert persona.name == "Other" and check_password("123456", persona.pin)
+
+
+def test_settings_of_the_messenger_have_bounds(admin: Client, hints: list[Any]) -> None:
+    """R-IM-02: the duration of subscriptions and what else an operator sets."""
+    page = reverse("admin:provisioning_messengersettings_change", args=[1])
+    values = {
+        "enabled": "on", "subscription_duration": "600", "grace": "30", "contacts": "50", "messages": "100",
+        "refresh_interval": "7", "session_timer": "9999",
+    }  # fmt: skip
+    for name, bad in (("refresh_interval", "6"), ("session_timer", "10000"), ("subscription_duration", "10")):
+        assert admin.post(page, {**values, name: bad}).status_code == 200
+    assert admin.post(page, values).status_code == 302
+    assert MessengerSettings.objects.get().subscription_duration == 600

@@ -81,6 +81,22 @@ RESOURCES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         {"name": "The team"},
         {"uri": "sip:xten3@compb.cisco.com"},
     ),
+    "integrators": (
+        {"user": "calendar", "persona": "sip:xten3@compb.cisco.com", "publish_for": ["sip:xten3@compb.cisco.com"]},
+        {"may_send": True},
+        {"user": "calendar", "watcher": "sip:xten3@compb.cisco.com"},
+    ),
+    "webhooks": (
+        {
+            "name": "wall",
+            "url": "https://wall.example/presence",
+            "secret": "sixteen letters!",
+            "watcher": "wall@example.org",
+            "targets": [{"uri": "xten3@compb.cisco.com"}],
+        },
+        {"enabled": False},
+        {"name": "wall", "url": "http://wall.example/", "secret": "sixteen letters!", "watcher": "wall@example.org"},
+    ),
     "foreign-servers": (
         {"name": "cm", "address": "CM.example:5070", "domain": "cm.example", "expires": 1800},
         {"shared_identity": True},
@@ -97,6 +113,11 @@ RESOURCES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         {"name": "Contacts", "kind": "method", "token": "register", "next_hop": "cm.example"},
     ),
     "outbound-rules": ({"pattern": "*", "allow": False}, {"allow": True}, {"pattern": "a b"}),
+    "canned-messages": (
+        {"owner": "sip:xten3@compb.cisco.com", "text": "On  my way"},
+        {"position": 3},
+        {"text": "   "},
+    ),
     "lines": (
         {"uri": "tel:2001;phone-context=dialstring", "owner": "sip:xten3@compb.cisco.com"},
         {"device": "SEP0002FD3BB5C5", "takes_calls": False},
@@ -112,6 +133,7 @@ def api() -> APIClient:
     xten3 = Persona(domain=Domain.objects.create(name="compB.cisco.com"), user="xten3")
     xten3.save()
     user = get_user_model().objects.create_superuser("integrator")
+    get_user_model().objects.create_user("calendar")
     client = APIClient()
     client.credentials(HTTP_AUTHORIZATION=f"Token {Token.objects.create(user=user).key}")
     return client
@@ -143,7 +165,16 @@ def test_a_bad_value_is_refused_with_a_problem_document(api: APIClient, name: st
 
 
 @pytest.mark.parametrize(
-    "name", [*RESOURCES, "expiry", "settings", "limits", "cti-settings", "presence/sip:xten3@compb.cisco.com"]
+    "name",
+    [
+        *RESOURCES,
+        "expiry",
+        "settings",
+        "limits",
+        "messenger-settings",
+        "cti-settings",
+        "presence/sip:xten3@compb.cisco.com",
+    ],
 )
 def test_without_a_token_nothing_is_shown(api: APIClient, name: str) -> None:
     response = APIClient().get(f"/api/v1/{name}/")
@@ -189,7 +220,11 @@ def test_a_password_is_never_shown(api: APIClient) -> None:
     created = api.post("/api/v1/users/", RESOURCES["users"][0], format="json")
     assert created.data["has_password"] is True
     assert "secret" not in str(created.data)
-    assert not {"password", "md5", "sha256"} & set(created.data)
+    assert not {"password", "md5", "sha256", "pin"} & set(created.data)
+    url = f"/api/v1/users/{created.data['id']}/"
+    assert api.patch(url, {"pin": "12"}, format="json").status_code == 400
+    assert "pin" not in api.patch(url, {"pin": "1234"}, format="json").data
+    assert Persona.objects.get(pk=created.data["id"]).check_pin("1234")
 
 
 def test_an_address_of_record_cannot_be_taken_away(api: APIClient) -> None:

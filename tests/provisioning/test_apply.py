@@ -93,11 +93,29 @@ def test_a_changed_password_is_a_change() -> None:
     assert Persona.objects.get(user="xten3").md5 != before
 
 
+def test_a_pin_is_kept_as_a_hash() -> None:
+    """R-IM-06, D-50: set by the file, once; a command sets another one."""
+    text = "domains: [a.example]\nusers: [{uri: x@a.example, pin: '0123'}]"
+    assert apply(read(text)).created["users"] == 1 and apply(read(text)).unchanged["users"] == 1
+    persona = Persona.objects.get()
+    assert persona.check_pin("0123") and not persona.check_pin("1230") and "0123" not in persona.pin
+    assert apply(read(text.replace("0123", "4567"))).changed["users"] == 1
+    call_command("set_pin", "x@a.example", "--pin", "99999")
+    persona.refresh_from_db()
+    assert persona.check_pin("99999") and not Persona().check_pin("")
+    for words in (("y@a.example", "--pin", "1234"), ("x@a.example", "--pin", "12a4"), ("@", "--pin", "1234")):
+        with pytest.raises(CommandError):
+            call_command("set_pin", *words)
+
+
 @pytest.mark.parametrize(
     ("text", "line", "about"),
     [
         ("domains: [a.b]\nusers:\n  - {uri: x@a.b}\n  - {uri: y@a.b, colour: red}", 4, "colour"),
         ("nonsense: 1", 1, "nonsense"),
+        ("domains: [a.b]\nusers:\n  - {uri: x@a.b, pin: 0123}", 3, "quotes"),
+        ("domains: [a.b]\nusers:\n  - {uri: x@a.b, pin: '123'}", 3, "4 to 12"),
+        ("domains: [a.b]\nusers:\n  - {pattern: 'x{n}', count: 2, domain: a.b, pin: '1234'}", 3, "share"),
         ("users: [{uri: x@elsewhere.example}]", 1, "not one of ours"),
         ("domains: [a.b]\nusers: [{pattern: u, domain: a.b, count: 1}]", 2, "{n}"),
         ("domains: [a.b]\nusers: [{pattern: 'u{n}', domain: a.b, count: many}]", 2, "count"),

@@ -1,0 +1,70 @@
+"""What the web side and Celery ask of an edge, with an answer (DESIGN section 15)."""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from presence.engine.errors import DomainError
+from provisioning import asking, bus
+from provisioning.asking import Command
+from sipedge.messenger.connection import Unanswered
+from sipedge.sip.errors import SipError
+
+if TYPE_CHECKING:
+    from sipedge.worker import Edge
+
+log = structlog.get_logger(__name__)
+
+REMEMBERED = 10_000
+"Commands whose answer is remembered: the same id again is answered, not done, again."
+
+Handler = Callable[..., Awaitable[dict[str, Any]]]
+
+
+class Commands:
+    """Listens for commands, and answers them."""
+
+    def __init__(self, edge: "Edge", handlers: dict[str, Handler]) -> None:
+        self._edge = edge
+        self._handlers = handlers
+        self._done: OrderedDict[str, asyncio.Future[dict[str, Any]]] = OrderedDict()
+
+    async def listen(self) -> None:
+        """For ever; without a bus nobody can ask."""
+        if not bus.configured():
+            return
+        async for command in asking.commands(self._edge.name):
+            self._edge.background(self._answer(command))
+
+    async def _answer(self, command: Command) -> None:
+        known = self._done.get(command.id)
+        if known is None:
+            if command.deadline < time.time():
+                return  # nobody waits, so it must not happen
+            known = self._done[command.id] = asyncio.ensure_future(self._run(command))
+            if len(self._done) > REMEMBERED:
+                self._done.popitem(last=False)
+        await asking.answer(command, await asyncio.shield(known))
+
+    async def _run(self, command: Command) -> dict[str, Any]:
+        handler = self._handlers.get(command.name)
+        if handler is None:
+            return {"status": 501, "reason": "Not Implemented"}
+        try:
+            return {"result": await handler(**command.arguments)}
+        except SipError as error:
+            return {"status": error.status, "reason": error.reason or ""}
+        except Unanswered as error:
+            return {"status": error.status, "reason": "No Answer"}
+        except DomainError as error:
+            from sipedge.dispatch import ANSWERS
+
+            status = next((ANSWERS[kind][0] for kind in type(error).__mro__ if kind in ANSWERS), 500)
+            return {"status": status, "reason": str(error)}
+        except Exception:
+            log.exception("a command failed", command=command.name)
+            return {"status": 500, "reason": "Server Internal Error"}

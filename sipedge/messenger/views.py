@@ -1,0 +1,90 @@
+"""The messenger's pages: sign in, the page itself, log out. What they show comes by WebSocket."""
+
+import math
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
+
+from sipedge.messenger import browsers, personal, sessions
+from sipedge.messenger.browsers import SignInRefused
+
+ENDINGS = {
+    "over": "You are logged out.",
+    "refused": "The server has ended your log-in: your account or the messenger is switched off, or you are logged in "
+    "too often.",
+}
+"Why a log-in has ended, as people read it."
+
+View = Callable[..., HttpResponse]
+
+
+def locked(view: View) -> View:
+    """Scripts, styles and connections of our own only, in nobody's frame, kept by no cache."""
+
+    @wraps(view)
+    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response = view(request, *args, **kwargs)
+        host = request.get_host()
+        response["Content-Security-Policy"] = (
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+            f"connect-src 'self' ws://{host} wss://{host}; "  # some browsers do not count WebSocket as 'self'
+            "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        )
+        response["Cache-Control"] = "no-store"
+        return response
+
+    return answer
+
+
+@locked
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "HEAD", "POST"])
+def messenger(request: HttpRequest) -> HttpResponse:
+    """The page of whoever is signed in, else the form to sign in."""
+    session = browsers.of_browser(request.session)
+    if request.method == "POST":
+        return _sign_in(request)
+    if session is None:
+        return render(request, "messenger/sign_in.html", {"said": ENDINGS.get(request.GET.get("ended", ""), "")})
+    return render(request, "messenger/messenger.html", {"session": session, "options": personal.options(session)})
+
+
+def _sign_in(request: HttpRequest) -> HttpResponse:
+    name = request.POST.get("name", "")
+    before = browsers.of_browser(request.session)
+    try:
+        session = browsers.sign_in(
+            name,
+            request.POST.get("password", ""),
+            address=request.META.get("REMOTE_ADDR", ""),
+            user_agent=request.headers.get("User-Agent", ""),
+            now=timezone.now(),
+        )
+    except SignInRefused as refused:
+        said = {"said": str(refused), "refused": True, "name": name}
+        response = render(request, "messenger/sign_in.html", said, status=429 if refused.wait else 403)
+        if refused.wait:
+            response["Retry-After"] = str(math.ceil(refused.wait))
+        return response
+    if before is not None:
+        sessions.end(before)
+    request.session.cycle_key()
+    request.session[browsers.KEY] = session.id
+    return redirect("messenger")
+
+
+@locked
+@require_POST
+def log_out(request: HttpRequest) -> HttpResponse:
+    """For all tabs of the browser."""
+    session = browsers.of_browser(request.session)
+    if session is not None:
+        sessions.end(session)
+    request.session.pop(browsers.KEY, None)
+    return redirect("messenger")
