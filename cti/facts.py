@@ -1,6 +1,9 @@
 """From rows to what the gateway goes by: devices, settings, and who may use which line."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
+
+from django.db.models import Q
 
 from cti.csta.features import Device
 from cti.gateway import Identity, Options
@@ -13,11 +16,24 @@ PART = "lines"
 "The part of the policy that these tables are, when they are announced."
 
 
+class SipLine(NamedTuple):
+    """A line whose phones are registered here."""
+
+    device: str
+    owner: int
+    "The persona's id: its phones are where it has registered."
+    link: str
+    "The device name: for these lines the address of a link to the phone, or empty."
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """All lines and those who may use them."""
 
     devices: tuple[Device, ...]
+    sip: tuple[SipLine, ...]
+    "Those of the devices that are on the SIP switching function."
+    dnd_is_presence: bool
     options: Options
     gateway_uri: str
     "Canonical; empty for none."
@@ -32,8 +48,11 @@ class Facts:
 def load() -> Facts:
     """Read everything: a few hundred bytes for each line."""
     settings = CtiSettings.objects.first() or CtiSettings()
-    lines = Line.objects.filter(switch=SwitchKind.SIMULATED).order_by()
+    usable = Q(switch=SwitchKind.SIMULATED) | Q(switch=SwitchKind.SIP, owner__isnull=False)
+    lines = Line.objects.filter(usable).order_by("id")
     devices = tuple(Device(uri, takes_calls) for uri, takes_calls in lines.values_list("uri", "takes_calls"))
+    phones = lines.filter(switch=SwitchKind.SIP).values_list("uri", "owner_id", "device")
+    sip = tuple(SipLine(*row) for row in phones)
     owned: dict[str, set[str]] = {}
     for aor, uri in Line.objects.filter(owner__isnull=False).order_by().values_list("owner__aor", "uri"):
         owned.setdefault(str(aor), set()).add(uri)
@@ -42,7 +61,7 @@ def load() -> Facts:
         uris = frozenset(line.uri for line in user.lines.all())
         identities[user.name] = Identity(user.name, uris, user.controls_all)
     options = Options(settings.session_timer, settings.heartbeat)
-    return Facts(devices, options, str(settings.gateway_uri), identities)
+    return Facts(devices, sip, settings.dnd_is_presence, options, str(settings.gateway_uri), identities)
 
 
 def prove(name: str, password: str) -> str | None:

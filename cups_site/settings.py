@@ -38,6 +38,14 @@ def env_addresses(name: str) -> list[tuple[str, int]]:
     return found
 
 
+def env_ports(name: str, default: str) -> tuple[int, int]:
+    """A range of ports, `first-last`."""
+    first, _, last = env(name, default).partition("-")
+    if not (first.isdecimal() and last.isdecimal() and 1024 <= int(first) <= int(last) <= 65535):
+        raise ImproperlyConfigured(f"{name}: expected first-last between 1024 and 65535")
+    return int(first), int(last)
+
+
 def env_list(name: str, default: str = "") -> list[str]:
     """A comma separated list."""
     return [part.strip() for part in env(name, default).split(",") if part.strip()]
@@ -112,6 +120,8 @@ CUPS_CSTA_LISTEN = env("CUPS_CSTA_LISTEN", "tcp:127.0.0.1:1040")
 CUPS_DNS = env_addresses("CUPS_DNS")
 "Name servers for other domains (RFC 3263); empty: those of the machine."
 CUPS_EDGES = int(env("CUPS_EDGES", "1"))
+CUPS_RTP_PORTS = env_ports("CUPS_RTP_PORTS", "16384-16583")
+"UDP ports for conferences of phones: two for each party; the first and the last one."
 CUPS_WEBHOOK_PRIVATE = env_flag("CUPS_WEBHOOK_PRIVATE", False)
 "Whether webhooks may lead to addresses that only this network can reach."
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from presence.engine import media, pidf
 from presence.engine.errors import EntityTagMismatch, MalformedDocument, NotAuthorised, UnsupportedMediaType
-from presence.engine.expiry import grant
+from presence.engine.expiry import ExpiryBounds, grant
 from presence.engine.types import Document
 from presence.rows import PUBLICATION, PublicationRow
 from presence.store import Change, Mark, Plan, Put
@@ -21,6 +21,11 @@ MAX_PUBLICATIONS = 50
 
 SIP = "sip"
 REST = "rest"
+LINE = "line"
+"A line that is in a call: the gateway says so, with a short lifetime of its own."
+
+LINE_BOUNDS = ExpiryBounds(60, 60, 60)
+"Seconds that the state of a line lasts without being renewed: so long a call of a killed edge may still be shown."
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,7 @@ def plan_publish(
     if not entitled and not may_publish(persona, publisher_persona, trusted=trusted):
         raise NotAuthorised("the publish policy does not allow this publisher")
     old = _matched(entity_tag, held, now) if entity_tag is not None else None
-    granted = grant(expires, policy.expiry[REST if door == REST else "publish"])
+    granted = grant(expires, LINE_BOUNDS if door == LINE else policy.expiry[REST if door == REST else "publish"])
     document = None
     if body:
         dialects = policy.settings.legacy_dialects

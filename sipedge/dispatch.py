@@ -34,8 +34,8 @@ log = structlog.get_logger(__name__)
 ALLOW = "REGISTER, PUBLISH, SUBSCRIBE, NOTIFY, MESSAGE, OPTIONS"
 "Methods that are served here; a proxy listener passes others on to users of ours."
 
-SUPPORTED = frozenset({"eventlist", "recipient-list-subscribe"})
-"Option tags a client may put in Require (RFC 4662, RFC 5367)."
+SUPPORTED = frozenset({"eventlist", "recipient-list-subscribe", "timer"})
+"Option tags a client may put in Require (RFC 4662, RFC 5367, RFC 4028)."
 
 KNOWN_METHODS = frozenset(
     "INVITE ACK BYE CANCEL OPTIONS REGISTER PUBLISH SUBSCRIBE NOTIFY MESSAGE INFO REFER UPDATE PRACK".split()
@@ -60,7 +60,8 @@ class Call:
         self.edge.notice("legacy dialect", dialect, self.flow.remote[0])
 
 
-Handler = Callable[[Call], Awaitable[Response]]
+Handler = Callable[[Call], Awaitable[Response | None]]
+"Answers a request, at once or (None) some other time."
 Headers = list[tuple[str, str]]
 
 ANSWERS: dict[type[errors.DomainError], tuple[int, Callable[..., Headers]]] = {
@@ -140,12 +141,17 @@ class Dispatcher:
                 busy = answer(request, errors.TryAgainLater(BUSY_AFTER))
                 edge.stack.respond_statelessly(request, busy, flow)
                 return
+            leg = edge.legs.of(request) if client else None
+            if leg is not None:  # its tags are its ticket
+                check_extensions(request)
+                leg.received(call)
+                return
             if client and request.get("Route") is not None:
                 call.passage = passage(request, flow, edge.tickets, edge.here)
             opening = self._gateway.is_opening(edge, request)
             relayed = client and not opening and self._is_passed_on(call)
             meant = opening or (not relayed and self._gateway.is_meant(edge, request))
-            _check_extensions(request, relayed=relayed, also=self._gateway.EXTENSIONS if meant else frozenset())
+            check_extensions(request, relayed=relayed, also=self._gateway.EXTENSIONS if meant else frozenset())
             proven = call.passage.ticket or (meant and self._gateway.is_known(edge, request, flow))
             if not proven and (request.method != "NOTIFY" or relayed):  # else its dialog decides (D-31)
                 call.caller = edge.gatekeeper.identify(
@@ -153,6 +159,8 @@ class Dispatcher:
                 )
             answers = self._gateway.handle if meant else self._handlers.get(request.method)
             handler = self._relay if relayed else answers
+            if client and not meant and edge.switch.takes(call):
+                handler = edge.switch.handle
             if handler is None:
                 status = 405 if request.method in KNOWN_METHODS else 501
                 raise SipError(status, "Method Not Allowed" if status == 405 else "Not Implemented")
@@ -178,7 +186,7 @@ class Dispatcher:
     def acknowledged(self, event: AckReceived) -> None:
         """An ACK for a 2xx: passed on where the call went through here."""
         edge, request = self._edge, event.request
-        if edge.telephony.sessions.acknowledge(request):
+        if edge.legs.acknowledged(event) or edge.telephony.sessions.acknowledge(request):
             return
         listener = edge.network.listener_of(event.flow)
         if not listener.proxies or request.get("Route") is None:
@@ -197,10 +205,12 @@ class Dispatcher:
         call = self._edge.stack.invite_of(request)
         if call is None:
             raise SipError(481)
-        self._edge.relay.cancel(call)
+        if not self._edge.legs.cancelled(call):
+            self._edge.relay.cancel(call)
 
     async def _run(self, handler: Handler, event: RequestReceived, call: Call) -> None:
         request = call.request
+        response: Response | None
         try:
             response = await handler(call)
         except errors.DomainError as error:
@@ -212,7 +222,8 @@ class Dispatcher:
             response = request.respond(500)
         finally:
             self._edge.peers.requests.give(call.flow.remote[0])
-        self._edge.respond(event.transaction, response)
+        if response is not None:
+            self._edge.respond(event.transaction, response)
 
     async def drain(self, patience: float) -> None:
         """Let the requests that are being handled end, for `patience` seconds at most."""
@@ -225,7 +236,7 @@ def _check_syntax(request: Request) -> None:
     _ = request.uri, request.from_, request.to, request.contacts, request.max_forwards
 
 
-def _check_extensions(request: Request, *, relayed: bool, also: Collection[str]) -> None:
+def check_extensions(request: Request, *, relayed: bool = False, also: Collection[str] = ()) -> None:
     """420 for required extensions that we do not have (RFC 3261 8.2.2.3); of a proxy only some are asked (16.3)."""
     for header in ("Proxy-Require",) if relayed else ("Require", "Proxy-Require"):
         unknown = [tag for tag in request.get_all(header) if tag.lower() not in SUPPORTED and tag.lower() not in also]
@@ -246,6 +257,8 @@ def _refusal(request: Request, error: SipError | BadUri) -> Response:
         return request.respond(420, headers=[("Unsupported", ", ".join(error.tags))])
     if isinstance(error, SipError):
         headers = [("Allow", ALLOW)] if error.status == 405 else []
+        if error.retry_after:
+            headers.append(("Retry-After", str(error.retry_after)))
         return request.respond(error.status, error.reason, headers=headers)
     return request.respond(400, "Bad URI")
 

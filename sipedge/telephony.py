@@ -19,6 +19,8 @@ from cti.switch import SimulatedSwitch
 from presence.engine.errors import TryAgainLater
 from provisioning import snapshot
 from sipedge import refusals
+from sipedge.b2bua.lines import Lines
+from sipedge.b2bua.switches import Switches
 from sipedge.senders.csta import Sessions
 from sipedge.sip.flow import Address
 from sipedge.transport.csta import CstaConnection
@@ -83,8 +85,10 @@ class Telephony:
         """Read the lines and open the addresses of CUPS_CSTA_LISTEN; one that is taken is another edge's, or wrong."""
         self.facts = await self._edge.read(facts.load)
         now = self._loop.time()
-        self.gateway = Gateway(self.switch, self.facts.options, lambda: secrets.token_hex(16), now)
-        self.gateway.provision(self.facts.devices, self.facts.options)
+        sip = self._edge.switch
+        self.gateway = Gateway(Switches(self.switch, sip), self.facts.options, lambda: secrets.token_hex(16), now)
+        self._provision()
+        sip.heard = self._heard
         for transport, host, port in addresses(settings.CUPS_CSTA_LISTEN):
             try:
                 context = self._edge.network.certificates.context(OPTIONAL) if transport == "tls" else None
@@ -211,10 +215,20 @@ class Telephony:
         if parts is not None and DECIDED_BY.isdisjoint(parts):
             return
         self.facts = await self._edge.read(facts.load)
-        self.gateway.provision(self.facts.devices, self.facts.options)
+        self._provision()
         for association in self.gateway.associations():
             if association.identity is not None:
                 self.gateway.authorise(association, self.facts.identity(association.identity.name))
+        self._pump()
+
+    def _provision(self) -> None:
+        self._edge.switch.lines = Lines.of(self.facts.sip)
+        self._edge.switch.dnd_is_presence = self.facts.dnd_is_presence
+        self.gateway.provision(self.facts.devices, self.facts.options)
+
+    def _heard(self) -> None:
+        """Something has happened at a phone."""
+        self.gateway.carry()
         self._pump()
 
     @property

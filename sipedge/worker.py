@@ -28,6 +28,9 @@ from presence.store import DatabaseAway, Loaded, Outcome, Plan
 from provisioning import bus, snapshot
 from provisioning.policy import Policy
 from provisioning.uri import SipUri, Uri
+from sipedge.b2bua.legs import Legs
+from sipedge.b2bua.mixer import Ports
+from sipedge.b2bua.sip_switch import SipSwitch
 from sipedge.commands import Commands
 from sipedge.committer import PATIENCE, RETRY_AFTER, Committer
 from sipedge.departures import Departures
@@ -135,6 +138,8 @@ class Edge:
         self.notifier = Notifier(self)
         self.backends = Backends(self)
         self.relay = Relay(self)
+        self.legs = Legs(self)
+        self.switch = SipSwitch(self, Ports(*settings.CUPS_RTP_PORTS), f"{self._token}.")
         self.offline = OfflineMessages(self)
         self.departures = Departures(self)
         self.locator = Locator(Lookup(settings.CUPS_DNS, self.loop.time), self.loop.time)
@@ -190,6 +195,7 @@ class Edge:
             self._listen(),
             self._announce(),
             self.guests.keep(lambda: self.policy),
+            self.switch.keep(),
             self.agents.keep(),
             self.commands.listen(),
         ):
@@ -197,6 +203,7 @@ class Edge:
 
     async def stop(self) -> None:
         """Answer what is being handled, write everything down, close."""
+        await self.switch.stop()
         self.network.refuse()
         self.telephony.close()
         await self.dispatcher.drain(PATIENCE)

@@ -14,6 +14,8 @@ class SipError(Exception):
         self.status = status
         self.reason = reason
         "The reason phrase; None for the usual one of the status."
+        self.retry_after = 0
+        "Seconds for Retry-After; 0 for none."
 
 
 class MalformedMessage(SipError):

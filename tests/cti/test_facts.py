@@ -70,14 +70,21 @@ def test_without_the_application_a_section_is_reported(monkeypatch: pytest.Monke
 
 
 def test_what_the_gateway_goes_by() -> None:
-    """Lines of the simulated switch, their owners, application users, and the values at installation."""
+    """Lines, their switches and owners, application users, and the values at installation."""
     apply(read(FILE))
+    owner = Persona.objects.get(aliases__uri="sip:xten4@compb.cisco.com")
+    Line.objects.create(uri="2003", owner=owner, switch="sip", device="192.0.2.9:4444")
+    Line.objects.create(uri="2004", switch="sip")
     user = ApplicationUser.objects.create(name="desk")
     user.lines.set(Line.objects.filter(uri="2002"))
     ApplicationUser.objects.create(name="operator", controls_all=True)
     found = facts.load()
     devices = sorted(found.devices, key=lambda device: device.id)
-    assert devices == [Device("2001"), Device("2002"), Device("sip:lobby@compb.cisco.com")]
+    numbers = ["+14085550100", "2001", "2002", "2003", "sip:lobby@compb.cisco.com"]
+    assert devices == [Device(number) for number in numbers]
+    assert [(line.device, line.owner, line.link) for line in found.sip] == [
+        ("+14085550100", owner.pk, ""), ("2003", owner.pk, "192.0.2.9:4444"),
+    ]  # fmt: skip
     assert found.options == Options(1810, 8) and found.gateway_uri == ""
     xten3 = "sip:xten3@compb.cisco.com"
     assert found.identity(xten3) == Identity(xten3, frozenset({"2001", "2002"}))

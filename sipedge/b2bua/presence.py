@@ -1,0 +1,125 @@
+"""A line in a call is a component of its owner's state: on the phone, with sound (R-PUB-22, R-PUB-23, D-36).
+
+It comes in by a door of its own, through the same plan, commit and announcement as a PUBLISH. Its lifetime is short and
+it is renewed while the call lasts: when this edge is killed, nobody is on the phone for longer than that.
+"""
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape
+
+from presence import publications
+from presence.engine.errors import DomainError
+from presence.store import Outcome
+
+if TYPE_CHECKING:
+    from sipedge.b2bua.lines import LineFacts
+    from sipedge.worker import Edge
+
+RENEWAL = 30.0
+"Seconds after which the state of a line that lasts is written again: half of its lifetime."
+
+SOURCE = "Line"
+"The `<source>` of these components."
+
+DND_SOURCE = "Manually set by persona"
+"That of one with Do Not Disturb: its user has said so, and so it decides (D-20, D-23 rule 1)."
+
+
+def document(aor: str, device: str, *, in_call: bool, dnd: bool) -> bytes:
+    """What a line says of its owner."""
+    activities = ("<r:on-the-phone/>" if in_call else "") + ("<ce:dnd/>" if dnd else "")
+    source = DND_SOURCE if dnd else SOURCE
+    contact = device if device.startswith("sip:") else f"tel:{device}"
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\r\n<presence xmlns="urn:ietf:params:xml:ns:pidf" '
+        'xmlns:dm="urn:ietf:params:xml:ns:pidf:data-model" xmlns:r="urn:ietf:params:xml:ns:pidf:rpid" '
+        'xmlns:ce="urn:cisco:params:xml:ns:pidf:rpid" xmlns:sc="urn:ietf:params:xml:ns:pidf:servcaps" '
+        f'xmlns:so="urn:cisco:params:xml:ns:pidf:source" entity="{escape(aor)}"><tuple id="line-{_id(device)}">'
+        "<status><basic>open</basic></status><sc:servcaps><sc:audio>true</sc:audio><sc:video>false</sc:video>"
+        f"<sc:text>false</sc:text></sc:servcaps><so:source>{source}</so:source>"
+        f"<contact>{escape(contact)}</contact></tuple>"
+        f'<dm:person id="line"><r:activities>{activities}</r:activities></dm:person></presence>\r\n'
+    ).encode()
+
+
+def _id(device: str) -> str:
+    return "".join(one if one.isalnum() else "-" for one in device)
+
+
+class LineStates:
+    """What the lines of this edge say of their owners."""
+
+    def __init__(self, edge: "Edge") -> None:
+        self._edge = edge
+        self._said: dict[str, bytes] = {}
+        "By device: what is to be said, as it was last."
+        self._tags: dict[str, str] = {}
+        "By device: the entity tag of its component."
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    def say(self, line: "LineFacts", *, in_call: bool, dnd: bool) -> None:
+        """A line is in this state now."""
+        persona = self._edge.policy.personas.get(line.persona_id)
+        body = b""
+        if persona is not None and (in_call or dnd):
+            body = document(str(persona.aor), line.device, in_call=in_call, dnd=dnd)
+        if self._said.get(line.device, b"") != body:
+            self._said[line.device] = body
+            self._edge.background(self._write(line))
+
+    @property
+    def devices(self) -> set[str]:
+        """Lines that have said anything."""
+        return {device for device, body in self._said.items() if body}
+
+    async def keep(self) -> None:
+        """Renew what lasts."""
+        while True:
+            await asyncio.sleep(RENEWAL)
+            lines = self._edge.switch.lines.by_device
+            for device in list(self._tags):
+                if device in lines:
+                    self._edge.background(self._write(lines[device]))
+
+    async def _write(self, line: "LineFacts") -> None:
+        """Make the component say what the line does, by its newest state."""
+        edge, device = self._edge, line.device
+        async with self._locks.setdefault(device, asyncio.Lock()):
+            body, tag = self._said.get(device, b""), self._tags.get(device)
+            persona = edge.policy.personas.get(line.persona_id)
+            if persona is None or (not body and tag is None):
+                return
+            presentity = await edge.personas.get(persona.id)
+            with suppress(DomainError):  # a component that has run out meanwhile is begun anew by the next change
+                result = publications.plan_publish(
+                    persona=persona,
+                    publisher=persona.aor,
+                    publisher_persona=persona,
+                    trusted=True,
+                    entity_tag=tag,
+                    expires=None if body else 0,
+                    content_type="application/pidf+xml" if body else None,
+                    body=body,
+                    user_agent="",
+                    door=publications.LINE,
+                    held=presentity.publications,
+                    ever_published=presentity.ever_published,
+                    policy=edge.policy,
+                    now=edge.now(),
+                    new_id=edge.new_id,
+                )
+
+                def applied(outcome: Outcome) -> None:
+                    if outcome is Outcome.COMMITTED:
+                        edge.personas.apply(result)
+                        edge.notifier.changed(persona.id)
+
+                if result.plan is not None and await edge.commit(result.plan, applied) is Outcome.COMMITTED:
+                    if body:
+                        self._tags[device] = result.entity_tag
+                    else:
+                        self._tags.pop(device, None)
+                    return
+            self._tags.pop(device, None)
