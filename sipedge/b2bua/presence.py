@@ -79,7 +79,7 @@ class LineStates:
         while True:
             await asyncio.sleep(RENEWAL)
             lines = self._edge.switch.lines.by_device
-            for device in list(self._tags):
+            for device in self.devices | self._tags.keys():
                 if device in lines:
                     self._edge.background(self._write(lines[device]))
 
@@ -91,8 +91,8 @@ class LineStates:
             persona = edge.policy.personas.get(line.persona_id)
             if persona is None or (not body and tag is None):
                 return
-            presentity = await edge.personas.get(persona.id)
-            with suppress(DomainError):  # a component that has run out meanwhile is begun anew by the next change
+            with suppress(DomainError):  # what could not be written, or has run out, is begun anew by the next renewal
+                presentity = await edge.personas.get(persona.id)
                 result = publications.plan_publish(
                     persona=persona,
                     publisher=persona.aor,
