@@ -55,7 +55,12 @@ class Line(models.Model):
         help_text="Who may monitor and control it; application users only, when it has none.",
     )
     switch = models.CharField(max_length=16, choices=SwitchKind.choices, default=SwitchKind.SIMULATED)
-    device = models.CharField("device name", max_length=64, blank=True, help_text="The phone, as SEP0002FD3BB5C5.")
+    device = models.CharField(
+        "device name",
+        max_length=64,
+        blank=True,
+        help_text="The phone, as SEP0002FD3BB5C5; for SIP the host:port of its control link, if it has one.",
+    )
     takes_calls = models.BooleanField(
         "takes calls", default=True, help_text="Off for what can only call, as a door phone."
     )

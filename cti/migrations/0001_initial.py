@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('uri', cti.models.DeviceField(help_text='Number, tel URI or SIP URI; 2001 and tel:2001;phone-context=dialstring are the same.', max_length=320, unique=True, verbose_name='line')),
                 ('switch', models.CharField(choices=[('simulated', 'Simulated switch'), ('sip', 'SIP')], default='simulated', max_length=16)),
-                ('device', models.CharField(blank=True, help_text='The phone, as SEP0002FD3BB5C5.', max_length=64, verbose_name='device name')),
+                ('device', models.CharField(blank=True, help_text='The phone, as SEP0002FD3BB5C5; for SIP the host:port of its control link, if it has one.', max_length=64, verbose_name='device name')),
                 ('takes_calls', models.BooleanField(default=True, help_text='Off for what can only call, as a door phone.', verbose_name='takes calls')),
                 ('owner', models.ForeignKey(blank=True, help_text='Who may monitor and control it; application users only, when it has none.', null=True, on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='provisioning.persona')),
             ],
