@@ -92,7 +92,10 @@ class Committer:
     def _start(self) -> None:
         self._scheduled = False
         waiting = self._waiting
-        if self._writing or not waiting:
+        if self._writing:
+            return
+        if not waiting:  # they have lost their patience since this was scheduled
+            self._idle.set()
             return
         if len(waiting) <= MAX_BATCH:
             self._writing = list(waiting)

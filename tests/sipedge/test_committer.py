@@ -100,6 +100,21 @@ async def test_a_database_that_stays_away_means_try_again_later(monkeypatch: pyt
     assert database.batches == [], "a refused plan is not written behind the client's back"
 
 
+async def test_patience_that_ends_just_before_a_batch_starts_leaves_nothing_to_wait_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE", 0)
+    database = Database()
+    committer = Committer(database.write)
+    refused = committer.submit(plan(1))
+    committer._lose_patience()  # the batch is scheduled, and starts in the next turn of the loop
+    with pytest.raises(TryAgainLater):
+        await refused
+    await asyncio.wait_for(committer.drain(), 10)
+    await committer.close(10)
+    assert database.batches == []
+
+
 async def test_a_plan_that_was_being_written_when_patience_ended_is_still_applied(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
