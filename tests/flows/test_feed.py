@@ -107,6 +107,7 @@ def test_a_session_counts_on_our_own_pages_only(web: Web) -> None:
 def test_bad_messages_harm_nobody(program: Callable[..., Listener]) -> None:
     """DESIGN section 11: an error each, and the connection goes on."""
     one = program("calendar")
+    one.is_told("ready")
     for text in ("", "[]", "{", '"x"', '{"type": 7}', '{"type": "subscribe"}', '{"type": "subscribe", "aors": [7]}',
                  '{"type": "subscribe", "aors": ["no address"]}', "[" * 60_000, "x" * 70_000,
                  '{"type": "send", "to": "", "text": "x"}', '{"type": "publish", "component": 5}'):  # fmt: skip
