@@ -115,7 +115,7 @@ class CtiSettings(models.Model):
     dnd_is_presence = models.BooleanField(
         "Do Not Disturb is shown",
         default=True,
-        help_text="Whether a line's Do Not Disturb shows as the owner's presence; not used by this version.",
+        help_text="Whether a line's Do Not Disturb shows as the owner's presence; lines of SIP phones only.",
     )
     gateway_uri = AorField(
         "gateway address",

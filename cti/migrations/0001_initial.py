@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('session_timer', models.PositiveIntegerField(default=1810, help_text="Seconds that a client's session lasts without being renewed.", validators=[django.core.validators.MinValueValidator(1810), django.core.validators.MaxValueValidator(2000)])),
                 ('heartbeat', models.PositiveIntegerField(default=8, help_text='Seconds between two looks at the switching function.', validators=[django.core.validators.MinValueValidator(5), django.core.validators.MaxValueValidator(20)])),
-                ('dnd_is_presence', models.BooleanField(default=True, help_text="Whether a line's Do Not Disturb shows as the owner's presence; not used by this version.", verbose_name='Do Not Disturb is shown')),
+                ('dnd_is_presence', models.BooleanField(default=True, help_text="Whether a line's Do Not Disturb shows as the owner's presence; lines of SIP phones only.", verbose_name='Do Not Disturb is shown')),
                 ('gateway_uri', provisioning.fields.AorField(blank=True, default='', help_text='SIP address that clients open their sessions with, in a domain of ours; empty: none.', max_length=320, verbose_name='gateway address')),
             ],
             options={
