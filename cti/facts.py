@@ -33,6 +33,8 @@ class Facts:
     devices: tuple[Device, ...]
     sip: tuple[SipLine, ...]
     "Those of the devices that are on the SIP switching function."
+    owners: dict[str, int]
+    "Device -> the id of the persona whose state it is a part of."
     dnd_is_presence: bool
     options: Options
     gateway_uri: str
@@ -54,14 +56,16 @@ def load() -> Facts:
     phones = lines.filter(switch=SwitchKind.SIP).values_list("uri", "owner_id", "device")
     sip = tuple(SipLine(*row) for row in phones)
     owned: dict[str, set[str]] = {}
-    for aor, uri in Line.objects.filter(owner__isnull=False).order_by().values_list("owner__aor", "uri"):
+    owners: dict[str, int] = {}
+    for aor, id, uri in Line.objects.filter(owner__isnull=False).order_by().values_list("owner__aor", "owner", "uri"):
         owned.setdefault(str(aor), set()).add(uri)
+        owners[uri] = id
     identities = {aor: Identity(aor, frozenset(uris)) for aor, uris in owned.items()}
     for user in ApplicationUser.objects.prefetch_related("lines").order_by():
         uris = frozenset(line.uri for line in user.lines.all())
         identities[user.name] = Identity(user.name, uris, user.controls_all)
     options = Options(settings.session_timer, settings.heartbeat)
-    return Facts(devices, sip, settings.dnd_is_presence, options, str(settings.gateway_uri), identities)
+    return Facts(devices, sip, owners, settings.dnd_is_presence, options, str(settings.gateway_uri), identities)
 
 
 def prove(name: str, password: str) -> str | None:

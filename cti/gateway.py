@@ -16,6 +16,7 @@ from cti.csta.devices import BadDevice, canonical
 from cti.csta.errors import Fault, Refused, wire
 from cti.csta.features import Device
 from cti.csta.messages import ConnectionID, CSTAErrorCode, Message, Request, Response, Status
+from cti.csta.services import SERVICES
 from cti.csta.spelling import respelt
 from cti.switch import Switch
 
@@ -50,35 +51,6 @@ FILTER_NAMES: Final[dict[type[messages.Event], str]] = {
     messages.ServiceCompletionFailureEvent: "serviceCompletionFailure",
 }
 "The 13 events (T-CTI-1), by their names in a monitor filter and in supportedEvents."
-
-CONTROLLED: Final[dict[type[Request], tuple[tuple[str, Fault], ...]]] = {
-    messages.MakeCall: (("calling_device", Fault.INVALID_CALLING_DEVICE_IDENTIFIER),),
-    messages.AnswerCall: (("call_to_be_answered", Fault.NO_CALL_TO_ANSWER),),
-    messages.ClearConnection: (("connection_to_be_cleared", Fault.NO_CONNECTION_TO_CLEAR),),
-    messages.DeflectCall: (("call_to_be_diverted", Fault.INVALID_DIVERTING_DEVICE_IDENTIFIER),),
-    messages.HoldCall: (("call_to_be_held", Fault.INVALID_CONNECTION_IDENTIFIER),),
-    messages.RetrieveCall: (("call_to_be_retrieved", Fault.INVALID_CONNECTION_IDENTIFIER),),
-    messages.ConsultationCall: (("existing_call", Fault.INVALID_CONNECTION_IDENTIFIER),),
-    messages.SingleStepTransferCall: (("active_call", Fault.INVALID_CONNECTION_IDENTIFIER),),
-    messages.TransferCall: (
-        ("held_call", Fault.INVALID_HELD_DEVICE_IDENTIFIER), ("active_call", Fault.INVALID_CONNECTION_IDENTIFIER),
-    ),
-    messages.ConferenceCall: (
-        ("held_call", Fault.INVALID_HELD_DEVICE_IDENTIFIER), ("active_call", Fault.INVALID_CONNECTION_IDENTIFIER),
-    ),
-    messages.AlternateCall: (
-        ("held_call", Fault.INVALID_HELD_DEVICE_IDENTIFIER), ("active_call", Fault.INVALID_CONNECTION_IDENTIFIER),
-    ),
-    messages.ReconnectCall: (
-        ("held_call", Fault.INVALID_HELD_DEVICE_IDENTIFIER), ("active_call", Fault.INVALID_CONNECTION_IDENTIFIER),
-    ),
-    messages.GenerateDigits: (("connection_to_send_digits", Fault.INVALID_CONNECTION_IDENTIFIER),),
-    messages.SetForwarding: (("device", Fault.INVALID_PARAMETER_VALUE),),
-    messages.SetDoNotDisturb: (("device", Fault.INVALID_PARAMETER_VALUE),),
-    messages.GetForwarding: (("device", Fault.INVALID_PARAMETER_VALUE),),
-    messages.GetDoNotDisturb: (("device", Fault.INVALID_PARAMETER_VALUE),),
-}  # fmt: skip
-"Service -> the devices that the user has to control; somebody else's device is answered as one that is not there."
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +147,8 @@ class Gateway:
         self.logins: deque[LogIn] = deque()
         self.ended: deque[Ended] = deque()
         self.lines: frozenset[str] = frozenset()
+        self.touched: set[str] = set()
+        "Devices that something has happened at; whoever makes presence of it takes them out."
         self._new_id = new_id
         self._associations: dict[str, Association] = {}
         self._monitors: dict[str, dict[tuple[str, str], Monitor]] = {}
@@ -240,18 +214,17 @@ class Gateway:
     def next_deadline(self) -> float:
         """When `timeout` has something to do."""
         deadline = self.switch.next_deadline()
-        soonest = min((one.expires_at for one in self._associations.values()), default=self._next_beat)
-        return min(self._next_beat, soonest, self._next_beat if deadline is None else deadline)
+        return self._next_beat if deadline is None else min(self._next_beat, deadline)
 
     def timeout(self, now: float) -> None:
-        """Do what is due: phones that ring, sessions that were not renewed, the heartbeat."""
+        """Do what is due: phones that ring, and with each heartbeat sessions that were not renewed."""
         self.switch.timeout(now)
         self.carry()
-        for association in self.associations():
-            if association.expires_at <= now:
-                self.end(association, "the session was not renewed")
         if now >= self._next_beat:
             self._next_beat = now + self.options.heartbeat
+            for association in self.associations():
+                if association.expires_at <= now:
+                    self.end(association, "the session was not renewed")
             self._beat(now)
 
     def _beat(self, now: float) -> None:
@@ -292,9 +265,10 @@ class Gateway:
         if own is not None:
             answer: Response | None = own(self, association, request, tag, now)
             return answer
-        if association.identity is None or type(request) not in CONTROLLED:
+        service = SERVICES.get(type(request))
+        if association.identity is None or service is None:
             raise Refused(Fault.SERVICE_NOT_SUPPORTED)
-        for name, fault in CONTROLLED[type(request)]:
+        for name, fault in service.controlled:  # somebody else's device is answered as one that is not there
             self._controlled(association, getattr(request, name), fault)
         return self.switch.ask(request, now)
 
@@ -319,6 +293,7 @@ class Gateway:
         """Hand what has happened at the switch to those who monitor it."""
         while self.switch.news:
             news = self.switch.news.popleft()
+            self.touched.add(news.device)
             name = FILTER_NAMES[type(news.event)]
             for (id, reference), monitor in self._monitors.get(news.device, {}).items():
                 if name not in monitor.left_out:

@@ -14,7 +14,7 @@ from cti.csta.callmodel import CallModel
 from cti.csta.calls import ALERTING, CONNECTED, HELD, News
 from cti.csta.devices import canonical
 from cti.csta.errors import Fault, Refused
-from cti.csta.features import Device
+from cti.csta.features import Device, DeviceState
 
 
 class Switch(Protocol):
@@ -28,6 +28,9 @@ class Switch(Protocol):
 
     def ask(self, request: messages.Request, now: float) -> messages.Response:
         """Accept a service or raise Refused, at once; `now` is in seconds of any clock that only goes forward."""
+
+    def state(self, device: str) -> DeviceState:
+        """How a device is; neither, for one that is unknown."""
 
     def next_deadline(self) -> float | None:
         """When `timeout` should be called."""
@@ -51,17 +54,17 @@ class SimulatedSwitch:
 
     def provision(self, devices: Iterable[Device]) -> None:
         """Devices that are there already keep their calls and features."""
-        wanted = {device.id: device for device in devices}
-        for gone in [one.id for one in self.model.devices.values() if one.inside and one.id not in wanted]:
-            self.model.remove(gone)
-        for device in wanted.values():
-            self.model.add(device)
+        self.model.provision(devices)
 
     def ask(self, request: messages.Request, now: float) -> messages.Response:
         """The call model decides."""
         if self.away:
             raise Refused(Fault.RESOURCE_OUT_OF_SERVICE)
         return self.model.ask(request, now)
+
+    def state(self, device: str) -> DeviceState:
+        """As the call model has it."""
+        return self.model.state(device)
 
     def next_deadline(self) -> float | None:
         """Of phones that ring or wait."""
@@ -86,10 +89,7 @@ class SimulatedSwitch:
     def ring_in(self, caller: str, device: str, *, now: float) -> None:
         """Somebody calls from outside."""
         number = canonical(caller)
-        for idle in [one.id for one in self.model.devices.values() if not one.inside and not self.model.of(one.id)]:
-            self.model.remove(idle)
-        if number not in self.model.devices:
-            self.model.add(Device(number, inside=False))
+        self.model.meet(number, keep=device)
         self.model.lift(number, now)
         self.model.dial(number, device, now)
 

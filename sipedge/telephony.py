@@ -21,6 +21,7 @@ from provisioning import snapshot
 from sipedge import refusals
 from sipedge.b2bua.lines import Lines
 from sipedge.b2bua.switches import Switches
+from sipedge.line_states import LineStates
 from sipedge.senders.csta import Sessions
 from sipedge.sip.flow import Address
 from sipedge.transport.csta import CstaConnection
@@ -76,6 +77,7 @@ class Telephony:
         self.sessions = Sessions(edge)
         "Clients whose association is a SIP dialog."
         self.switch = SimulatedSwitch(f"{secrets.token_hex(3)}_")
+        self.states = LineStates(edge)
         self.facts: facts.Facts
         self.gateway: Gateway
 
@@ -165,6 +167,8 @@ class Telephony:
             link = self._links.get(one.association)
             if link is not None:
                 link.send(one.document, one.tag)
+        while gateway.touched:
+            self.touch(gateway.touched.pop())
         while gateway.logins:
             self._edge.background(self._log_in(gateway.logins.popleft()))
         while gateway.ended:
@@ -174,6 +178,12 @@ class Telephony:
                 log.info("a CSTA session has ended", reason=ended.reason, peer=link.host)
                 link.close()
         self._wake()
+
+    def touch(self, device: str) -> None:
+        """Something has happened at a device: those who watch its owner may see it."""
+        facts, state = self.facts, self.gateway.switch.state(device)
+        dnd = state.do_not_disturb and facts.dnd_is_presence
+        self.states.say(device, facts.owners.get(device), in_call=state.in_call, dnd=dnd)
 
     def _wake(self) -> None:
         """Be called when the gateway is due."""
@@ -222,9 +232,9 @@ class Telephony:
         self._pump()
 
     def _provision(self) -> None:
-        self._edge.switch.lines = Lines.of(self.facts.sip)
-        self._edge.switch.dnd_is_presence = self.facts.dnd_is_presence
+        self._edge.switch.directory.lines = Lines.of(self.facts.sip)
         self.gateway.provision(self.facts.devices, self.facts.options)
+        self.gateway.touched |= self.states.devices | self.facts.owners.keys()
 
     def _heard(self) -> None:
         """Something has happened at a phone."""

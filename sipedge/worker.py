@@ -195,7 +195,7 @@ class Edge:
             self._listen(),
             self._announce(),
             self.guests.keep(lambda: self.policy),
-            self.switch.keep(),
+            self.telephony.states.keep(),
             self.agents.keep(),
             self.commands.listen(),
         ):

@@ -110,6 +110,7 @@ async def _serve() -> None:
             said = {"device": news.device, "event": type(news.event).__name__, "body": asdict(news.event)}
             for writer in writers:
                 writer.write((json.dumps(said, default=str) + "\n").encode())
+            edge.telephony.touch(news.device)
 
     switch.heard = tell
 
@@ -135,7 +136,7 @@ async def _serve() -> None:
             if key in values:
                 values[key] = kind(values[key])
         try:
-            return {"accepted": True, **asdict(switch.ask(getattr(messages, name)(**values), 0.0))}
+            return {"accepted": True, **asdict(switch.ask(getattr(messages, name)(**values), edge.loop.time()))}
         except Refused as refused:
             return {"error": refused.fault.value}
 

@@ -5,13 +5,17 @@ Each event goes to every device that has a connection in the call, or had one un
 state of that device's own connection after it. Nothing here knows the time: it is handed in, and deadlines are kept.
 """
 
+import heapq
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
 from cti.csta import features
-from cti.csta.features import Device, Diverts, Fails
+from cti.csta.devices import BadDevice, canonical
+from cti.csta.errors import Fault, Refused
+from cti.csta.features import Device, DeviceState, Diverts, Fails
 from cti.csta.messages import (
     Absent,
     Cause,
@@ -75,6 +79,8 @@ class Call:
     options: ConsultOptions = ConsultOptions.UNRESTRICTED
     unforwarded: set[str] = field(default_factory=set)
     "Devices that ring to the end: they do not forward what nobody answers, or could not."
+    untold: dict[str, Cause] = field(default_factory=dict)
+    "Devices that the call has reached, of which nobody has been told yet that they ring; and why it went there."
     prompted: bool = False
     "MakeCall has begun it, and waits for the handset."
     digits: str = ""
@@ -126,12 +132,29 @@ class Calls:
         self.calls: dict[str, Call] = {}
         self.news: deque[News] = deque()
         "What has happened, oldest first; whoever carries it away empties it."
+        self._of: dict[str, dict[str, Call]] = {}
+        "Device -> the calls that it is in, by id."
+        self._due: list[tuple[float, str, str]] = []
+        "Heap of deadlines with call and device; those that do not count any more are passed over."
 
     # Who is in what
 
+    def known(self, text: str, fault: Fault) -> str:
+        """A device of the switch by any of its spellings; raises Refused."""
+        with suppress(BadDevice):
+            if (device := canonical(text)) in self.devices:
+                return device
+        raise Refused(fault)
+
     def of(self, device: str) -> list[Call]:
         """The calls of a device."""
-        return [call for call in self.calls.values() if device in call.parties]
+        return list(self._of.get(device, {}).values())
+
+    def state(self, device: str) -> DeviceState:
+        """How a device is; neither, for one that is unknown."""
+        known = self.devices.get(device)
+        talks = any(call.parties[device] in TALKING for call in self.of(device))
+        return DeviceState(talks, known is not None and known.do_not_disturb)
 
     def occupied(self, device: str) -> bool:
         """It takes part in a call; that others hear its busy tone does not count."""
@@ -151,6 +174,41 @@ class Calls:
         self.calls[call.id] = call
         return call
 
+    def enter(self, call: Call, device: str, state: ConnectionState, until: float | None = None) -> None:
+        """The device is in the call, in this state; `until` when it may ring, or may wait for its user."""
+        call.parties[device] = state
+        self._of.setdefault(device, {})[call.id] = call
+        if state != ALERTING:
+            call.untold.pop(device, None)
+        if until is None:
+            call.deadlines.pop(device, None)
+        else:
+            call.deadlines[device] = until
+            heapq.heappush(self._due, (until, call.id, device))
+
+    def leave(self, call: Call, device: str) -> None:
+        """The device is not in the call any more, if it ever was."""
+        for of_call in (call.parties, call.deadlines, call.untold):
+            of_call.pop(device, None)
+        mine = self._of.get(device, {})
+        mine.pop(call.id, None)
+        if not mine:
+            self._of.pop(device, None)
+
+    def end(self, call: Call) -> None:
+        """There is no such call any more."""
+        for device in list(call.parties):
+            self.leave(call, device)
+        del self.calls[call.id]
+
+    def merge(self, joined: Call, call: Call) -> None:
+        """The parties of a call go over into another one, as they are; the call is gone."""
+        joined.untold |= call.untold
+        joined.unforwarded |= call.unforwarded
+        for device, state in call.parties.items():
+            self.enter(joined, device, state, call.deadlines.get(device))
+        self.end(call)
+
     def tell(self, call: Call, make: Callable[[ConnectionState], Event], gone: Iterable[str] = ()) -> None:
         """An event for those who were in the call and for those who are."""
         for device in dict.fromkeys((*gone, *call.parties)):
@@ -160,8 +218,7 @@ class Calls:
 
     def begin(self, call: Call, device: str, now: float) -> None:
         """The device waits for its user, to dial or to lift the handset."""
-        call.parties[device] = INITIATED
-        call.deadlines[device] = now + PROMPT_LIMIT
+        self.enter(call, device, INITIATED, now + PROMPT_LIMIT)
 
     def originate(self, call: Call, now: float) -> None:
         """The caller is connected, and the call is offered to whom it is for."""
@@ -174,8 +231,7 @@ class Calls:
         self._fail(call, call.calling, cause)
 
     def _originated(self, call: Call) -> None:
-        call.parties[call.calling] = CONNECTED
-        call.deadlines.pop(call.calling, None)
+        self.enter(call, call.calling, CONNECTED)
         call.prompted = False
         self.tell(
             call,
@@ -184,8 +240,7 @@ class Calls:
 
     def route(self, call: Call, target: str) -> Route:
         """Where the call would end if it were offered to a device; nothing changes."""
-        caller = self.devices.get(call.calling)
-        inside = caller is not None and caller.inside
+        inside = self.inside(call)
         hops: list[tuple[str, str, Cause]] = []
         while True:
             outcome = features.offered(self.devices[target], inside=inside, occupied=self.occupied(target))
@@ -209,8 +264,7 @@ class Calls:
 
     def divert(self, call: Call, device: str, to: str, cause: Cause) -> None:
         """A device sends the call on."""
-        call.parties.pop(device, None)
-        call.deadlines.pop(device, None)
+        self.leave(call, device)
         self.tell(
             call,
             lambda state: DivertedEvent(
@@ -220,12 +274,40 @@ class Calls:
         )
         call.redirected = device
 
+    def forward(
+        self, call: Call, device: str, forwarding: features.Forwarding | None, cause: Cause, now: float
+    ) -> bool:
+        """A device that the call has reached sends it on, if it can ring there; whether it does."""
+        if forwarding is None or forwarding.to not in self.devices or forwarding.to in call.parties:
+            return False
+        route = self.route(call, forwarding.to)
+        if route.failure is None:
+            self.divert(call, device, forwarding.to, cause)
+            self.offer(call, route, cause, now)
+        return route.failure is None
+
+    def inside(self, call: Call) -> bool:
+        """The caller is a device of this switch."""
+        caller = self.devices.get(call.calling)
+        return caller is not None and caller.inside
+
     def _alert(self, call: Call, device: str, cause: Cause, now: float) -> None:
-        call.parties[device] = ALERTING
         forwarding = self._unanswered(call, device)
-        call.deadlines[device] = now + (forwarding.rings * RING if forwarding is not None else RING_LIMIT)
+        self.enter(call, device, ALERTING, now + (forwarding.rings * RING if forwarding is not None else RING_LIMIT))
         if forwarding is None:
             call.unforwarded.add(device)
+        call.untold[device] = cause
+        self.reach(call, device)
+
+    def reach(self, call: Call, device: str) -> None:
+        """The call is at a device that is to ring: without real phones it rings."""
+        self.rings(call, device)
+
+    def rings(self, call: Call, device: str) -> None:
+        """The device rings."""
+        cause = call.untold.pop(device, None)
+        if cause is None:
+            return
         self.tell(
             call,
             lambda state: DeliveredEvent(
@@ -234,12 +316,10 @@ class Calls:
         )
 
     def _unanswered(self, call: Call, device: str) -> features.Forwarding | None:
-        caller = self.devices.get(call.calling)
-        return self.devices[device].forwards(features.NO_ANSWER[caller is not None and caller.inside])
+        return self.devices[device].forwards(features.NO_ANSWER[self.inside(call)])
 
     def _fail(self, call: Call, device: str, cause: Cause) -> None:
-        call.parties[device] = FAILED
-        call.deadlines.pop(device, None)
+        self.enter(call, device, FAILED)
         self.tell(
             call,
             lambda state: FailedEvent(
@@ -251,8 +331,7 @@ class Calls:
 
     def answer(self, call: Call, device: str) -> None:
         """The device answers."""
-        call.parties[device] = CONNECTED
-        call.deadlines.pop(device, None)
+        self.enter(call, device, CONNECTED)
         self.tell(
             call,
             lambda state: EstablishedEvent(
@@ -262,25 +341,24 @@ class Calls:
 
     def hold(self, call: Call, device: str, cause: Cause) -> None:
         """The device puts the call on hold."""
-        call.parties[device] = HELD
+        self.enter(call, device, HELD)
         self.tell(call, lambda state: HeldEvent(call.at(device), device, cause, state))
 
     def retrieve(self, call: Call, device: str, cause: Cause) -> None:
         """The device takes it back."""
-        call.parties[device] = CONNECTED
+        self.enter(call, device, CONNECTED)
         self.tell(call, lambda state: RetrievedEvent(call.at(device), device, cause, state))
 
     def drop(self, call: Call, device: str, cause: Cause) -> None:
         """The device leaves; without anybody to talk to the others leave as well, one after the other."""
         while True:
-            del call.parties[device]
-            call.deadlines.pop(device, None)
+            self.leave(call, device)
             self._cleared(call, device, cause)
             parties = list(call.parties)
             if len(parties) > 1 and any(state in TALKING for state in call.parties.values()):
                 return
             if not parties:
-                del self.calls[call.id]
+                self.end(call)
                 return
             device = parties[0]
 
@@ -302,17 +380,23 @@ class Calls:
 
     def next_deadline(self) -> float | None:
         """When `timeout` has something to do."""
-        return min((when for call in self.calls.values() for when in call.deadlines.values()), default=None)
+        while self._due:
+            when, id, device = self._due[0]
+            call = self.calls.get(id)
+            if call is not None and call.deadlines.get(device) == when:
+                return when
+            heapq.heappop(self._due)
+        return None
 
     def timeout(self, now: float) -> None:
         """Do what is due: send on what nobody answers, give up what nobody will."""
-        for call in list(self.calls.values()):
-            for device, when in list(call.deadlines.items()):
-                if when <= now and call.deadlines.get(device) == when:
-                    if call.parties[device] == INITIATED:
-                        self._left_waiting(call, device)
-                    else:
-                        self._left_ringing(call, device, now)
+        while (when := self.next_deadline()) is not None and when <= now:
+            _, id, device = heapq.heappop(self._due)
+            call = self.calls[id]
+            if call.parties[device] == INITIATED:
+                self._left_waiting(call, device)
+            else:
+                self._left_ringing(call, device, now)
 
     def _left_waiting(self, call: Call, device: str) -> None:
         if call.prompted:
@@ -324,13 +408,8 @@ class Calls:
     def _left_ringing(self, call: Call, device: str, now: float) -> None:
         if device not in call.unforwarded:
             call.unforwarded.add(device)
-            call.deadlines[device] = now + RING_LIMIT
-            forwarding = self._unanswered(call, device)
-            if forwarding is not None and forwarding.to in self.devices and forwarding.to not in call.parties:
-                route = self.route(call, forwarding.to)
-                if route.failure is None:
-                    self.divert(call, device, forwarding.to, Cause.FORWARD_NO_ANSWER)
-                    self.offer(call, route, Cause.FORWARD_NO_ANSWER, now)
+            self.enter(call, device, ALERTING, now + RING_LIMIT)
+            self.forward(call, device, self._unanswered(call, device), Cause.FORWARD_NO_ANSWER, now)
         elif len(call.parties) == 2:
             self._fail(call, device, Cause.CALL_NOT_ANSWERED)
         else:

@@ -1,7 +1,7 @@
 """What a device does with calls that are offered to it: it rings, forwards, refuses, or is busy (ECMA-269 features)."""
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from cti.csta.messages import Cause, ForwardingType
 
@@ -40,6 +40,14 @@ class Device:
     def forwards(self, kinds: tuple[ForwardingType, ...]) -> Forwarding | None:
         """The first of these forwardings that is in force."""
         return next((one for kind in kinds if (one := self.forwardings.get(kind)) is not None and one.on), None)
+
+
+class DeviceState(NamedTuple):
+    """How a device is, as far as those care who watch its owner."""
+
+    in_call: bool
+    "It takes part in a call that is more than ringing."
+    do_not_disturb: bool
 
 
 Kinds = dict[bool, tuple[ForwardingType, ...]]

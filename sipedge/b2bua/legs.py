@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from sipedge.worker import Edge
 
 SDP = "application/sdp"
-RELAYED_INFO = "application/dtmf-relay"
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO"
 "What a phone may send within its dialog."

@@ -5,7 +5,7 @@ from typing import Protocol
 from cti.csta.callmodel import CallModel
 from cti.csta.calls import Call
 from cti.csta.features import BUSY
-from cti.csta.messages import Cause, ConnectionState, DeliveredEvent
+from cti.csta.messages import Cause, ConnectionState
 
 
 class Phones(Protocol):
@@ -27,8 +27,29 @@ class SipModel(CallModel):
     def __init__(self, prefix: str, phones: Phones) -> None:
         super().__init__(prefix)
         self._phones = phones
-        self._unsaid: dict[tuple[str, str], Cause] = {}
-        "Devices that are being called and have not said yet that they ring, by call and device; and why."
+        self._touched: tuple[set[str], set[str]] = set(), set()
+
+    def enter(self, call: Call, device: str, state: ConnectionState, until: float | None = None) -> None:
+        """Noted for `changed`, as all that happens to connections."""
+        super().enter(call, device, state, until)
+        self._note(call, device)
+
+    def leave(self, call: Call, device: str) -> None:
+        """Noted as well."""
+        super().leave(call, device)
+        self._note(call, device)
+
+    def _note(self, call: Call, device: str) -> None:
+        calls, devices = self._touched
+        calls.add(call.id)
+        devices.add(device)
+
+    def changed(self) -> tuple[list[Call], set[str]]:
+        """Since this was asked last: the calls in which something has happened, and the devices that this concerns."""
+        ids, devices = self._touched
+        self._touched = set(), set()
+        calls = [self.calls[id] for id in ids if id in self.calls]
+        return calls, devices.union(*(call.parties for call in calls))
 
     def occupied(self, device: str) -> bool:
         """Of phones that are no lines here nobody knows: they say so themselves."""
@@ -58,40 +79,15 @@ class SipModel(CallModel):
         self.rings(call, device)
         super().answer(call, device)
 
-    def _alert(self, call: Call, device: str, cause: Cause, now: float) -> None:
+    def reach(self, call: Call, device: str) -> None:
         """Delivered is told when the phone says that it rings."""
-        before = len(self.news)
-        super()._alert(call, device, cause, now)
-        while len(self.news) > before:
-            self.news.pop()
-        self._unsaid[call.id, device] = cause
-
-    def rings(self, call: Call, device: str) -> None:
-        """The phone rings."""
-        cause = self._unsaid.pop((call.id, device), None)
-        if cause is None:
-            return
-
-        def delivered(state: ConnectionState) -> DeliveredEvent:
-            connection = call.at(device)
-            return DeliveredEvent(connection, device, call.calling, call.called, call.last_redirection, cause, state)
-
-        self.tell(call, delivered)
 
     def refused(self, call: Call, device: str, cause: Cause, now: float) -> None:
         """The phone does not take the call: it is busy, or cannot be reached."""
-        caller = self.devices.get(call.calling)
-        inside = caller is not None and caller.inside
-        forwarding = self.devices[device].forwards(BUSY[inside]) if cause is Cause.BUSY else None
-        if forwarding is not None and forwarding.to in self.devices and forwarding.to not in call.parties:
-            route = self.route(call, forwarding.to)
-            if route.failure is None:
-                self.divert(call, device, forwarding.to, Cause.FORWARD_BUSY)
-                self.offer(call, route, Cause.FORWARD_BUSY, now)
-                return
-        self._fail(call, device, cause)
+        forwarding = self.devices[device].forwards(BUSY[self.inside(call)]) if cause is Cause.BUSY else None
+        if not self.forward(call, device, forwarding, Cause.FORWARD_BUSY, now):
+            self._fail(call, device, cause)
 
     def _fail(self, call: Call, device: str, cause: Cause) -> None:
-        self._unsaid.pop((call.id, device), None)
         super()._fail(call, device, cause)
         self._phones.failed(call, device, cause)

@@ -6,9 +6,9 @@
 import pytest
 
 from cti.csta import messages as m
-from cti.csta.callmodel import MAX_PARTIES
 from cti.csta.errors import Fault
 from cti.csta.messages import AutoOriginate, ConnectionID, ForwardingType, Request
+from cti.csta.services import MAX_PARTIES
 from tests.cti.office import DOOR, Office
 
 NOW = AutoOriginate.DO_NOT_PROMPT
@@ -197,7 +197,8 @@ def test_a_switch_that_is_away_does_nothing(office: Office) -> None:
 def test_a_conference_has_a_limit(office: Office) -> None:
     """Parties who talk are counted in both calls."""
     held, active = office.consulting()
-    call = office.switch.model.calls[held]
-    call.parties |= {f"3{number:03}": m.ConnectionState.CONNECTED for number in range(MAX_PARTIES - 3)}
+    model = office.switch.model
+    for number in range(MAX_PARTIES - 3):
+        model.enter(model.calls[held], f"3{number:03}", m.ConnectionState.CONNECTED)
     asked = m.ConferenceCall(ConnectionID(held, "2001"), ConnectionID(active, "2001"))
     assert office.refused(asked) is Fault.CONFERENCE_MEMBER_LIMIT_EXCEEDED

@@ -85,6 +85,8 @@ def test_what_the_gateway_goes_by() -> None:
     assert [(line.device, line.owner, line.link) for line in found.sip] == [
         ("+14085550100", owner.pk, ""), ("2003", owner.pk, "192.0.2.9:4444"),
     ]  # fmt: skip
+    xten = Persona.objects.get(aliases__uri="sip:xten3@compb.cisco.com")
+    assert found.owners == {"2001": xten.pk, "2002": xten.pk, "2003": owner.pk, "+14085550100": owner.pk}
     assert found.options == Options(1810, 8) and found.gateway_uri == ""
     xten3 = "sip:xten3@compb.cisco.com"
     assert found.identity(xten3) == Identity(xten3, frozenset({"2001", "2002"}))

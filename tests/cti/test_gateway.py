@@ -12,6 +12,7 @@ from cti.csta.codec import ED3, SESSION, decode, encode
 from cti.csta.errors import Fault, named
 from cti.csta.features import Device
 from cti.csta.messages import AutoOriginate, ConnectionID, CSTAErrorCode
+from cti.csta.services import SERVICES
 from cti.gateway import FILTER_NAMES, Identity, Options, TooManyAssociations
 from tests.cti.csta import anything
 from tests.cti.desk import LINES, Desk, Site
@@ -53,7 +54,7 @@ def test_get_csta_features(site: Site) -> None:
     answer = site.desk().ask(m.GetCSTAFeatures())
     assert isinstance(answer, m.GetCSTAFeaturesResponse)
     assert answer.supported_events == set(FILTER_NAMES.values()) and len(answer.supported_events) == 13
-    services = {kind.__name__.lower() for kind in gateway.CONTROLLED} | {
+    services = {kind.__name__.lower() for kind in SERVICES} | {
         "monitorstart", "monitorstop", "requestsystemstatus", "getcstafeatures",
     }  # fmt: skip
     named_like_services = {name.lower() for name in answer.supported_services}
@@ -262,14 +263,14 @@ def test_a_lost_connection_takes_its_monitors_and_no_call(site: Site) -> None:
 
 
 def test_a_session_that_is_not_renewed_ends(site: Site) -> None:
-    """D-36: 1810 seconds at installation; RequestSystemStatus renews it."""
+    """D-36: 1810 seconds at installation; RequestSystemStatus renews it. Seen with the next heartbeat."""
     desk = site.desk("2001")
     site.wait(1809)
     desk.ask(m.RequestSystemStatus())
     site.wait(1809)
     assert not site.gateway.ended
-    assert site.gateway.next_deadline() <= desk.association.expires_at
-    site.wait(1)
+    assert site.gateway.next_deadline() <= desk.association.expires_at + site.gateway.options.heartbeat
+    site.wait(1 + site.gateway.options.heartbeat)
     assert [one.association for one in site.gateway.ended] == [desk.association]
     assert site.gateway.associations() == []
 

@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cti.csta import messages as m
-from cti.csta.callmodel import SERVICES
 from cti.csta.calls import ENGAGED, TALKING, News
 from cti.csta.errors import Refused
 from cti.csta.features import Device
 from cti.csta.messages import ConnectionID, ConnectionState
+from cti.csta.services import SERVICES
 from cti.switch import BUTTONS
 from tests.cti.office import DOOR, PHONES, Office
 
@@ -145,6 +145,11 @@ class Telephones:
         for device in self.model.devices:
             states = [call.parties[device] for call in self.model.of(device)]
             assert sum(state in ENGAGED for state in states) <= 1
+            assert {call.id for call in self.model.of(device)} == {
+                call.id for call in self.model.calls.values() if device in call.parties
+            }
+        deadlines = [when for call in self.model.calls.values() for when in call.deadlines.values()]
+        assert self.model.next_deadline() == min(deadlines, default=None)
 
     def ids_are_used_once(self) -> None:
         calls = set(self.model.calls)

@@ -6,9 +6,9 @@ Each line says whose monitor is told what, of which connection, with which state
 import pytest
 
 from cti.csta import messages as m
-from cti.csta.callmodel import SERVICES
 from cti.csta.errors import Fault
 from cti.csta.messages import AutoOriginate, Cause, ConnectionID, ConsultOptions, ForwardingType
+from cti.csta.services import SERVICES
 from tests.cti.office import Office
 
 

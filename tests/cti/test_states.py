@@ -63,10 +63,11 @@ DEVICE = {
 
 def put(office: Office, call: str, other: str, state: ConnectionState) -> None:
     """2001 has this connection in a call that somebody else is connected with."""
-    found = Call(call, other, "2001", Cause.NEW_CALL, {other: CONNECTED})
+    model = office.switch.model
+    found = model.calls[call] = Call(call, other, "2001", Cause.NEW_CALL)
+    model.enter(found, other, CONNECTED)
     if state is not NULL:
-        found.parties["2001"] = state
-    office.switch.model.calls[call] = found
+        model.enter(found, "2001", state)
 
 
 def outcome(office: Office, request: m.Request) -> Fault | None:

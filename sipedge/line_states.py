@@ -5,6 +5,7 @@ it is renewed while the call lasts: when this edge is killed, nobody is on the p
 """
 
 import asyncio
+from collections.abc import Set
 from contextlib import suppress
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
@@ -14,7 +15,6 @@ from presence.engine.errors import DomainError
 from presence.store import Outcome
 
 if TYPE_CHECKING:
-    from sipedge.b2bua.lines import LineFacts
     from sipedge.worker import Edge
 
 RENEWAL = 30.0
@@ -49,47 +49,53 @@ def _id(device: str) -> str:
 
 
 class LineStates:
-    """What the lines of this edge say of their owners."""
+    """What the lines of this edge say of their owners, whichever switching function they are on."""
 
     def __init__(self, edge: "Edge") -> None:
         self._edge = edge
-        self._said: dict[str, bytes] = {}
-        "By device: what is to be said, as it was last."
-        self._tags: dict[str, str] = {}
-        "By device: the entity tag of its component."
-        self._locks: dict[str, asyncio.Lock] = {}
+        self._owners: dict[str, int] = {}
+        "Lines that say something now, and of whom."
+        self._said: dict[tuple[str, int], bytes] = {}
+        "By line and owner: what is to be said; empty while the component that said something is taken back."
+        self._tags: dict[tuple[str, int], str] = {}
+        "By line and owner: the entity tag of its component."
+        self._locks: dict[tuple[str, int], asyncio.Lock] = {}
 
-    def say(self, line: "LineFacts", *, in_call: bool, dnd: bool) -> None:
-        """A line is in this state now."""
-        persona = self._edge.policy.personas.get(line.persona_id)
-        body = b""
-        if persona is not None and (in_call or dnd):
-            body = document(str(persona.aor), line.device, in_call=in_call, dnd=dnd)
-        if self._said.get(line.device, b"") != body:
-            self._said[line.device] = body
+    def say(self, device: str, owner: int | None, *, in_call: bool, dnd: bool) -> None:
+        """A line is in this state now, and belongs to this persona (by its id) or nobody."""
+        persona = self._edge.policy.personas.get(owner) if owner is not None else None
+        before = self._owners.pop(device, None)
+        shown = persona is not None and (in_call or dnd)
+        if before is not None and not (shown and before == owner):
+            self._set((device, before), b"")
+        if persona is not None and shown:
+            self._owners[device] = persona.id
+            self._set((device, persona.id), document(str(persona.aor), device, in_call=in_call, dnd=dnd))
+
+    def _set(self, line: tuple[str, int], body: bytes) -> None:
+        if self._said.get(line) != body:
+            self._said[line] = body
             self._edge.background(self._write(line))
 
     @property
-    def devices(self) -> set[str]:
-        """Lines that have said anything."""
-        return {device for device, body in self._said.items() if body}
+    def devices(self) -> Set[str]:
+        """Lines that say something now."""
+        return self._owners.keys()
 
     async def keep(self) -> None:
         """Renew what lasts."""
         while True:
             await asyncio.sleep(RENEWAL)
-            lines = self._edge.switch.lines.by_device
-            for device in self.devices | self._tags.keys():
-                if device in lines:
-                    self._edge.background(self._write(lines[device]))
+            for line in self._said:
+                self._edge.background(self._write(line))
 
-    async def _write(self, line: "LineFacts") -> None:
+    async def _write(self, line: tuple[str, int]) -> None:
         """Make the component say what the line does, by its newest state."""
-        edge, device = self._edge, line.device
-        async with self._locks.setdefault(device, asyncio.Lock()):
-            body, tag = self._said.get(device, b""), self._tags.get(device)
-            persona = edge.policy.personas.get(line.persona_id)
+        edge, (_, owner) = self._edge, line
+        async with self._locks.setdefault(line, asyncio.Lock()):
+            body, tag, persona = self._said.get(line, b""), self._tags.get(line), edge.policy.personas.get(owner)
             if persona is None or (not body and tag is None):
+                self._forget(line, body)
                 return
             with suppress(DomainError):  # what could not be written, or has run out, is begun anew by the next renewal
                 presentity = await edge.personas.get(persona.id)
@@ -117,9 +123,14 @@ class LineStates:
                         edge.notifier.changed(persona.id)
 
                 if result.plan is not None and await edge.commit(result.plan, applied) is Outcome.COMMITTED:
-                    if body:
-                        self._tags[device] = result.entity_tag
-                    else:
-                        self._tags.pop(device, None)
+                    self._tags[line] = result.entity_tag
+                    if not body:
+                        self._forget(line, body)
                     return
-            self._tags.pop(device, None)
+            self._tags.pop(line, None)
+
+    def _forget(self, line: tuple[str, int], body: bytes) -> None:
+        """There is no component; nothing is to be said, unless it is something else by now."""
+        self._tags.pop(line, None)
+        if self._said.get(line) == body:
+            self._said.pop(line, None)
