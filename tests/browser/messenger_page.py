@@ -43,9 +43,16 @@ class Person:
         self.page.click("text=Sign in")
         return self
 
+    def focused(self, id_: str) -> None:
+        """Wait until the keys go to this element: a page is loaded a moment before its `autofocus` is obeyed."""
+        self.page.wait_for_function("id => document.activeElement?.id === id", arg=id_)
+
     def is_in(self) -> "Person":
-        """Wait until the state is shown."""
-        self.page.wait_for_selector("#side", state="attached")
+        """Wait until the state is shown; where it is not, say what the page shows instead."""
+        try:
+            self.page.wait_for_selector("#side", state="attached")
+        except Exception as error:
+            raise AssertionError(f"not in, the page says: {self.page.inner_text('body')}") from error
         self.page.wait_for_selector("#bar", state="hidden")
         return self
 

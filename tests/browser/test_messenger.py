@@ -241,6 +241,7 @@ def test_without_a_mouse(make: Make) -> None:
     """R-IM-01: sign in, find somebody, add, write, choose a ready-made text, take away, log out: by keys only."""
     one = make("u25")
     keys = one.page.keyboard
+    one.focused("name")
     keys.type("u25")
     keys.press("Tab")
     keys.type(PASSWORD)
@@ -259,6 +260,7 @@ def test_without_a_mouse(make: Make) -> None:
     keys.press("ArrowDown")
     keys.press("Enter")
     one.page.wait_for_selector("#open:visible")
+    one.focused("text")
     keys.type("first line")
     keys.press("Shift+Enter")
     keys.type("second line")

@@ -180,3 +180,25 @@ def test_the_client_of_the_documentation(site: Deployment) -> None:
         "0001 StartApplicationSessionPosResponse", "0002 MonitorStartResponse", "0003 MakeCallResponse",
         "9999 OriginatedEvent", "9999 DeliveredEvent", "9999 EstablishedEvent", "9999 ConnectionClearedEvent",
     ]  # fmt: skip
+
+
+def test_a_call_on_the_simulated_switch_is_presence(site: Deployment) -> None:
+    """R-PUB-22, R-PUB-23, D-23: on the phone, then Do Not Disturb, as on real phones; gone with the line's owner."""
+    with program(site) as desk, site.phone("u9") as watcher:
+        desk.log_in("desk", "secret")
+        watch = watcher.subscribe(f"sip:u1@{DOMAIN}")
+        made = desk.ask(m.MakeCall("2001", "2003", AutoOriginate.DO_NOT_PROMPT))
+        assert isinstance(made, m.MakeCallResponse)
+        watch.sees("on-the-phone")
+        desk.ask(m.ClearConnection(made.calling_device))
+        wait_until(lambda: b"on-the-phone" not in watch.notifies[-1].body, "the end of the call at the watcher")
+        desk.ask(m.SetDoNotDisturb("2001", True))
+        watch.sees('id="p3"')
+        site.apply(LINES.replace(f'owner: "u1@{DOMAIN}"', f'owner: "u3@{DOMAIN}"'))
+        wait_until(lambda: b'id="p3"' not in watch.notifies[-1].body, "that the line is somebody else's")
+        other = watcher.subscribe(f"sip:u3@{DOMAIN}")
+        other.sees('id="p3"')
+        site.apply(LINES)
+        watch.sees('id="p3"')
+        desk.ask(m.SetDoNotDisturb("2001", False))
+        wait_until(lambda: b'id="p3"' not in watch.notifies[-1].body, "the end of Do Not Disturb at the watcher")
