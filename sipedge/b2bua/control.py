@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 import structlog
 
 from sipedge.b2bua import sdp
-from sipedge.b2bua.legs import Gone, Leg, Rejected
+from sipedge.b2bua.answers import Gone, Rejected
+from sipedge.b2bua.leg import Leg
 from sipedge.b2bua.mixer import Conference, NoPort, Ports
 
 if TYPE_CHECKING:
@@ -118,14 +119,16 @@ class Control:
             elif isinstance(wanted, Mixed):
                 await self._mix(leg, wanted)
             else:
-                await leg.renew(sdp.with_direction(leg.local or sdp.silent(leg.remote), wanted.direction))
+                await leg.renew(
+                    sdp.with_direction(leg.description.local or sdp.silent(leg.description.remote), wanted.direction)
+                )
                 self.agreed(leg, wanted)
 
     async def _join(self, one: Leg, other: Leg) -> None:
         """Two phones hear each other: each is told what the other one says (RFC 3725 section 7)."""
         if self._media.get(other) == With(one):  # it was called with the description of this one
-            told = sdp.audio(other.local)
-            answer = await one.renew(other.remote)
+            told = sdp.audio(other.description.local)
+            answer = await one.renew(other.description.remote)
             said = sdp.audio(answer)
             if said is None or told is None or (said.host, said.port) != (told.host, told.port):
                 await other.renew(answer)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Final
 
-from sipedge.b2bua.legs import Leg
+from sipedge.b2bua.leg import Leg
 
 TONE: Final = 160
 "Milliseconds of a digit."

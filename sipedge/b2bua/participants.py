@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from cti.csta.calls import CONNECTED, HELD, TALKING, Call
 from sipedge.b2bua import sdp
 from sipedge.b2bua.control import Media, Mixed, Silent, With
-from sipedge.b2bua.legs import Leg
+from sipedge.b2bua.leg import Leg
 from sipedge.b2bua.model import SipModel
 
 

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from sipedge.b2bua.legs import Answer, Leg, LegUser
+from sipedge.b2bua.answers import Answer
+from sipedge.b2bua.leg import Leg, LegUser
 from sipedge.listeners import PROXY
 from sipedge.resolve import Target
 from sipedge.senders.relay import UNREACHABLE

@@ -20,9 +20,10 @@ from cti.csta.features import Device, DeviceState
 from cti.csta.messages import Cause
 from sipedge import dispatch
 from sipedge.b2bua import digits, phonelink, sdp
+from sipedge.b2bua.answers import Answer, Gone, Rejected
 from sipedge.b2bua.control import Control, Mixed, Silent, With
 from sipedge.b2bua.directory import Directory, self_named
-from sipedge.b2bua.legs import Answer, Gone, Leg, Rejected
+from sipedge.b2bua.leg import Leg
 from sipedge.b2bua.lines import LineFacts
 from sipedge.b2bua.mixer import Ports
 from sipedge.b2bua.model import SipModel
@@ -236,7 +237,9 @@ class SipSwitch:
         caller = next((leg for leg in found if leg is not None), None)
         offer = b""
         if caller is not None:
-            offer = sdp.with_direction(caller.remote, sdp.SENDRECV) if caller.up else caller.remote
+            offer = (
+                sdp.with_direction(caller.description.remote, sdp.SENDRECV) if caller.up else caller.description.remote
+            )
         ring = self._rings[call.id, device] = Ring(call.id, device, caller, offer)
         self._edge.background(self._ring(ring, call))
 
@@ -366,9 +369,9 @@ class SipSwitch:
         """A phone holds, retrieves, or changes its media: those who hear it have to agree."""
         media, partner = self.control.media(leg), self._participants.partner(leg)
         if isinstance(media, Mixed):
-            return Answer(200, leg.local)
+            return Answer(200, leg.description.local)
         if partner is None:
-            return Answer(200, sdp.silent(offer) if offer else sdp.with_direction(leg.local, sdp.INACTIVE))
+            return Answer(200, sdp.silent(offer) if offer else sdp.with_direction(leg.description.local, sdp.INACTIVE))
         call, other = partner
         if leg.turn.locked() or other.turn.locked():
             return Answer(491)
@@ -401,7 +404,7 @@ class SipSwitch:
         """The answer to an offer that was made for it by another phone."""
         other = self._offering.pop(leg, None)
         if other is not None:
-            other.confirm(answer or sdp.silent(other.remote))
+            other.confirm(answer or sdp.silent(other.description.remote))
 
     async def informs(self, leg: Leg, request: Request) -> int:
         """Digits of a phone go to those whom it hears."""
