@@ -15,8 +15,8 @@ from provisioning.admin.rules import OneRowAdmin
 class LineAdmin(PolicyAdmin):
     """Lines."""
 
-    list_display = ["uri", "owner", "switch", "device", "takes_calls"]
-    list_filter = ["switch", "takes_calls"]
+    list_display = ["uri", "owner", "switch", "device", "may_call", "takes_calls"]
+    list_filter = ["switch", "may_call", "takes_calls"]
     list_select_related = ["owner"]
     search_fields = ["uri", "owner__aor", "owner__name", "device"]
     autocomplete_fields = ["owner"]

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from django.db.models import Q
 
-from cti.csta.features import Device
+from cti.csta.features import Device, MayCall
 from cti.gateway import Identity, Options
 from cti.models import ApplicationUser, CtiSettings, Line, SwitchKind
 from provisioning.digests import digests
@@ -23,7 +23,7 @@ class SipLine(NamedTuple):
     owner: int
     "The persona's id: its phones are where it has registered."
     link: str
-    "The device name: for these lines the address of a link to the phone, or empty."
+    "The host:port of its phone's control link, or empty."
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,11 @@ def load() -> Facts:
     settings = CtiSettings.objects.first() or CtiSettings()
     usable = Q(switch=SwitchKind.SIMULATED) | Q(switch=SwitchKind.SIP, owner__isnull=False)
     lines = Line.objects.filter(usable).order_by("id")
-    devices = tuple(Device(uri, takes_calls) for uri, takes_calls in lines.values_list("uri", "takes_calls"))
-    phones = lines.filter(switch=SwitchKind.SIP).values_list("uri", "owner_id", "device")
+    devices = tuple(
+        Device(uri, takes_calls, may_call=MayCall(may_call))
+        for uri, takes_calls, may_call in lines.values_list("uri", "takes_calls", "may_call")
+    )
+    phones = lines.filter(switch=SwitchKind.SIP).values_list("uri", "owner_id", "control_link")
     sip = tuple(SipLine(*row) for row in phones)
     owned: dict[str, set[str]] = {}
     owners: dict[str, int] = {}

@@ -12,6 +12,7 @@ def line(entry: Entry, user: FindUser, put: PutRow) -> None:
     values = entry.values
     rest: dict[str, Any] = {"owner": user(entry, "owner") if values.get("owner") else None}
     rest["switch"] = values.get("switch", SwitchKind.SIMULATED)
-    if "device" in values:
-        rest["device"] = str(values["device"])
+    rest |= {key: str(values[key]) for key in ("device", "control_link", "may_call") if key in values}
+    if "takes_calls" in values:
+        rest["takes_calls"] = values["takes_calls"]
     put("lines", Line, entry, {"uri": str(values.get("uri", ""))}, rest)

@@ -8,6 +8,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 
 from cti.csta.devices import MAX_DEVICE, BadDevice, canonical
+from cti.csta.features import MayCall
 from provisioning.fields import AorField, CanonicalField
 from provisioning.models import Alias, Domain, Persona
 
@@ -38,6 +39,14 @@ class SwitchKind(models.TextChoices):
     SIP = "sip", "SIP"
 
 
+class CallRight(models.TextChoices):
+    """Whom a line may call, forward to, and bring into its calls."""
+
+    ANYONE = MayCall.ANYONE.value, "Anyone"
+    OURS = MayCall.OURS.value, "Lines and users of this system"
+    NOBODY = MayCall.NOBODY.value, "Nobody"
+
+
 class Line(models.Model):
     """A line that programs may monitor and control: those of its owner, and application users."""
 
@@ -55,11 +64,20 @@ class Line(models.Model):
         help_text="Who may monitor and control it; application users only, when it has none.",
     )
     switch = models.CharField(max_length=16, choices=SwitchKind.choices, default=SwitchKind.SIMULATED)
-    device = models.CharField(
-        "device name",
+    device = models.CharField("device name", max_length=64, blank=True, help_text="The phone, as SEP0002FD3BB5C5.")
+    control_link = models.CharField(
+        "control link",
         max_length=64,
         blank=True,
-        help_text="The phone, as SEP0002FD3BB5C5; for SIP the host:port of its control link, if it has one.",
+        validators=[RegexValidator(r"^([^\s:]+|\[[0-9A-Fa-f:]+\]):\d{1,5}$", "Expected host:port.")],
+        help_text="host:port at which the SIP phone can be told to answer (baresip's ctrl_tcp), if it has one.",
+    )
+    may_call = models.CharField(
+        "may call",
+        max_length=8,
+        choices=CallRight.choices,
+        default=CallRight.ANYONE,
+        help_text="Whom it may call, forward to, and bring into its calls.",
     )
     takes_calls = models.BooleanField(
         "takes calls", default=True, help_text="Off for what can only call, as a door phone."
@@ -115,7 +133,7 @@ class CtiSettings(models.Model):
     dnd_is_presence = models.BooleanField(
         "Do Not Disturb is shown",
         default=True,
-        help_text="Whether a line's Do Not Disturb shows as the owner's presence; lines of SIP phones only.",
+        help_text="Whether a line's Do Not Disturb shows as the owner's presence.",
     )
     gateway_uri = AorField(
         "gateway address",

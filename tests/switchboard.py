@@ -67,7 +67,11 @@ class Switchboard:
         return answer
 
     def at(self, device: str) -> list[str]:
-        """What happened at a device so far, by the names of the events."""
+        """What has happened at a device, by the names of the events: an answer comes after all that was told before."""
+        self.ask("states")
+        return self._names(device)
+
+    def _names(self, device: str) -> list[str]:
         return [event for where, event, _ in self.news if where == device]
 
     def sees(self, device: str, event: str, number: int = 1) -> dict[str, Any]:
@@ -77,7 +81,7 @@ class Switchboard:
             mine = [body for where, name, body in self.news if (where, name) == (device, event)]
             return mine[number - 1] if len(mine) >= number else None
 
-        seen: dict[str, Any] = wait_until(found, f"{event} {number} at {device}; there were {self.at(device)}")
+        seen: dict[str, Any] = wait_until(found, f"{event} {number} at {device}; there were {self._names(device)}")
         return seen
 
     def forget(self) -> None:

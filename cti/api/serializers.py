@@ -32,7 +32,7 @@ class LineSerializer(Validated):
 
     class Meta:
         model = Line
-        fields = ["id", "uri", "owner", "switch", "device", "takes_calls"]
+        fields = ["id", "uri", "owner", "switch", "device", "control_link", "may_call", "takes_calls"]
 
 
 class ApplicationUserSerializer(Validated):

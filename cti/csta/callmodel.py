@@ -84,6 +84,8 @@ class CallModel(Calls):
             return
         if call.called not in self.devices or call.called == device:
             self.misdialled(call, Cause.NUMBER_UNALLOCATED)
+        elif not self.may_call(device, call.called):
+            self.misdialled(call, Cause.DESTINATION_NOT_OBTAINABLE)
         else:
             self.originate(call, now)
 
@@ -114,11 +116,12 @@ class CallModel(Calls):
     def add(self, device: Device) -> None:
         """A device of this switch; one that is there keeps its state and its features."""
         known = self.devices.setdefault(device.id, Device(device.id))
-        known.inside, known.takes_calls = True, device.takes_calls
+        known.inside, known.ours = True, True
+        known.takes_calls, known.may_call = device.takes_calls, device.may_call
         self._strangers.discard(device.id)
 
-    def meet(self, device: str, *, keep: str = "") -> None:
-        """A number outside of the switch is to take part; of too many, idle ones but `keep` are forgotten."""
+    def meet(self, device: str, *, ours: bool = False, keep: str = "") -> None:
+        """Who is no line is to take part, as a user of ours or not; of too many, idle ones but `keep` are forgotten."""
         if device in self.devices:
             return
         if len(self._strangers) >= self._room:
@@ -126,5 +129,5 @@ class CallModel(Calls):
             for idle in [one for one in self._strangers if one not in wanted and not self.of(one)]:
                 self.remove(idle)
             self._room = STRANGERS + len(self._strangers)
-        self.devices[device] = Device(device, inside=False)
+        self.devices[device] = Device(device, inside=False, ours=ours)
         self._strangers.add(device)

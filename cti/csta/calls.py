@@ -15,7 +15,7 @@ from typing import Final
 from cti.csta import features
 from cti.csta.devices import BadDevice, canonical
 from cti.csta.errors import Fault, Refused
-from cti.csta.features import Device, DeviceState, Diverts, Fails
+from cti.csta.features import Device, DeviceState, Diverts, Fails, MayCall
 from cti.csta.messages import (
     Absent,
     Cause,
@@ -150,6 +150,11 @@ class Calls:
         """The calls of a device."""
         return list(self._of.get(device, {}).values())
 
+    def may_call(self, device: str, target: str) -> bool:
+        """An administrator lets the one call the other."""
+        allowed = self.devices[device].may_call
+        return allowed is MayCall.ANYONE or (allowed is MayCall.OURS and self.devices[target].ours)
+
     def state(self, device: str) -> DeviceState:
         """How a device is; neither, for one that is unknown."""
         known = self.devices.get(device)
@@ -247,7 +252,7 @@ class Calls:
             if not isinstance(outcome, Diverts):
                 return Route(tuple(hops), target, outcome.cause if isinstance(outcome, Fails) else None)
             taken = outcome.to in call.parties or any(outcome.to == device for device, _, _ in hops)
-            if outcome.to not in self.devices or taken or len(hops) == MAX_HOPS:
+            if taken or len(hops) == MAX_HOPS or not self._may_forward(target, outcome.to):
                 return Route(tuple(hops), target, Cause.DESTINATION_NOT_OBTAINABLE)
             hops.append((target, outcome.to, outcome.cause))
             target = outcome.to
@@ -278,13 +283,17 @@ class Calls:
         self, call: Call, device: str, forwarding: features.Forwarding | None, cause: Cause, now: float
     ) -> bool:
         """A device that the call has reached sends it on, if it can ring there; whether it does."""
-        if forwarding is None or forwarding.to not in self.devices or forwarding.to in call.parties:
+        if forwarding is None or forwarding.to in call.parties or not self._may_forward(device, forwarding.to):
             return False
         route = self.route(call, forwarding.to)
         if route.failure is None:
             self.divert(call, device, forwarding.to, cause)
             self.offer(call, route, cause, now)
         return route.failure is None
+
+    def _may_forward(self, device: str, to: str) -> bool:
+        """It could when the forwarding was set; since then lines may be gone, and rights."""
+        return to in self.devices and self.may_call(device, to)
 
     def inside(self, call: Call) -> bool:
         """The caller is a device of this switch."""

@@ -1,6 +1,7 @@
 """What a device does with calls that are offered to it: it rings, forwards, refuses, or is busy (ECMA-269 features)."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final, NamedTuple
 
 from cti.csta.messages import Cause, ForwardingType
@@ -21,6 +22,15 @@ class Forwarding:
     rings: int = DEFAULT_RINGS
 
 
+class MayCall(StrEnum):
+    """Whom a device may call, forward to, and bring into its calls."""
+
+    ANYONE = "anyone"
+    OURS = "ours"
+    "Lines and users of this system."
+    NOBODY = "nobody"
+
+
 @dataclass(slots=True)
 class Device:
     """A telephone, as the switching function knows it."""
@@ -29,7 +39,10 @@ class Device:
     takes_calls: bool = True
     "False for what can only call, as a door phone."
     inside: bool = True
-    "False for numbers that the switch only reaches through the network."
+    "False for who is no line of the switch."
+    ours: bool = True
+    "False for who is only reached through the network."
+    may_call: MayCall = MayCall.ANYONE
     connected: bool = True
     "The phone is there."
     busy: bool = False

@@ -121,7 +121,7 @@ def _make_call(calls: Calls, request: m.MakeCall, found: tuple[Found, ...], now:
     if not calls.devices[calling].connected:
         raise Refused(Fault.INVALID_CALLING_DEVICE_IDENTIFIER)
     fault = Fault.INVALID_CALLED_DEVICE_IDENTIFIER
-    called = _target(calls, request.called_directory_number, {calling}, fault, fault)
+    called = _target(calls, calling, request.called_directory_number, {calling}, fault, fault)
     waiting = [call for call in calls.of(calling) if call.parties[calling] == INITIATED and not call.prompted]
     if not waiting and calls.occupied(calling):
         raise Refused(Fault.INVALID_CONNECTION_STATE)
@@ -150,7 +150,7 @@ def _clear(calls: Calls, request: m.ClearConnection, found: tuple[Found, ...], n
 def _deflect(calls: Calls, request: m.DeflectCall, found: tuple[Found, ...], now: float) -> m.Response:
     """Diverted, then Delivered at the new device; the call keeps its id."""
     call, device = found[0]
-    target = _target(calls, request.new_destination, call.parties)
+    target = _target(calls, device, request.new_destination, call.parties)
     route = calls.route(call, target)
     if route.failure is not None:
         calls.incomplete(call, device, route.failure)
@@ -175,7 +175,7 @@ def _retrieve(calls: Calls, request: m.RetrieveCall, found: tuple[Found, ...], n
 def _consult(calls: Calls, request: m.ConsultationCall, found: tuple[Found, ...], now: float) -> m.Response:
     """Held in the first call; Originated and Delivered, or Failed, in the second."""
     call, device = found[0]
-    target = _target(calls, request.consulted_device, call.parties)
+    target = _target(calls, device, request.consulted_device, call.parties)
     calls.hold(call, device, Cause.CONSULTATION)
     second = calls.new_call(device, target, Cause.CONSULTATION)
     second.options = request.consult_options or ConsultOptions.UNRESTRICTED
@@ -186,7 +186,7 @@ def _consult(calls: Calls, request: m.ConsultationCall, found: tuple[Found, ...]
 def _single_step(calls: Calls, request: m.SingleStepTransferCall, found: tuple[Found, ...], now: float) -> m.Response:
     """Transfered, then Delivered at the new device; if it cannot ring there, everything stays as it is."""
     call, device = found[0]
-    target = _target(calls, request.transferred_to, call.parties)
+    target = _target(calls, device, request.transferred_to, call.parties)
     route = calls.route(call, target)
     others = call.others(device)
     joined = calls.new_call(others[0], target, Cause.SINGLE_STEP_TRANSFER)
@@ -283,7 +283,7 @@ def _set_forwarding(calls: Calls, request: m.SetForwarding, found: tuple[Found, 
         raise Refused(Fault.INVALID_PARAMETER_VALUE)
     if request.forward_dn is not None:
         fault = Fault.INVALID_FORWARDING_DESTINATION
-        to = _target(calls, request.forward_dn, {device.id}, fault, fault)
+        to = _target(calls, device.id, request.forward_dn, {device.id}, fault, fault)
     elif before is not None:
         to = before.to
     elif request.activate_forward:
@@ -333,14 +333,15 @@ def _rings(kind: m.ForwardingType, forwarding: Forwarding) -> int | None:
 
 def _target(
     calls: Calls,
+    device: str,
     text: str,
     taken: "dict[str, ConnectionState] | set[str]",
     fault: Fault = Fault.INVALID_DESTINATION,
     object_fault: Fault = Fault.INVALID_DESTINATION_DEVICE_OBJECT,
 ) -> str:
-    """A device that can be called, and is not one of those that take part already."""
+    """Whom the device may call, and who is not one of those that take part already."""
     target = calls.known(text, fault)
-    if target in taken:
+    if target in taken or not calls.may_call(device, target):
         raise Refused(fault)
     if not calls.devices[target].takes_calls:
         raise Refused(object_fault)

@@ -27,7 +27,7 @@ SECTIONS: dict[str, frozenset[str] | None] = {
     "outbound_rules": frozenset({"pattern", "allow"}),
     "uri_acls": frozenset({"presentity", "default", "entries"}),
     "filters": frozenset({"kind", "presentity", "domain", "client_type", "client_version"}),
-    "lines": frozenset({"uri", "owner", "switch", "device"}),
+    "lines": frozenset({"uri", "owner", "switch", "device", "control_link", "may_call", "takes_calls"}),
 }
 "Section -> keys of its entries."
 

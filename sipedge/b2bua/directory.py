@@ -56,7 +56,7 @@ class Directory:
         if line is not None:
             return line.device
         device = str(persona.aor if persona is not None else call.caller.aor or ANONYMOUS)
-        self._model.meet(device, keep=called or "")
+        self._model.meet(device, ours=persona is not None, keep=called or "")
         return device
 
     def admit(self, text: str) -> bool:
@@ -67,9 +67,10 @@ class Directory:
             return False
         if device in self._model.devices:
             return True
-        if self._persona(device) is None and not self._abroad(device):
+        ours = self._persona(device) is not None
+        if not ours and not self._abroad(device):
             return False
-        self._model.meet(device)
+        self._model.meet(device, ours=ours)
         return True
 
     # From devices to SIP

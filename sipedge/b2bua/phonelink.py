@@ -1,6 +1,6 @@
 """A link to a phone beside SIP: its user's buttons (as CallManager has one to its phones, here baresip's ctrl_tcp).
 
-JSON in netstrings over TCP. The address of a phone's link is provisioned as the `device` of its line, `host:port`.
+JSON in netstrings over TCP. The address of a phone's link is provisioned as `control_link` of its line, `host:port`.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ class LinkAddress(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> "LinkAddress | None":
-        """Read `host:port`; None for a device that is no such address."""
+        """Read `host:port`; None for what is no such address."""
         host, _, port = text.strip().rpartition(":")
         if not host or not port.isascii() or not port.isdecimal() or not 0 < int(port) <= 65535:
             return None

@@ -154,6 +154,9 @@ class SipSwitch:
         if called is None or called == device or not self.directory.admit(called):
             leg.say(404)
             return
+        if not self.model.may_call(device, called):
+            leg.say(403)
+            return
         self._names[leg] = self_named(request, call.caller.aor)
         new = self.model.new_call(device, called, Cause.NEW_CALL)
         self._participants.join(leg, new)

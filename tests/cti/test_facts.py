@@ -10,7 +10,7 @@ from django.urls import reverse
 from rest_framework.test import APIClient
 
 from cti import facts
-from cti.csta.features import Device
+from cti.csta.features import Device, MayCall
 from cti.gateway import Identity, Options
 from cti.models import ApplicationUser, CtiSettings, Line
 from provisioning import bus, snapshot
@@ -27,7 +27,7 @@ users: [{uri: "xten3@compB.cisco.com", password: secret}, {uri: "xten4@compB.cis
 lines:
   - {uri: "tel:2001;phone-context=dialstring", owner: "xten3@compB.cisco.com", device: SEP0002FD3BB5C5}
   - {uri: 2002, owner: "xten3@compB.cisco.com"}
-  - {uri: "sip:lobby@compB.cisco.com"}
+  - {uri: "sip:lobby@compB.cisco.com", may_call: ours, takes_calls: false, control_link: "[2001:db8::9]:4444"}
   - {uri: "+1-408-555-0100", owner: "xten4@compB.cisco.com", switch: sip}
 """
 
@@ -57,7 +57,15 @@ def test_lines_of_a_provisioning_file() -> None:
 
 
 @pytest.mark.parametrize(
-    "entry", ["{uri: my phone}", '{uri: "2001", switch: pigeon}', '{uri: "2001", owner: "nobody@compB.cisco.com"}']
+    "entry",
+    [
+        "{uri: my phone}",
+        '{uri: "2001", switch: pigeon}',
+        '{uri: "2001", owner: "nobody@compB.cisco.com"}',
+        '{uri: "2001", may_call: everybody}',
+        '{uri: "2001", control_link: "here"}',
+        '{uri: "2001", takes_calls: perhaps}',
+    ],
 )
 def test_a_line_that_cannot_be_is_named(entry: str) -> None:
     with pytest.raises(BadFile, match="line 2"):
@@ -73,7 +81,7 @@ def test_what_the_gateway_goes_by() -> None:
     """Lines, their switches and owners, application users, and the values at installation."""
     apply(read(FILE))
     owner = Persona.objects.get(aliases__uri="sip:xten4@compb.cisco.com")
-    Line.objects.create(uri="2003", owner=owner, switch="sip", device="192.0.2.9:4444")
+    Line.objects.create(uri="2003", owner=owner, switch="sip", control_link="192.0.2.9:4444", may_call="ours")
     Line.objects.create(uri="2004", switch="sip")
     user = ApplicationUser.objects.create(name="desk")
     user.lines.set(Line.objects.filter(uri="2002"))
@@ -81,7 +89,9 @@ def test_what_the_gateway_goes_by() -> None:
     found = facts.load()
     devices = sorted(found.devices, key=lambda device: device.id)
     numbers = ["+14085550100", "2001", "2002", "2003", "sip:lobby@compb.cisco.com"]
-    assert devices == [Device(number) for number in numbers]
+    ours = {"2003": Device("2003", may_call=MayCall.OURS)}
+    lobby = {"sip:lobby@compb.cisco.com": Device("sip:lobby@compb.cisco.com", False, may_call=MayCall.OURS)}
+    assert devices == [(ours | lobby).get(number, Device(number)) for number in numbers]
     assert [(line.device, line.owner, line.link) for line in found.sip] == [
         ("+14085550100", owner.pk, ""), ("2003", owner.pk, "192.0.2.9:4444"),
     ]  # fmt: skip
@@ -156,7 +166,10 @@ def test_a_password_that_is_set_in_the_admin_is_kept_as_a_hash(admin: Client, hi
 
 def test_edges_hear_of_a_change(admin: Client, hints: list[Any], django_capture_on_commit_callbacks: Any) -> None:
     with django_capture_on_commit_callbacks(execute=True):
-        admin.post(reverse("admin:cti_line_add"), {"uri": "tel:2001", "switch": "simulated", "takes_calls": "on"})
+        admin.post(
+            reverse("admin:cti_line_add"),
+            {"uri": "tel:2001", "switch": "simulated", "may_call": "anyone", "takes_calls": "on"},
+        )
     assert hints == [{"kind": "policy", "parts": ["lines"]}]
     assert facts.PART in snapshot.all_parts()
     policy = snapshot.load()

@@ -70,8 +70,8 @@ def site() -> Iterator[tuple[Deployment, list[int]]]:
         found.apply(
             "lines:\n"
             + "".join(
-                f'  - {{uri: "{number}", owner: "u{index}@{DOMAIN}", switch: sip, device: "127.0.0.1:{control}"}}\n'
-                for index, (number, control) in enumerate(zip(NUMBERS, controls, strict=True), 1)
+                f'  - {{uri: "{number}", owner: "u{index}@{DOMAIN}", switch: sip, control_link: "127.0.0.1:{link}"}}\n'
+                for index, (number, link) in enumerate(zip(NUMBERS, controls, strict=True), 1)
             )
         )
         found.manage(

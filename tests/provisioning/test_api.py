@@ -120,7 +120,7 @@ RESOURCES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
     ),
     "lines": (
         {"uri": "tel:2001;phone-context=dialstring", "owner": "sip:xten3@compb.cisco.com"},
-        {"device": "SEP0002FD3BB5C5", "takes_calls": False},
+        {"device": "SEP0002FD3BB5C5", "takes_calls": False, "may_call": "ours", "control_link": "phone:4444"},
         {"uri": "my phone"},
     ),
     "application-users": ({"name": "desk", "password": "secret"}, {"controls_all": True}, {"name": "a b"}),

@@ -21,7 +21,11 @@ def office() -> Iterator[Deployment]:
 
 @pytest.fixture(scope="module")
 def board(office: Deployment) -> Iterator[Switchboard]:
-    lines = (f'  - {{uri: "{number}", owner: "u{number}@{DOMAIN}", switch: sip}}\n' for number in range(100, 200))
+    rights = {190: "nobody", 191: "ours"}
+    lines = (
+        f'  - {{uri: "{number}", owner: "u{number}@{DOMAIN}", switch: sip, may_call: {rights.get(number, "anyone")}}}\n'
+        for number in range(100, 200)
+    )
     office.apply("lines:\n" + "".join(lines))
     made = Switchboard(office, free_port())
     yield made

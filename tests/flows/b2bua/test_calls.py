@@ -198,3 +198,15 @@ def test_do_not_disturb_of_a_line_is_its_owners_presence(desk: Make, board: Swit
         watch.sees('id="p3"')
         board.does("SetDoNotDisturb", device="182", do_not_disturb_on=False)
         wait_until(lambda: b'id="p3"' not in watch.notifies[-1].body, "the end of Do Not Disturb at the watcher")
+
+
+def test_whom_a_line_may_call(desk: Make, board: Switchboard) -> None:
+    """R-CTI-02: a phone hears 403 where an administrator does not let its line call; users without a line are ours."""
+    silent, line, user = desk("u190"), desk("u192"), desk("u303")
+    invite = silent.dials(line.aor)
+    silent.acknowledge(invite, silent.hears(403))
+    for one in (line, user):
+        internal = desk("u191")
+        invite = internal.dials(one.aor)
+        one.says(one.takes("INVITE"), 486)
+        internal.acknowledge(invite, internal.hears(486))
