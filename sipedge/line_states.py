@@ -1,7 +1,8 @@
 """A line in a call is a component of its owner's state: on the phone, with sound (R-PUB-22, R-PUB-23, D-36).
 
 It comes in by a door of its own, through the same plan, commit and announcement as a PUBLISH. Its lifetime is short and
-it is renewed while the call lasts: when this edge is killed, nobody is on the phone for longer than that.
+it is renewed while the call lasts: when this edge is killed, nobody is on the phone for longer than that; and when it
+starts again, what it has left behind is taken back at once, as its calls are gone.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from xml.sax.saxutils import escape
 
 from presence import publications
 from presence.engine.errors import DomainError
+from presence.models import Publication
 from presence.store import Outcome
 
 if TYPE_CHECKING:
@@ -60,6 +62,16 @@ class LineStates:
         self._tags: dict[tuple[str, int], str] = {}
         "By line and owner: the entity tag of its component."
         self._locks: dict[tuple[str, int], asyncio.Lock] = {}
+        self._agent = f"line/{edge.name}"
+        "The program that publishes: which edge's lines, as the pages of live state show it."
+
+    async def start(self) -> None:
+        """Take back what this edge has left behind when it was killed."""
+        for id, version, owner in await self._edge.read(_left_behind, self._agent):
+            line = f"publication {id:x}", owner
+            self._tags[line] = f"{id:x}-{version}"
+            self._said[line] = b""
+            self._edge.background(self._write(line))
 
     def say(self, device: str, owner: int | None, *, in_call: bool, dnd: bool) -> None:
         """A line is in this state now, and belongs to this persona (by its id) or nobody."""
@@ -108,7 +120,7 @@ class LineStates:
                     expires=None if body else 0,
                     content_type="application/pidf+xml" if body else None,
                     body=body,
-                    user_agent="",
+                    user_agent=self._agent,
                     door=publications.LINE,
                     held=presentity.publications,
                     ever_published=presentity.ever_published,
@@ -134,3 +146,9 @@ class LineStates:
         self._tags.pop(line, None)
         if self._said.get(line) == body:
             self._said.pop(line, None)
+
+
+def _left_behind(agent: str) -> list[tuple[int, int, int]]:
+    """Components that say something of lines of this edge: id, version, persona."""
+    rows = Publication.objects.filter(door=publications.LINE, user_agent=agent)
+    return list(rows.values_list("id", "version", "persona_id"))

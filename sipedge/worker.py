@@ -188,6 +188,7 @@ class Edge:
         await self.network.open(listeners, self.policy)
         await resume(self)
         await self.telephony.start()
+        await self.telephony.states.start()
         self.network.accept()
         self._lease.start()
         for keep in (

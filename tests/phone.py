@@ -373,6 +373,14 @@ class Watch:
         )
         return notify
 
+    def loses(self, text: str) -> Request:
+        """The last NOTIFY, once it does not contain this text any more."""
+        notify: Request = wait_until(
+            lambda: self.notifies[-1] if text.encode() not in self.notifies[-1].body else None,
+            f"no {text} in what {self.phone.aor} sees of {self.target}",
+        )
+        return notify
+
     def refresh(self, *, expires: int | None = 3600, **changes: Any) -> Response:
         """SUBSCRIBE within the dialog."""
         headers = [("Event", "presence")] + ([("Expires", str(expires))] if expires is not None else [])

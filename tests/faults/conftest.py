@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.services import PostgreSQL
+from tests.system import Deployment, deployed
 
 
 @pytest.fixture(scope="module")
@@ -12,3 +13,15 @@ def postgresql_server() -> Iterator[PostgreSQL]:
     """A durable server for the faults of this module."""
     with PostgreSQL(durable=True) as server:
         yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def deployment(request: pytest.FixtureRequest) -> Iterator[Deployment]:
+    """A deployment on each database."""
+    if request.param == "sqlite":
+        with deployed() as found:
+            yield found
+        return
+    server: PostgreSQL = request.getfixturevalue("postgresql_server")
+    with deployed(database=server.url) as found:
+        yield found

@@ -2,31 +2,17 @@
 
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from tests.phone import Phone, pidf
-from tests.services import PostgreSQL
-from tests.system import Deployment, deployed
+from tests.system import Deployment
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
 
 PUBLISHERS = 8
 ACTIVITIES = ("busy", "meeting", "away", "travel", "meal", "vacation")
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def deployment(request: pytest.FixtureRequest) -> Iterator[Deployment]:
-    """A deployment on each database."""
-    if request.param == "sqlite":
-        with deployed() as found:
-            yield found
-        return
-    server: PostgreSQL = request.getfixturevalue("postgresql_server")
-    with deployed(database=server.url) as found:
-        yield found
 
 
 class Publisher:

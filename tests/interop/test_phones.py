@@ -263,4 +263,4 @@ def test_a_watcher_sees_the_call(office: Office) -> None:
         call = office.call("2001", "2002")
         assert b"<rpid:busy/>" in watch.sees("on-the-phone").body
         office.does(m.ClearConnection(ConnectionID(call, "2001")))
-        wait_until(lambda: b"on-the-phone" not in watch.notifies[-1].body, "the end of the call at the watcher")
+        watch.loses("on-the-phone")

@@ -186,7 +186,7 @@ def test_a_line_in_a_call_is_its_owners_presence(desk: Make, board: Switchboard,
         assert b"<rpid:busy/>" in watch.sees("on-the-phone").body
         board.does("ClearConnection", connection_to_be_cleared=[call, "180"])
         alice.takes("BYE")
-        wait_until(lambda: b"on-the-phone" not in watch.notifies[-1].body, "the end of the call at the watcher")
+        watch.loses("on-the-phone")
 
 
 def test_do_not_disturb_of_a_line_is_its_owners_presence(desk: Make, board: Switchboard, office: Deployment) -> None:
