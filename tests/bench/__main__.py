@@ -16,18 +16,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests import services
-from tests.bench import integrators, report
+from tests.bench import integrators, report, telephony
 from tests.bench.databases import Cluster
 from tests.bench.load import Load, Pressure
 from tests.bench.scenarios import SCENARIOS, Measured, Options, Preparation, Scenario
 from tests.bench.servers import Failed, Kamailio, Ours, Server
 
+APART = {"integrators": integrators.main, "telephony": telephony.main}
+"Not SIP, so each has a load and options of its own."
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure what the arguments ask for; the exit status is 0 when every operation of every run succeeded."""
     words = sys.argv[1:] if arguments is None else arguments
-    if words[:1] == ["integrators"]:  # no SIP, so it has a load and options of its own
-        return integrators.main(words[1:])
+    if words and words[0] in APART:
+        return APART[words[0]](words[1:])
     chosen = _parser().parse_args(arguments)
     scenarios = [scenario for scenario in SCENARIOS if not chosen.scenarios or scenario.name in chosen.scenarios]
     if unknown := set(chosen.scenarios) - {scenario.name for scenario in SCENARIOS}:
@@ -60,7 +63,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="./run bench", description=__doc__.splitlines()[0])
     names = [scenario.name for scenario in SCENARIOS]
     parser.add_argument(
-        "scenarios", nargs="*", metavar="SCENARIO", help=f"default: all of {', '.join(names)}; or integrators"
+        "scenarios",
+        nargs="*",
+        metavar="SCENARIO",
+        help=f"default: all of {', '.join(names)}; or one of {', '.join(APART)} alone",
     )
     parser.add_argument("--seconds", type=float, default=5.0, help="counted time of each run (default 5)")
     parser.add_argument("--warm-up", type=float, default=1.0, help="seconds of load before counting (default 1)")
