@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Final
 
 from cti.csta.devices import BadDevice, canonical
 from provisioning.policy import PersonaFacts
-from provisioning.uri import Aor, BadUri, SipUri, TelUri
+from provisioning.uri import Aor, BadUri, SipUri, TelUri, Uri
 from sipedge import dispatch, resolve
 from sipedge.b2bua.lines import LineFacts, Lines
 from sipedge.b2bua.model import SipModel
@@ -32,8 +32,11 @@ class Directory:
     # From SIP to devices
 
     def called(self, request: Request) -> str | None:
-        """The device that the Request-URI means: a line by its number or its owner's address, else the address."""
-        uri = request.uri
+        """The device that the Request-URI means."""
+        return self.device(request.uri)
+
+    def device(self, uri: Uri) -> str | None:
+        """The device that a URI means: a line by its number or its owner's address, else the address."""
         try:
             if isinstance(uri, TelUri):
                 return canonical(f"tel:{uri.number}")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from provisioning.uri import SipUri
-from sipedge.b2bua import sdp
+from sipedge.b2bua import refer, sdp
 from sipedge.b2bua.accepted import Accepted
 from sipedge.b2bua.answers import Answer, Gone, Rejected, RetryLater
 from sipedge.b2bua.description import SDP, Description, is_sdp
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sipedge.dispatch import Call
 
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, REFER"
 "What a phone may send within its dialog."
 
 ATTEMPTS = 4
@@ -51,6 +51,9 @@ class LegUser(Protocol):
 
     async def informs(self, leg: "Leg", request: Request) -> int:
         """The phone has sent an INFO; the status for it."""
+
+    def refers(self, leg: "Leg", request: Request) -> None:
+        """The phone has sent a REFER: carried out at the next turn of the loop; raises SipError."""
 
     def hung_up(self, leg: "Leg") -> None:
         """The phone has ended the dialog, or is not there any more."""
@@ -399,6 +402,8 @@ class Leg:
             self._edge.background(self._updated(call))
         elif request.method == "INFO":
             self._edge.background(self._informed(call))
+        elif request.method == "REFER":
+            self._referred(call)
         elif request.method == "BYE":
             self._answer(call, 200)
             if not self.ended:
@@ -438,6 +443,12 @@ class Leg:
 
     async def _informed(self, call: "Call") -> None:
         self._answer(call, await self.user.informs(self, call.request))
+
+    def _referred(self, call: "Call") -> None:
+        self.user.refers(self, call.request)
+        self._answer(call, 202)
+        if refer.is_told(call.request):
+            self._edge.background(self.ask("NOTIFY", refer.outcome(call.request), refer.DONE))
 
     # Other requests of ours
 

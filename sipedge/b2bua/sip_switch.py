@@ -29,6 +29,7 @@ from sipedge.b2bua.mixer import Ports
 from sipedge.b2bua.model import SipModel
 from sipedge.b2bua.participants import Participants
 from sipedge.b2bua.rings import AUTO_ANSWER, Caller, Ring
+from sipedge.b2bua.transfers import Transfers
 from sipedge.handlers.relay import check_hops
 from sipedge.sip.errors import SipError
 from sipedge.sip.message import Request, Response
@@ -76,6 +77,7 @@ class SipSwitch:
         self.heard: Callable[[], None] = lambda: None
         "Called when there may be news."
         self._participants = Participants(self.model)
+        self._transfers = Transfers(edge.legs, self.model, self.directory, self._participants)
         self.control = Control(edge, ports, self._participants.wanted, self._media_failed)
         self._rings: dict[tuple[str, str], Ring] = {}
         "By call and device."
@@ -416,6 +418,11 @@ class SipSwitch:
             return 200
         kind = request.get("Content-Type")
         return await partner[1].ask("INFO", [("Content-Type", kind)] if kind else [], request.body)
+
+    def refers(self, leg: Leg, request: Request) -> None:
+        """The phone's transfer button; it hears of the outcome before its call ends."""
+        self._transfers.carry_out(leg, request, self._edge.loop.time())
+        self._edge.loop.call_soon(self.look)
 
     def hung_up(self, leg: Leg) -> None:
         """The phone is in no call any more."""

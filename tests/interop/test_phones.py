@@ -248,6 +248,18 @@ def test_do_not_disturb(office: Office) -> None:
     office.does(m.SetDoNotDisturb("2002", False))
 
 
+def test_the_phones_transfer_button(office: Office) -> None:
+    """RFC 3515: REFER of a real phone brings its call to the third one; the phone itself is out."""
+    one, two, three = office.phones
+    office.call("2001", "2002")
+    one.command("transfer", f"sip:u3@{DOMAIN}")
+    three.shows("INCOMING")
+    one.idle()
+    three.command("accept")
+    two.shows("ESTABLISHED"), three.shows("ESTABLISHED")
+    two.hears_somebody(), three.hears_somebody()
+
+
 def test_digits(office: Office) -> None:
     """R-CTI-03: what the program dials arrives at the other phone, digit by digit."""
     _, two, _ = office.phones
