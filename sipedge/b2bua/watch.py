@@ -51,19 +51,21 @@ class Watch:
 
     def session(self, request: Request) -> None:
         """The phone keeps the session alive by a timer of its own: it refreshes, we look that it does."""
-        asked = seconds_of(request.get("Session-Expires"))
         if self._session_ends is not None:
             self._session_ends.cancel()
-        if asked is not None:
-            length = max(asked, SHORTEST_SESSION)
+        length = session_of(request)
+        if length is not None:
             self._session_ends = self._loop.call_later(length - min(32, length / 3) + 32, self._leg.vanished)
+
+
+def session_of(request: Request) -> int | None:
+    """Seconds of the session that a phone asks for and refreshes; None where it has no timer for that."""
+    asked = seconds_of(request.get("Session-Expires"))
+    knows = "timer" in {tag.strip().lower() for tag in request.get_all("Supported") + request.get_all("Require")}
+    return max(asked, SHORTEST_SESSION) if asked is not None and knows else None
 
 
 def session_headers(request: Request) -> list[tuple[str, str]]:
     """What a 2xx says of the session timer that the request asks for."""
-    asked = seconds_of(request.get("Session-Expires"))
-    if asked is None:
-        return []
-    supported = "timer" in {tag.strip().lower() for tag in request.get_all("Supported") + request.get_all("Require")}
-    headers = [("Session-Expires", f"{max(asked, SHORTEST_SESSION)};refresher=uac")]
-    return [*headers, ("Require", "timer")] if supported else []
+    length = session_of(request)
+    return [("Session-Expires", f"{length};refresher=uac"), ("Require", "timer")] if length is not None else []

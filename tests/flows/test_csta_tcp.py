@@ -202,3 +202,22 @@ def test_a_call_on_the_simulated_switch_is_presence(site: Deployment) -> None:
         watch.sees('id="p3"')
         desk.ask(m.SetDoNotDisturb("2001", False))
         watch.loses('id="p3"')
+
+
+def test_do_not_disturb_is_presence_where_an_operator_wants_it(site: Deployment) -> None:
+    """D-36: the setting counts for what is set already, at once and both ways."""
+    setting = (
+        "from cti.models import CtiSettings; from provisioning.announce import announce;"
+        "CtiSettings(dnd_is_presence={}).save(); announce(CtiSettings)"
+    )
+    with program(site) as desk, site.phone("u9") as watcher:
+        desk.log_in("desk", "secret")
+        desk.ask(m.SetDoNotDisturb("2003", True))
+        watch = watcher.subscribe(f"sip:u2@{DOMAIN}")
+        watch.sees('id="p3"')
+        site.manage("shell", "-v0", "-c", setting.format(False))
+        watch.loses('id="p3"')
+        site.manage("shell", "-v0", "-c", setting.format(True))
+        watch.sees('id="p3"')
+        desk.ask(m.SetDoNotDisturb("2003", False))
+        watch.loses('id="p3"')
