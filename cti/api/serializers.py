@@ -7,7 +7,7 @@ from rest_framework.validators import UniqueValidator
 
 from cti.csta.devices import BadDevice, canonical
 from cti.models import ApplicationUser, CtiSettings, Line
-from provisioning.api.serializers import AorField, Validated
+from provisioning.api.serializers.base import AorField, Validated
 from provisioning.models import Persona
 
 

@@ -27,7 +27,7 @@ from presence.models import BackendSubscription, EdgeLease, Publication, Subscri
 from presence.seen import ENDED
 from provisioning import snapshot
 from provisioning.announce import announce
-from provisioning.api.serializers import AorField
+from provisioning.api.serializers.base import AorField
 from provisioning.models import PrivacyList
 from provisioning.models.access import decide
 from provisioning.policy import Policy

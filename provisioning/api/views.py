@@ -8,7 +8,7 @@ from rest_framework import mixins, serializers, viewsets
 
 from provisioning import models
 from provisioning.announce import announce
-from provisioning.api import serializers as s
+from provisioning.api.serializers import access, integrators, lists, messenger, people, routing, rules, servers
 
 
 class PolicyViewSet(viewsets.ModelViewSet):
@@ -40,7 +40,7 @@ class DomainViewSet(PolicyViewSet):
     """Domains that are served."""
 
     queryset = models.Domain.objects.all()
-    serializer_class = s.DomainSerializer
+    serializer_class = people.DomainSerializer
     filterset_fields = ["name"]
     search_fields = ["name", "description"]
 
@@ -49,7 +49,7 @@ class PersonaViewSet(PolicyViewSet):
     """Users."""
 
     queryset = models.Persona.objects.select_related("domain").prefetch_related("aliases", "delegates")
-    serializer_class = s.PersonaSerializer
+    serializer_class = people.PersonaSerializer
     filterset_fields = {"aor": ["exact"], "domain__name": ["exact"], "enabled": ["exact"], "user": ["exact"]}
     search_fields = ["aor", "name", "aliases__uri"]
     ordering_fields = ["aor", "name"]
@@ -59,7 +59,7 @@ class AliasViewSet(PolicyViewSet):
     """Addresses that lead to users."""
 
     queryset = models.Alias.objects.select_related("persona")
-    serializer_class = s.AliasSerializer
+    serializer_class = people.AliasSerializer
     filterset_fields = {"uri": ["exact"], "persona__aor": ["exact"]}
     search_fields = ["uri", "persona__aor"]
     ordering_fields = ["uri"]
@@ -81,7 +81,7 @@ class SourcePriorityViewSet(PolicyViewSet):
     """Sources of state."""
 
     queryset = models.SourcePriority.objects.all()
-    serializer_class = s.SourcePrioritySerializer
+    serializer_class = rules.SourcePrioritySerializer
     filterset_fields = ["value", "manual_override"]
     search_fields = ["value"]
 
@@ -90,7 +90,7 @@ class UserAgentCapabilityViewSet(PolicyViewSet):
     """What kinds of client can do."""
 
     queryset = models.UserAgentCapability.objects.all()
-    serializer_class = s.UserAgentCapabilitySerializer
+    serializer_class = rules.UserAgentCapabilitySerializer
     filterset_fields = ["client_type", "client_version"]
     search_fields = ["client_type"]
 
@@ -99,7 +99,7 @@ class ReachabilityRuleViewSet(PolicyViewSet):
     """Reachability rules, in order."""
 
     queryset = models.ReachabilityRule.objects.all()
-    serializer_class = s.ReachabilityRuleSerializer
+    serializer_class = rules.ReachabilityRuleSerializer
     filterset_fields = ["condition", "state"]
 
 
@@ -107,7 +107,7 @@ class ListenerViewSet(PolicyViewSet):
     """Addresses that edges listen on."""
 
     queryset = models.Listener.objects.prefetch_related("advertisements")
-    serializer_class = s.ListenerSerializer
+    serializer_class = servers.ListenerSerializer
     filterset_fields = ["transport", "host", "port", "role"]
 
 
@@ -115,7 +115,7 @@ class TrustedPeerViewSet(PolicyViewSet):
     """Trusted peers of the engine; automatic ones cannot be changed."""
 
     queryset = models.TrustedPeer.objects.all()
-    serializer_class = s.TrustedPeerSerializer
+    serializer_class = servers.TrustedPeerSerializer
     filterset_fields = ["network", "automatic"]
     search_fields = ["network", "description"]
 
@@ -139,7 +139,7 @@ class AccessListEntryViewSet(PolicyViewSet):
     """The proxy's access list."""
 
     queryset = models.AccessListEntry.objects.all()
-    serializer_class = s.AccessListEntrySerializer
+    serializer_class = servers.AccessListEntrySerializer
     filterset_fields = ["kind", "value"]
 
 
@@ -147,7 +147,7 @@ class UriAclViewSet(PolicyViewSet):
     """Who may watch whom: one list for each user that has one."""
 
     queryset = models.UriAcl.objects.select_related("presentity").prefetch_related("entries")
-    serializer_class = s.UriAclSerializer
+    serializer_class = access.UriAclSerializer
     filterset_fields = {"presentity__aor": ["exact"], "default": ["exact"], "entries__value": ["exact"]}
     search_fields = ["presentity__aor", "entries__value"]
 
@@ -156,7 +156,7 @@ class PrivacyListViewSet(PolicyViewSet):
     """What users let some watchers see."""
 
     queryset = models.PrivacyList.objects.select_related("owner").prefetch_related("members")
-    serializer_class = s.PrivacyListSerializer
+    serializer_class = access.PrivacyListSerializer
     filterset_fields = {"owner__aor": ["exact"], "kind": ["exact"], "members__value": ["exact"]}
     search_fields = ["owner__aor", "name", "members__value"]
 
@@ -165,7 +165,7 @@ class WatcherFilterViewSet(PolicyViewSet):
     """What watchers are sent, by domain or kind of client."""
 
     queryset = models.WatcherFilter.objects.all()
-    serializer_class = s.WatcherFilterSerializer
+    serializer_class = access.WatcherFilterSerializer
     filterset_fields = ["kind", "domain", "client_type"]
     search_fields = ["domain", "client_type"]
 
@@ -174,7 +174,7 @@ class DeviceTypeViewSet(PolicyViewSet):
     """Which types of device clients and sources stand for."""
 
     queryset = models.DeviceType.objects.all()
-    serializer_class = s.DeviceTypeSerializer
+    serializer_class = access.DeviceTypeSerializer
     filterset_fields = ["match", "value", "kind"]
     search_fields = ["value"]
 
@@ -183,7 +183,7 @@ class ResourceListViewSet(PolicyViewSet):
     """Lists that watchers subscribe to as a whole."""
 
     queryset = models.ResourceList.objects.select_related("owner").prefetch_related("members")
-    serializer_class = s.ResourceListSerializer
+    serializer_class = lists.ResourceListSerializer
     filterset_fields = {"uri": ["exact"], "owner__aor": ["exact"], "members__uri": ["exact"]}
     search_fields = ["uri", "name", "owner__aor"]
 
@@ -192,7 +192,7 @@ class ForeignServerViewSet(PolicyViewSet):
     """Presence servers elsewhere."""
 
     queryset = models.ForeignServer.objects.all()
-    serializer_class = s.ForeignServerSerializer
+    serializer_class = servers.ForeignServerSerializer
     filterset_fields = ["name", "domain", "enabled", "call_manager"]
     search_fields = ["name", "address", "domain"]
 
@@ -201,7 +201,7 @@ class ForeignMappingViewSet(PolicyViewSet):
     """Which foreign presentities hold the state of users."""
 
     queryset = models.ForeignMapping.objects.select_related("persona", "server")
-    serializer_class = s.ForeignMappingSerializer
+    serializer_class = servers.ForeignMappingSerializer
     filterset_fields = {"persona__aor": ["exact"], "foreign": ["exact"], "server__name": ["exact"]}
     search_fields = ["persona__aor", "foreign"]
 
@@ -210,7 +210,7 @@ class LimitExemptionViewSet(PolicyViewSet):
     """Addresses that the limits do not concern."""
 
     queryset = models.LimitExemption.objects.all()
-    serializer_class = s.LimitExemptionSerializer
+    serializer_class = rules.LimitExemptionSerializer
     filterset_fields = ["network"]
 
 
@@ -218,7 +218,7 @@ class StaticRouteViewSet(PolicyViewSet):
     """Next hops by domain or number."""
 
     queryset = models.StaticRoute.objects.all()
-    serializer_class = s.StaticRouteSerializer
+    serializer_class = routing.StaticRouteSerializer
     filterset_fields = ["kind", "pattern", "next_hop", "in_service"]
     search_fields = ["pattern", "next_hop", "description"]
 
@@ -227,7 +227,7 @@ class MethodRouteViewSet(PolicyViewSet):
     """Which servers answer methods and event packages."""
 
     queryset = models.MethodRoute.objects.all()
-    serializer_class = s.MethodRouteSerializer
+    serializer_class = routing.MethodRouteSerializer
     filterset_fields = ["kind", "token"]
     search_fields = ["name", "token", "next_hop"]
 
@@ -236,7 +236,7 @@ class OutboundRuleViewSet(PolicyViewSet):
     """Which domains users of ours may reach."""
 
     queryset = models.OutboundRule.objects.all()
-    serializer_class = s.OutboundRuleSerializer
+    serializer_class = routing.OutboundRuleSerializer
     filterset_fields = ["pattern", "allow"]
     search_fields = ["pattern", "description"]
 
@@ -245,7 +245,7 @@ class IntegratorViewSet(PolicyViewSet):
     """Accounts that act as somebody."""
 
     queryset = models.Integrator.objects.select_related("user", "persona").prefetch_related("publish_for")
-    serializer_class = s.IntegratorSerializer
+    serializer_class = integrators.IntegratorSerializer
     filterset_fields = {"user__username": ["exact"], "persona__aor": ["exact"], "watcher": ["exact"]}
     search_fields = ["user__username", "persona__aor", "watcher"]
 
@@ -254,7 +254,7 @@ class WebhookViewSet(PolicyViewSet):
     """Addresses on the web that are told of changes."""
 
     queryset = models.Webhook.objects.select_related("persona").prefetch_related("targets")
-    serializer_class = s.WebhookSerializer
+    serializer_class = integrators.WebhookSerializer
     filterset_fields = {"name": ["exact"], "enabled": ["exact"], "targets__uri": ["exact"]}
     search_fields = ["name", "url"]
 
@@ -263,7 +263,7 @@ class CannedMessageViewSet(PolicyViewSet):
     """Ready-made messages of the system and of users."""
 
     queryset = models.CannedMessage.objects.select_related("owner")
-    serializer_class = s.CannedMessageSerializer
+    serializer_class = messenger.CannedMessageSerializer
     filterset_fields = {"owner__aor": ["exact"]}
     search_fields = ["text", "owner__aor"]
 
@@ -282,7 +282,7 @@ class ExpirySettingViewSet(FixedRows):
     """Expiry bounds; the methods are given."""
 
     queryset = models.ExpirySetting.objects.all()
-    serializer_class = s.ExpirySettingSerializer
+    serializer_class = rules.ExpirySettingSerializer
     filterset_fields = ["method"]
 
 
@@ -290,18 +290,18 @@ class EngineSettingsViewSet(FixedRows):
     """The switches: one row."""
 
     queryset = models.EngineSettings.objects.order_by("pk")
-    serializer_class = s.EngineSettingsSerializer
+    serializer_class = rules.EngineSettingsSerializer
 
 
 class PeerLimitsViewSet(FixedRows):
     """What one address or one user may take: one row."""
 
     queryset = models.PeerLimits.objects.order_by("pk")
-    serializer_class = s.PeerLimitsSerializer
+    serializer_class = rules.PeerLimitsSerializer
 
 
 class MessengerSettingsViewSet(FixedRows):
     """What the messenger goes by: one row."""
 
     queryset = models.MessengerSettings.objects.order_by("pk")
-    serializer_class = s.MessengerSettingsSerializer
+    serializer_class = messenger.MessengerSettingsSerializer

@@ -1,0 +1,1 @@
+"""Provisioning as JSON; the models validate."""
