@@ -18,6 +18,7 @@ class DesktopProgram(Phone):
     def __init__(self, *args: Any, **options: Any) -> None:
         self.told: list[Message] = []
         self.byes = 0
+        self.answers_events = True
         super().__init__(*args, **options)
 
     def _take(self, message: Request | Response) -> None:
@@ -27,7 +28,8 @@ class DesktopProgram(Phone):
                 self.told.append(decode(message.body).message)
             else:
                 self.byes += 1
-            self.send(message.respond(200).encode())
+            if message.method == "BYE" or self.answers_events:
+                self.send(message.respond(200).encode())
         else:
             super()._take(message)
 

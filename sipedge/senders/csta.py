@@ -1,7 +1,8 @@
 """CSTA in SIP dialogs: events going out as INFO, in order, one at a time for each dialog (ECMA TR/87, D-36).
 
 A client's dialog lives on the connection that it was opened over. No event is left out: a client that does not keep
-up, or does not answer, loses its session and opens a new one.
+up, or does not answer any more, loses its session and opens a new one. Some clients hear every event and answer none
+(pidgin-sipe 1.25.0): over a connection, which keeps the order, they are not waited for.
 """
 
 from collections import deque
@@ -30,6 +31,9 @@ BODY: Final[tuple[Header, ...]] = (("Content-Type", CSTA), ("Content-Disposition
 
 MAX_WAITING: Final = 1_000
 "Events that wait for one client: minutes of a busy line; more is a client that does not answer."
+
+UNANSWERED: Final = 4 * T1
+"Seconds after which a client on a connection counts as one that answers no events: on the way are proxies, no people."
 
 LOOK: Final = 2 / 3
 "Part of the session's time after which a client that cannot renew it is asked whether it is still there."
@@ -63,6 +67,11 @@ class Session:
         self.waiting: deque[tuple[str, bytes]] = deque()
         "Method and document of requests to come."
         self.outstanding: ClientTransaction | None = None
+        "What the next request waits for."
+        self.answers = False
+        "It has answered an event: when it falls silent it is gone."
+        self.silent = False
+        "It has answered none in time."
         self.acknowledged = False
 
     @property
@@ -132,8 +141,21 @@ class Sessions:
             self._edge.loop.call_soon(self._next, session)
 
     def _next(self, session: Session) -> None:
-        if session.waiting and session.outstanding is None:
-            session.outstanding = self._ask(session, *session.waiting.popleft())
+        while session.waiting and session.outstanding is None:
+            method, document = session.waiting.popleft()
+            transaction = self._ask(session, method, document)
+            if method == "INFO" and session.silent:
+                continue
+            session.outstanding = transaction
+            if method == "INFO" and not session.answers and session.dialog.flow.reliable:
+                self._edge.loop.call_later(UNANSWERED, self._overtake, session, transaction)
+
+    def _overtake(self, session: Session, transaction: ClientTransaction) -> None:
+        """Wait no longer for the answer to an event of a client that has never given any."""
+        if session.outstanding is transaction:
+            session.silent = True
+            session.outstanding = None
+            self._next(session)
 
     def _ask(self, session: Session, method: str, document: bytes) -> ClientTransaction:
         edge, dialog = self._edge, session.dialog
@@ -158,18 +180,21 @@ class Sessions:
     def answered(self, transaction: ClientTransaction, response: Response) -> None:
         """The client has heard an event, or has not."""
         session: Session = transaction.context
-        if session.outstanding is not transaction or response.status < 200:
+        if response.status < 200 or self.of(session.dialog.local_tag) is not session:
             return
-        session.outstanding = None
         if response.status in ENDING:
             log.info("a CSTA client has ended its session", status=response.status, peer=session.host)
             self.discard(session)
             return
+        if transaction.method == "INFO":
+            session.answers, session.silent = True, False
         self._edge.telephony.renew(session.association, session.lasts)
-        self._next(session)
+        if session.outstanding is transaction:
+            session.outstanding = None
+            self._next(session)
 
     def failed(self, transaction: ClientTransaction, status: int) -> None:
-        """It does not answer."""
+        """It does not answer: it is gone, unless it was not waited for."""
         session: Session = transaction.context
         if session.outstanding is transaction:
             session.outstanding = None

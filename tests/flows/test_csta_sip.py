@@ -74,6 +74,23 @@ def test_two_desks_follow_a_call(site: Deployment, transport: str) -> None:
         assert two.within("BYE").status == 200
 
 
+def test_a_desk_that_answers_no_events_follows_a_call(site: Deployment) -> None:
+    """D-36: over TCP it hears all of them in their order."""
+    with desk(site, "u1") as one, desk(site, "u2") as two:
+        one.answers_events = False
+        one.open(GATEWAY, Supported="timer")
+        two.open(GATEWAY)
+        for client, line in ((one, LINE), (two, "2002")):
+            client.request(m.MonitorStart(m.DeviceObject(line)))
+        one.request(m.MakeCall(LINE, "2002", AutoOriginate.DO_NOT_PROMPT))
+        [rings] = two.hears("Delivered")
+        assert isinstance(rings, m.DeliveredEvent)
+        two.request(m.AnswerCall(rings.connection))
+        two.request(m.ClearConnection(rings.connection))
+        one.hears("Originated", "Delivered", "Established", "ConnectionCleared", "ConnectionCleared")
+        assert one.within("BYE").status == 200
+
+
 def test_an_error_of_csta_is_a_success_of_sip(site: Deployment) -> None:
     """D-37: its body says what was wrong."""
     with desk(site, "u1") as one:

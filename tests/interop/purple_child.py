@@ -45,17 +45,27 @@ class ConnectionOps(ctypes.Structure):
 
 
 def main(
-    folder: str, lifetime: str, library: str, aor: str, password: str, proxy: str, transport: str, port: str
+    kind: "type[Client]",
+    folder: str,
+    lifetime: str,
+    library: str,
+    aor: str,
+    password: str,
+    proxy: str,
+    transport: str,
+    port: str,
 ) -> None:
     """Run until the input ends."""
     limit(lifetime)
-    client = Client(library, folder, int(port))
+    client = kind(library, folder, int(port))
     client.set_up(aor, password, int(proxy), transport)
     serve(client, pause=TURN)
 
 
 class Client:
     """libpurple, set up."""
+
+    protocol = "prpl-simple"
 
     def __init__(self, library: str, folder: str, port: int) -> None:
         self.purple = ctypes.CDLL(library, mode=ctypes.RTLD_GLOBAL)
@@ -102,22 +112,24 @@ class Client:
     def set_up(self, aor: str, password: str, proxy: int, transport: str) -> None:
         """Make the account; libpurple connects it when it is enabled, because the status is available."""
         purple = self.purple
-        account = self._account = c_void_p(purple.purple_account_new(aor.encode(), b"prpl-simple"))
+        account = self._account = c_void_p(purple.purple_account_new(aor.encode(), self.protocol.encode()))
         purple.purple_account_set_password(account, password.encode())
         purple.purple_account_set_remember_password(account, 1)  # else it is forgotten at logout
-        for name, yes in (("useproxy", True), ("udp", transport == "udp"), ("dopublish", True)):
-            purple.purple_account_set_bool(account, name.encode(), yes)
-        purple.purple_account_set_string(account, b"proxy", b"127.0.0.1")
-        purple.purple_account_set_int(account, b"port", proxy)
+        self.choose(proxy, transport)
         purple.purple_accounts_add(account)
         purple.purple_savedstatus_activate(c_void_p(purple.purple_savedstatus_new(None, AVAILABLE)))
+
+    def choose(self, proxy: int, transport: str) -> None:
+        """Fill in the account's form."""
+        for name, yes in (("useproxy", True), ("udp", transport == "udp"), ("dopublish", True)):
+            self.purple.purple_account_set_bool(self._account, name.encode(), yes)
+        self.purple.purple_account_set_string(self._account, b"proxy", b"127.0.0.1")
+        self.purple.purple_account_set_int(self._account, b"port", proxy)
 
     def obey(self, command: str, *words: str) -> None:
         """One line of the input."""
         if command == "buddy":
-            buddy = c_void_p(self.purple.purple_buddy_new(self._account, words[0].encode(), None))
-            self.purple.purple_blist_add_buddy(buddy, None, None, None)
-            self.purple.purple_account_add_buddy(self._account, buddy)
+            self.purple.purple_account_add_buddy(self._account, self._list(words[0]))
             self._buddies.append(words[0])
         elif command in ("logout", "login"):
             self.purple.purple_account_set_enabled(self._account, b"cups-test", command == "login")
@@ -126,18 +138,25 @@ class Client:
         """Let libpurple work; say what has changed."""
         while self.glib.g_main_context_iteration(None, 0):
             pass
-        self._show("account", self.purple.purple_account_is_connected(self._account))
+        self._show("account", _line(self.purple.purple_account_is_connected(self._account)))
         for name in self._buddies:
-            buddy = c_void_p(self.purple.purple_find_buddy(self._account, name.encode()))
-            presence = c_void_p(self.purple.purple_buddy_get_presence(buddy))
-            self._show(name, self.purple.purple_presence_is_online(presence))
+            presence = c_void_p(self.purple.purple_buddy_get_presence(self._buddy(name)))
+            self._show(name, _line(self.purple.purple_presence_is_online(presence)))
 
     def end(self) -> None:
         """Log out and stop."""
         self.purple.purple_core_quit()
 
-    def _show(self, subject: str, online: int) -> None:
-        word = "online" if online else "offline"
+    def _list(self, name: str) -> c_void_p:
+        """Put somebody on the buddy list."""
+        buddy = c_void_p(self.purple.purple_buddy_new(self._account, name.encode(), None))
+        self.purple.purple_blist_add_buddy(buddy, None, None, None)
+        return buddy
+
+    def _buddy(self, name: str) -> c_void_p:
+        return c_void_p(self.purple.purple_find_buddy(self._account, name.encode()))
+
+    def _show(self, subject: str, word: str) -> None:
         if self._shown.get(subject) != word:
             self._shown[subject] = word
             print(subject, word)
@@ -162,5 +181,9 @@ class Client:
         return handle
 
 
+def _line(connected: int) -> str:
+    return "online" if connected else "offline"
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(Client, *sys.argv[1:])

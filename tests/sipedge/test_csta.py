@@ -37,6 +37,15 @@ class Loop:
         while self.soon:
             self.soon.pop(0)()
 
+    def after(self, delay: float) -> None:
+        """What was to be done after this time is due, once."""
+        due = [function for later, function in self.later if later == delay]
+        assert due
+        self.later = [one for one in self.later if one[0] != delay]
+        for function in due:
+            function()
+        self.run()
+
 
 class Edge:
     """What the sessions ask of an edge."""
@@ -54,7 +63,7 @@ class Edge:
 
     def _request(self, request: Request, flow: Flow, now: float, **options: Any) -> Any:
         self.sent.append(request)
-        return SimpleNamespace(context=options["context"], number=len(self.sent))
+        return SimpleNamespace(context=options["context"], method=request.method)
 
     def flush(self) -> None:
         pass
@@ -115,6 +124,73 @@ def test_a_client_that_does_not_answer_has_left(edge: Edge) -> None:
     assert edge.left == [session.association]
 
 
+def test_a_client_that_answers_no_events_hears_them_all(edge: Edge) -> None:
+    """D-36: over a connection it is waited for once; that it does not answer does not end its session."""
+    sessions, session = session_of(edge)
+    for number in range(3):
+        session.send(b"%d" % number, None)
+    edge.loop.run()
+    first = session.outstanding
+    assert [request.body for request in edge.sent] == [b"0"]
+    edge.loop.after(csta.UNANSWERED)
+    assert [request.body for request in edge.sent] == [b"0", b"1", b"2"] and session.outstanding is None
+    session.send(b"3", None)
+    edge.loop.run()
+    assert len(edge.sent) == 4
+    sessions.failed(first, 408)  # type: ignore[arg-type]
+    assert edge.left == [] and sessions.of("t") is session
+
+
+def test_a_slow_client_is_waited_for_from_its_first_answer_on(edge: Edge) -> None:
+    sessions, session = session_of(edge)
+    session.send(b"0", None)
+    edge.loop.run()
+    first = session.outstanding
+    edge.loop.after(csta.UNANSWERED)
+    sessions.answered(first, SimpleNamespace(status=200))  # type: ignore[arg-type]
+    assert edge.renewed == [90]
+    for number in (1, 2):
+        session.send(b"%d" % number, None)
+    edge.loop.run()
+    assert [request.body for request in edge.sent] == [b"0", b"1"] and edge.loop.later == [], "it answers, so it will"
+    sessions.failed(session.outstanding, 408)  # type: ignore[arg-type]
+    assert edge.left == [session.association], "who has answered and does not any more has left"
+
+
+def test_a_client_that_has_overlooked_events_and_says_so_has_left(edge: Edge) -> None:
+    sessions, session = session_of(edge)
+    session.send(b"0", None)
+    edge.loop.run()
+    first = session.outstanding
+    edge.loop.after(csta.UNANSWERED)
+    sessions.answered(first, SimpleNamespace(status=481))  # type: ignore[arg-type]
+    assert edge.left == [session.association]
+
+
+def test_over_udp_every_event_needs_its_answer(edge: Edge) -> None:
+    """Datagrams may overtake each other."""
+    sessions, session = session_of(edge)
+    session.dialog.flow = FLOW._replace(transport="UDP")
+    session.send(b"0", None)
+    session.send(b"1", None)
+    edge.loop.run()
+    assert edge.loop.later == []
+    sessions.failed(session.outstanding, 408)  # type: ignore[arg-type]
+    assert len(edge.sent) == 1 and edge.left == [session.association]
+
+
+def test_a_client_that_gives_no_sign_of_life_has_left(edge: Edge) -> None:
+    """An event need not be answered, OPTIONS has to be."""
+    sessions, session = session_of(edge, renews=False)
+    session.send(b"0", None)
+    edge.loop.run()
+    edge.loop.after(csta.UNANSWERED)
+    edge.loop.after(60)
+    assert edge.methods() == ["INFO", "OPTIONS"] and csta.UNANSWERED not in dict(edge.loop.later)
+    sessions.failed(session.outstanding, 408)  # type: ignore[arg-type]
+    assert edge.left == [session.association]
+
+
 def test_a_client_that_does_not_keep_up_loses_its_session(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
     """No event is left out: it opens a new one and looks again."""
     monkeypatch.setattr(csta, "MAX_WAITING", 2)
@@ -130,16 +206,12 @@ def test_a_client_that_does_not_keep_up_loses_its_session(edge: Edge, monkeypatc
 def test_a_client_without_a_timer_is_asked(edge: Edge) -> None:
     """RFC 4028: it cannot renew; an answer to OPTIONS does it, after two thirds of the time."""
     sessions, session = session_of(edge, renews=False)
-    delay, look = edge.loop.later.pop()
-    assert delay == 60
-    look()
-    edge.loop.run()
+    edge.loop.after(60)
     assert edge.methods() == ["OPTIONS"]
     answered(sessions, session, 405)
-    assert edge.renewed == [90] and len(edge.loop.later) == 1
+    assert edge.renewed == [90]
     sessions.discard(session)
-    edge.loop.later.pop()[1]()
-    edge.loop.run()
+    edge.loop.after(60)
     assert edge.methods() == ["OPTIONS"]
 
 
