@@ -7,29 +7,24 @@ it, or, on a phone, when it is stored (D-34, DESIGN section 15).
 
 import asyncio
 import contextlib
-import random
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from xml.sax.saxutils import escape
 
 import structlog
 
-from presence.engine.composition import PLACEHOLDER_ID
 from presence.engine.errors import DomainError
-from presence.engine.reachability import Reachability
-from presence.engine.reading import Shown, read
+from presence.engine.reading import read
 from presence.store import Plan, Put, Remove
 from provisioning.policy import PersonaFacts
 from provisioning.uri import Aor, BadUri
-from sipedge.messenger.connection import Inside, Unanswered
+from sipedge.messenger import own_state
+from sipedge.messenger.connection import PRODUCT, Inside, Unanswered
+from sipedge.messenger.watching import REFRESH_AT, RETRY, Watching
 from sipedge.rows import INBOX, InboxRow
-from sipedge.sip.dialog import Dialog
 from sipedge.sip.errors import SipError
-from sipedge.sip.headers import SubscriptionState
-from sipedge.sip.message import Request, Response
+from sipedge.sip.message import Request
 from sipedge.sip.transaction import ServerTransaction
 
 if TYPE_CHECKING:
@@ -37,83 +32,13 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-PRODUCT = "IPPM/1.0"
-"What it calls itself in User-Agent."
-
 CONFIRMED_WITHIN = 4.0
 "Seconds that a browser has to confirm a message; its sender waits for that."
-
-REFRESH_AT = 0.8
-"Part of the granted time after which something is refreshed."
-
-RETRY = 10.0
-"Seconds until something that failed is tried again."
-
-LONGEST_RETRY = 300.0
-"Seconds at most between two attempts."
 
 AT_ONCE = 10
 "Buddies that are subscribed to at the same time: a log-in is not a storm."
 
-MANUAL = "Manually set by persona"
-"The source of a state that the user has chosen (R-PUB-11, R-IM-06)."
-
-AUTOMATIC = "automatic"
-"No state is chosen: the platform decides."
-
-_ACTIVITY = {
-    "available": "<ce:available/>",
-    "busy": "<rpid:busy/>",
-    "dnd": "<ce:dnd/>",
-    "away": "<rpid:away/>",
-    "vacation": "<rpid:vacation/>",
-    "unavailable": "<ce:unavailable/>",
-}
-"States that a user can choose (section 5.3)."
-
-STATUSES = (AUTOMATIC, *_ACTIVITY)
-
-REFUSED = "refused"
-"State of a subscription whose presentity is not shown to the user."
-
 Tell = Callable[[dict[str, Any]], Awaitable[None]]
-
-
-@dataclass
-class Buddy:
-    """One subscription, and what it has brought."""
-
-    uri: Aor
-    dialog: Dialog | None = None
-    shown: Shown | None = None
-    state: str = "pending"
-    "Of the subscription: pending, active, REFUSED, or why it has ended."
-    since: datetime | None = None
-    "When the state that is shown was first seen here."
-    due: float = 0.0
-    "Loop time of the next SUBSCRIBE."
-    failures: int = 0
-
-    def refuse(self) -> None:
-        """Nothing is shown any more, whether there is nobody, or somebody who does not want to be seen (DESIGN 6)."""
-        self.state, self.shown, self.since = REFUSED, None, None
-
-    def fields(self) -> dict[str, Any]:
-        """As it is passed on."""
-        shown = self.shown
-        return {
-            "uri": self.uri,
-            "state": (shown.state if shown is not None else Reachability.UNKNOWN).value,
-            "subscription": self.state,
-            "activities": list(shown.activities) if shown is not None else [],
-            "note": shown.note if shown is not None else "",
-            "since": self.since.isoformat() if self.since is not None else None,
-            "devices": [
-                {"open": one.open, "audio": one.audio, "video": one.video, "text": one.text, "idle": one.idle}
-                for one in (shown.devices if shown is not None else ())
-                if one.id != PLACEHOLDER_ID
-            ],
-        }
 
 
 @dataclass
@@ -136,11 +61,10 @@ class Agent(Inside):
         self.kind = kind
         self.alive_at = edge.loop.time()
         "Loop time when somebody last said that the log-in is in use."
-        self.status = AUTOMATIC
+        self.status = own_state.AUTOMATIC
         self.note = ""
-        self._tell = tell
-        self._buddies: dict[Aor, Buddy] = {}
-        self._by_call: dict[str, Buddy] = {}
+        self.tell = tell
+        "Passes on what is to be shown."
         self._presence = Published()
         self._override = Published()
         self._idle = False
@@ -149,10 +73,11 @@ class Agent(Inside):
         self._register_call = secrets.token_hex(8)
         self._unconfirmed: dict[str, asyncio.Future[bool]] = {}
         self._ending = False
-        self._wake = asyncio.Event()
+        self._due = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._watching = Watching(edge, self)
         self._tuple, self._person = f"m{session[:12]}", f"p{session[:12]}"
-        self._contact = f"<sip:{persona.aor.user}@{self.sent_by};transport=web>"
+        self.contact = f"<sip:{persona.aor.user}@{self.sent_by};transport=web>"
         self._component = f"m{session[:12]}"
         "Names what it publishes: another edge finds it by this."
 
@@ -164,7 +89,7 @@ class Agent(Inside):
         try:
             await self._register(self._edge.policy.expiry["register"].default)
             await self._take_up()
-            await self._publish(self._presence, self._own_document(), self._expires("publish"))
+            await self._publish(self._presence, self._own(), self._expires("publish"))
         except BaseException:
             self.abort()
             raise
@@ -183,7 +108,7 @@ class Agent(Inside):
             elif f'id="{self._person}"'.encode() in row.body:
                 self._override.tag, self._override.body = row.entity_tag, row.body
                 self._override.due = self._edge.loop.time()
-                self.status = next((name for name, xml in _ACTIVITY.items() if xml.encode() in row.body), AUTOMATIC)
+                self.status = own_state.chosen(row.body)
                 self.note = read(row.body).note
 
     async def log_out(self) -> None:
@@ -195,7 +120,7 @@ class Agent(Inside):
             self._task.cancel()
         with contextlib.suppress(DomainError, SipError, Unanswered):
             await asyncio.gather(
-                *(self._subscribe(buddy, 0) for buddy in self._buddies.values() if buddy.dialog is not None),
+                *(self._watching.subscribe(buddy, 0) for buddy in self._watching if buddy.dialog is not None),
                 self._unpublish(self._override),
                 self._unpublish(self._presence),
                 return_exceptions=True,
@@ -207,19 +132,20 @@ class Agent(Inside):
 
     async def set_status(self, status: str, note: str) -> None:
         """Choose a state, or leave it to the platform again; raises SipError(400)."""
-        if status not in STATUSES:
+        if status not in own_state.STATUSES:
             raise SipError(400, "Unknown Status")
         self.status, self.note = status, note[:200]
-        if status == AUTOMATIC and not note:
+        if status == own_state.AUTOMATIC and not note:
             await self._unpublish(self._override)
         else:
-            await self._publish(self._override, self._override_document(), self._expires("publish"))
+            chosen = own_state.override(self.persona.aor, self._person, self.status, self.note)
+            await self._publish(self._override, chosen, self._expires("publish"))
 
     async def set_idle(self, idle: bool) -> None:
         """The user does something, or nothing, at the keyboard."""
         if idle != self._idle:
             self._idle = idle
-            await self._publish(self._presence, self._own_document(), self._expires("publish"))
+            await self._publish(self._presence, self._own(), self._expires("publish"))
 
     async def send_message(self, to: str, text: str) -> dict[str, Any]:
         """Send a message; the row that is kept of it, with what it was answered. Raises SipError(400)."""
@@ -254,142 +180,29 @@ class Agent(Inside):
             "name": self.persona.name,
             "status": self.status,
             "note": self.note,
-            "buddies": [buddy.fields() for buddy in self._buddies.values()],
+            "buddies": [buddy.fields() for buddy in self._watching],
         }
-
-    # Buddies
 
     def look_at_buddies(self) -> None:
-        """The user's lists may have changed: subscribe to who is new, leave who is gone (R-IM-01)."""
-        policy = self._edge.policy
-        wanted = {
-            uri: None
-            for found in policy.lists.values()
-            if found.owner == self.persona.id
-            for uri in found.members
-            if uri not in policy.lists
-        }
-        before = set(self._buddies)
-        for uri in before - wanted.keys():
-            buddy = self._buddies.pop(uri)
-            if buddy.dialog is not None:
-                self._edge.background(self._leave(buddy))
-        for uri in list(wanted)[: policy.messenger.contacts]:
-            if uri not in self._buddies:
-                self._buddies[uri] = Buddy(uri)
-        if self._buddies.keys() != before:
-            self._wake.set()
-            self._edge.background(self._tell({"type": "lists"}))
-
-    async def _leave(self, buddy: Buddy) -> None:
-        with contextlib.suppress(SipError, Unanswered, DomainError):
-            await self._subscribe(buddy, 0)
-
-    async def _subscribe(self, buddy: Buddy, expires: int) -> None:
-        dialog = buddy.dialog
-        fresh = dialog is None
-        if dialog is None:
-            dialog = buddy.dialog = Dialog.to_peer(
-                call_id=secrets.token_hex(12),
-                local=self.persona.aor,
-                local_tag=secrets.token_hex(4),
-                remote=buddy.uri,
-                flow=self.flow,
-            )
-            self._by_call[dialog.call_id] = buddy
-        dialog.local_cseq += 1
-        target, routes = dialog.target_and_routes()
-        headers = [
-            *(("Route", route) for route in routes),
-            ("Max-Forwards", "70"),
-            ("From", f"{dialog.local};tag={dialog.local_tag}"),
-            ("To", dialog.remote),
-            ("Call-ID", dialog.call_id),
-            ("CSeq", f"{dialog.local_cseq} SUBSCRIBE"),
-            ("Contact", self._contact),
-            ("Event", "presence"),
-            ("Accept", "application/pidf+xml"),
-            ("Expires", str(expires)),
-            ("User-Agent", PRODUCT),
-        ]
-        try:
-            response = await self.ask("SUBSCRIBE", target, headers)
-        except Unanswered as gone:
-            response = None
-            status = gone.status
-        else:
-            status = response.status
-        now = self._edge.loop.time()
-        if response is not None and status < 300:
-            dialog.answered(response)
-            buddy.failures = 0
-            buddy.due = now + (response.expires or expires) * REFRESH_AT
-            return
-        if not expires:
-            return
-        self._forget_dialog(buddy)
-        if status == 481 and not fresh:
-            buddy.due = now
-            return
-        buddy.failures += 1
-        buddy.due = now + min(RETRY * 2.0 ** min(buddy.failures, 10), LONGEST_RETRY)
-        if status in (403, 404):
-            buddy.refuse()
-            await self._told(buddy)
-
-    def _forget_dialog(self, buddy: Buddy) -> None:
-        if buddy.dialog is not None:
-            self._by_call.pop(buddy.dialog.call_id, None)
-            buddy.dialog = None
-
-    async def _told(self, buddy: Buddy) -> None:
-        if buddy.uri in self._buddies:
-            await self._tell({"type": "presence", "buddy": buddy.fields()})
+        """The user's lists may have changed."""
+        self._watching.look()
 
     # What comes in
 
     def requested(self, request: Request, transaction: ServerTransaction) -> None:
         """A NOTIFY or a MESSAGE."""
         if request.method == "NOTIFY":
-            self.respond(transaction, self._notified(request))
+            self.respond(transaction, self._watching.notified(request))
         elif request.method == "MESSAGE":
             self._edge.background(self._take_message(request, transaction))
         else:
             self.respond(transaction, request.respond(405, headers=[("Allow", "MESSAGE, NOTIFY")]))
 
-    def _notified(self, request: Request) -> Response:
-        buddy = self._by_call.get(request.call_id)
-        if buddy is None or buddy.dialog is None:
-            return request.respond(481)
-        try:
-            buddy.dialog.notified(request)
-            state = SubscriptionState.parse(request.get("Subscription-State") or "")
-            if request.body:
-                shown = read(request.body)
-                if buddy.shown is None or shown.state is not buddy.shown.state:
-                    buddy.since = self._edge.now()
-                buddy.shown = shown
-        except SipError as error:
-            return request.respond(error.status)
-        except DomainError:
-            return request.respond(400)
-        buddy.state = state.state if state.state != "terminated" else state.reason or "terminated"
-        if state.state == "terminated":
-            self._forget_dialog(buddy)
-            pause = random.random() * RETRY
-            if buddy.state in ("rejected", "noresource"):
-                buddy.refuse()
-                pause = LONGEST_RETRY
-            buddy.due = self._edge.loop.time() + pause
-            self._wake.set()
-        self._edge.background(self._told(buddy))
-        return request.respond(200)
-
     async def _take_message(self, request: Request, transaction: ServerTransaction) -> None:
         sender = _asserted(request)
         kind = (request.content_type or "").partition(";")[0].strip().lower()
         if kind == "application/im-iscomposing+xml":
-            await self._tell({"type": "typing", "peer": sender, "active": b">active<" in request.body})
+            await self.tell({"type": "typing", "peer": sender, "active": b">active<" in request.body})
             self.respond(transaction, request.respond(200))
             return
         if kind != "text/plain":
@@ -411,7 +224,7 @@ class Agent(Inside):
         """Show it, and wait until somebody says that it was (DESIGN section 15)."""
         waiting: asyncio.Future[bool] = self._edge.loop.create_future()
         self._unconfirmed[message["id"]] = waiting
-        await self._tell({"type": "message", "message": message})
+        await self.tell({"type": "message", "message": message})
         try:
             return await asyncio.wait_for(waiting, CONFIRMED_WITHIN)
         except TimeoutError:
@@ -442,34 +255,38 @@ class Agent(Inside):
 
     # What is said again and again
 
+    def wake(self) -> None:
+        """Something is due."""
+        self._due.set()
+
     async def _keep(self) -> None:
         """Subscribe and refresh, whatever is due, while the log-in lasts (R-IM-03)."""
         loop = self._edge.loop
         while True:
             now = loop.time()
-            self._wake.clear()
+            self._due.clear()
             with contextlib.suppress(DomainError, SipError, Unanswered):
                 if self._registered_due <= now:
                     await self._register(self._edge.policy.expiry["register"].default)
                 for published in (self._presence, self._override):
                     if published.due <= now:
                         await self._publish(published, published.body, self._expires("publish"), again=True)
-            due = [buddy for buddy in self._buddies.values() if buddy.due <= now][:AT_ONCE]
+            due = [buddy for buddy in self._watching if buddy.due <= now][:AT_ONCE]
             duration = self._edge.policy.messenger.subscription_duration
-            await asyncio.gather(*(self._subscribe(buddy, duration) for buddy in due), return_exceptions=True)
+            await asyncio.gather(*(self._watching.subscribe(buddy, duration) for buddy in due), return_exceptions=True)
             if due:
                 continue
             moments = [self._registered_due, self._presence.due, self._override.due]
-            moments += [buddy.due for buddy in self._buddies.values()]
+            moments += [buddy.due for buddy in self._watching]
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), max(0.1, min(moments) - loop.time()))
+                await asyncio.wait_for(self._due.wait(), max(0.1, min(moments) - loop.time()))
 
     async def _register(self, expires: int) -> None:
         self._registered_due = self._edge.loop.time() + RETRY
         aor = self.persona.aor
         headers = [
             *self._headers("REGISTER", aor, call_id=self._register_call),
-            ("Contact", self._contact),
+            ("Contact", self.contact),
             ("Expires", str(expires)),
         ]
         response = await self.ask("REGISTER", f"sip:{aor.host}", headers)
@@ -496,7 +313,7 @@ class Agent(Inside):
             if response.status == 412:
                 published.tag = ""
                 published.due = self._edge.loop.time()
-                self._wake.set()
+                self.wake()
                 return
             if response.status >= 300:
                 raise SipError(response.status, response.reason)
@@ -511,6 +328,9 @@ class Agent(Inside):
                 headers += [("Expires", "0"), ("SIP-If-Match", tag)]
                 await self.ask("PUBLISH", self.persona.aor, headers)
 
+    def _own(self) -> bytes:
+        return own_state.own(self.persona.aor, self._tuple, self.contact, idle=self._idle)
+
     def _expires(self, method: str) -> int:
         return self._edge.policy.expiry[method].default
 
@@ -524,30 +344,6 @@ class Agent(Inside):
             ("CSeq", f"{self._cseq} {method}"),
             ("User-Agent", PRODUCT),
         ]
-
-    def _own_document(self) -> bytes:
-        """What the messenger says by itself: it is there, and takes text."""
-        typing = "idle" if self._idle else "active"
-        return (
-            f'<presence xmlns="urn:ietf:params:xml:ns:pidf" xmlns:sc="urn:ietf:params:xml:ns:pidf:servcaps" '
-            f'xmlns:rpid="urn:ietf:params:xml:ns:pidf:rpid" entity="{escape(self.persona.aor)}">'
-            f'<tuple id="{self._tuple}"><status><basic>open</basic></status><sc:servcaps><sc:audio>false'
-            f"</sc:audio><sc:video>false</sc:video><sc:text>true</sc:text></sc:servcaps><rpid:user-input>{typing}"
-            f"</rpid:user-input><contact>{escape(self._contact.strip('<>'))}</contact></tuple></presence>"
-        ).encode()
-
-    def _override_document(self) -> bytes:
-        """What the user has chosen; without a state of its own a note only."""
-        chosen = _ACTIVITY.get(self.status, "")
-        activities = f"<rpid:activities>{chosen}</rpid:activities>" if chosen else ""
-        note = f"<dm:note>{escape(self.note)}</dm:note>" if self.note else ""
-        source = f"<so:source>{MANUAL}</so:source>" if chosen else ""
-        return (
-            '<presence xmlns="urn:ietf:params:xml:ns:pidf" xmlns:dm="urn:ietf:params:xml:ns:pidf:data-model" '
-            'xmlns:rpid="urn:ietf:params:xml:ns:pidf:rpid" xmlns:ce="urn:cisco:params:xml:ns:pidf:rpid" '
-            f'xmlns:so="urn:cisco:params:xml:ns:pidf:source" entity="{escape(self.persona.aor)}">{source}'
-            f'<dm:person id="{self._person}">{activities}{note}</dm:person></presence>'
-        ).encode()
 
 
 def message_fields(row: InboxRow) -> dict[str, Any]:

@@ -18,6 +18,10 @@ HOME = Listener("web", "messenger.invalid", 5060, MESSENGER)
 "Where such clients are connected; nobody else can name it."
 
 
+PRODUCT = "IPPM/1.0"
+"What it calls itself in User-Agent."
+
+
 class Unanswered(Exception):
     """A request has got no answer; `status` is 408 or 503."""
 
