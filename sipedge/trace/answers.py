@@ -19,8 +19,8 @@ MAX_PAGE = 500
 MAX_OCTETS = 524_288
 "Octets of the messages in one answer: the bus carries it whole, and the web side holds one for each edge."
 
-TURN = 50
-"Entries read in one turn of the loop, about a millisecond of work; messages are handled in between."
+TURN = 0.002
+"Seconds of reading in one turn of the loop; messages are handled in between."
 
 
 class Teller:
@@ -60,11 +60,14 @@ class Teller:
         self, entries: Iterable[Entry], filter: Filter, limit: int, full: bool
     ) -> tuple[list[dict[str, Any]], bool]:
         bodies = self._edge.policy.settings.trace_bodies
+        loop = self._edge.loop
+        turn_ends = loop.time() + TURN
         page: list[dict[str, Any]] = []
         octets = 0
-        for index, entry in enumerate(entries):
-            if index % TURN == TURN - 1:
+        for entry in entries:
+            if loop.time() >= turn_ends:
                 await asyncio.sleep(0)
+                turn_ends = loop.time() + TURN
             facts = reading.read(entry)
             if not filter.matches(facts):
                 continue

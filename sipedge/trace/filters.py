@@ -67,7 +67,12 @@ class Filter:
         remote = entry.flow.remote
         if self.host and (remote[0] != self.host or self.port not in (None, remote[1])):
             return False
-        return not self.call_id or self.call_id.encode("utf-8", "replace") in entry.data
+        if self.call_id and self.call_id.encode("utf-8", "replace") not in entry.data:
+            return False
+        user = self.party.removeprefix("sip:").partition("@")[0]
+        if not any(map(str.isalpha, user)):
+            return True  # a number may have separators
+        return user.encode() in entry.data or b"%" in entry.data
 
     def matches(self, facts: Facts) -> bool:
         """Of a message that `may_match`."""

@@ -19,6 +19,8 @@ MAX_COLUMNS: Final = 12
 
 OTHERS: Final = "others"
 
+CHALLENGES: Final = (401, 407)
+
 MAX_LABEL: Final = 34
 "Characters above an arrow."
 
@@ -103,4 +105,9 @@ def _label(row: Mapping[str, Any]) -> str:
 def _kind(row: Mapping[str, Any]) -> str:
     if row["status"] is None:
         return "document" if row["protocol"] == "csta" else "request"
-    return "failure" if row["status"] >= 400 else "answer"
+    return "failure" if failed(row) else "answer"
+
+
+def failed(row: Mapping[str, Any]) -> bool:
+    """An answer that refuses; a challenge is none, since clients log in by it."""
+    return row["status"] is not None and row["status"] >= 400 and row["status"] not in CHALLENGES

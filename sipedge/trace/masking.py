@@ -1,8 +1,8 @@
 """What of a message people may read: everything but secrets (DESIGN section 11).
 
-Hidden are answers to digest challenges, passwords in URIs and in CSTA documents, keys of media, and, unless the
-operator allows it, what people write to each other. The message may be broken, cut or hostile: where it cannot be told
-what something is, it is hidden. Lines stay where they were, so that the rest looks as it did on the wire.
+Hidden are answers to digest challenges, passwords in URIs and in CSTA documents, tickets of dialogs, keys of media,
+and, unless the operator allows it, what people write to each other. The message may be broken, cut or hostile: where
+it cannot be told what something is, it is hidden. Lines stay where they were, so that the rest looks as it did.
 """
 
 import re
@@ -13,10 +13,10 @@ from sipedge.sip.grammar import split_outside
 
 MASK: Final = "***"
 
-_BLANK: Final = re.compile(r"(?>\r\n|\n|\r){2}")
-"Ends the headers, also those of sloppy senders."
+_BLANK: Final = re.compile(r"\r\n\r\n|\r\n[\r\n]|\n\r\n|\n[\r\n]|\r\r\n|\r\r")
+"Ends the headers, also those of sloppy senders: two ends of lines."
 
-_LINE_END: Final = re.compile(r"((?>\r\n|\n|\r)(?![ \t]))")
+_LINE_END: Final = re.compile(r"(\r\n(?![ \t])|\n(?![ \t])|\r(?![ \t\n]))")
 "What goes on in the next line, after white space, is one line."
 
 _HEADER: Final = re.compile(r"\s*[A-Za-z0-9\-.!%*_+`'~]+[ \t]*:")
@@ -39,8 +39,14 @@ _SCHEMES: Final = frozenset({"digest", "basic", "bearer", "ntlm", "kerberos", "t
 
 # Everything else that is a secret
 
-_URI_PASSWORD: Final = re.compile(r"""(\bsips?:[^\s:@<>";,?]{1,256}):[^\s@<>"]{1,1024}@""", re.IGNORECASE)
-"RFC 3261 19.1.1; the bound keeps the time for a hostile line short."
+_TICKET: Final = re.compile(r"(sips?:)[\w\-]{40,}@", re.IGNORECASE)
+"Lets whoever has it into a dialog without a challenge (`record_route`)."
+
+_USER: Final = re.compile(r"sips?:[^:;,?]{1,256}:", re.IGNORECASE)
+"Of a URI, with the colon before its password (RFC 3261 19.1.1)."
+
+_OUTSIDE: Final = ' \t\r\n<>"'
+"What no URI has in it."
 
 _MEDIA_KEY: Final = re.compile(
     r"(?<![^\r\n])(a=crypto:(?:\d{1,9} +(?:AES|AEAD|ARIA|F8|SEED)_\w{1,60} +)?|a=key-mgmt:|a=ice-pwd:|k=)[^\r\n]*",
@@ -49,7 +55,7 @@ _MEDIA_KEY: Final = re.compile(
 "RFC 4568, RFC 4567, RFC 8839, RFC 4566 5.12."
 
 _SECRET: Final = r"[\w.\-]*(?:password|passwd|passphrase|authcode)[\w.\-]*"
-_OPENED: Final = re.compile(rf"<(?:[\w.\-]+:)?{_SECRET}(?:\s[^>]*)?>", re.IGNORECASE)
+_OPENED: Final = re.compile(rf"<(?:[\w.\-]+:)?{_SECRET}(?=[\s>]|\Z)", re.IGNORECASE)
 _CLOSED: Final = re.compile(rf"</(?:[\w.\-]+:)?{_SECRET}\s*>", re.IGNORECASE)
 _ATTRIBUTE: Final = re.compile(rf"""(\s(?:[\w.\-]+:)?{_SECRET}\s*=\s*)(?:"[^"]*"?|'[^']*'?)""", re.IGNORECASE)
 _DIGITS: Final = re.compile(r"(<(?:[\w.\-]+:)?charactersToSend(?:\s[^>]*)?>).*?(</|\Z)", re.DOTALL)
@@ -93,7 +99,7 @@ def document(data: bytes, *, bodies: bool) -> str:
 
 def line(text: str) -> str:
     """A first line for people."""
-    return _clean(_URI_PASSWORD.sub(rf"\1:{MASK}@", text))
+    return _clean(_uris(text))
 
 
 def split(data: bytes) -> tuple[list[str], str]:
@@ -142,7 +148,18 @@ def _by_line(text: str) -> str:
         hide = _HIDERS.get(name.strip().lower()) if colon else None
         if hide is not None:
             parts[index] = f"{name}:{hide(value)}"
-    return _MEDIA_KEY.sub(rf"\1{MASK}", _URI_PASSWORD.sub(rf"\1:{MASK}@", "".join(parts)))
+    return _MEDIA_KEY.sub(rf"\1{MASK}", _uris("".join(parts)))
+
+
+def _uris(text: str) -> str:
+    """Passwords in SIP URIs: what stands between the colon after a user and the next @."""
+    parts = text.split("@")
+    for index, part in enumerate(parts[:-1]):
+        begin = max(part.rfind(char) for char in _OUTSIDE) + 1
+        found = _USER.search(part, begin)
+        if found is not None:
+            parts[index] = part[: found.end()] + MASK
+    return "@".join(parts)
 
 
 def _credentials(value: str) -> str:
@@ -167,11 +184,17 @@ def _param(text: str) -> str:
     return text if found[2].lower() in _OPEN else f'{found[1]}"{MASK}"'
 
 
+def _without_ticket(value: str) -> str:
+    return _TICKET.sub(rf"\1{MASK}@", value)
+
+
 _HIDERS: Final[dict[str, Callable[[str], str]]] = {
     "authorization": _credentials,
     "proxy-authorization": _credentials,
     "authentication-info": _params,
     "proxy-authentication-info": _params,
+    "record-route": _without_ticket,
+    "route": _without_ticket,
 }
 "Header in lower case -> what is left of its value."
 
@@ -181,8 +204,9 @@ def _document(text: str, *, bodies: bool) -> str:
     text = _ATTRIBUTE.sub(rf"\1{MASK}", text)
     opened = _OPENED.search(text)
     if opened is not None:
-        ends = [one.start() for one in _CLOSED.finditer(text, opened.end())]
-        text = text[: opened.end()] + MASK + (text[ends[-1] :] if ends else "")
+        begin = opened.end() + text.startswith(">", opened.end())
+        ends = [one.start() for one in _CLOSED.finditer(text, begin)]
+        text = text[:begin] + MASK + (text[ends[-1] :] if ends else "")
     return text if bodies else _DIGITS.sub(rf"\1{MASK}\2", text)
 
 

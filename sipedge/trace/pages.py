@@ -58,7 +58,7 @@ class SignallingTraceAdmin(ReadOnly):
             said, wrong = str(error), error.field
         except TryAgainLater:
             said = NOBODY
-        entries = page.entries if page is not None else []
+        entries = _marked(page.entries) if page is not None else []
         context = {
             **self.admin_site.each_context(request),
             "title": "Signalling trace",
@@ -68,6 +68,7 @@ class SignallingTraceAdmin(ReadOnly):
             "protocol": wanted.get("protocol", ""),
             "query": urlencode(wanted),
             "page": page,
+            "entries": entries,
             "older": urlencode({**wanted, "before": entries[0]["number"]}) if entries and page and page.more else "",
             "is_older": "before" in request.GET,
             "ladder": ladder.draw(entries) if entries and ("call_id" in wanted or "aor" in wanted) else None,
@@ -85,7 +86,7 @@ class SignallingTraceAdmin(ReadOnly):
             return JsonResponse({"said": str(error)}, status=400)
         except TryAgainLater as error:
             return JsonResponse({"said": NOBODY}, status=503, headers={"Retry-After": str(error.retry_after)})
-        rows = render_to_string("admin/sipedge/trace_rows.html", {"entries": page.entries})
+        rows = render_to_string("admin/sipedge/trace_rows.html", {"entries": _marked(page.entries)})
         return JsonResponse({"rows": rows, "until": page.until, "more": page.more})
 
     def message_view(self, request: HttpRequest, edge: str, number: int) -> HttpResponse:
@@ -115,6 +116,10 @@ class SignallingTraceAdmin(ReadOnly):
 
 def _wanted(request: HttpRequest) -> dict[str, str]:
     return {name: text for name in NAMES if (text := request.GET.get(name, "").strip())}
+
+
+def _marked(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**one, "failed": ladder.failed(one)} for one in entries]
 
 
 def _number(request: HttpRequest, name: str) -> int | None:

@@ -112,6 +112,11 @@ def test_documents_are_named_on_their_arrows() -> None:
     assert [(one.label, one.kind) for one in drawn.arrows] == [("MakeCall", "document"), ("INFO (MakeCall)", "request")]
 
 
+def test_a_challenge_is_no_failure() -> None:
+    drawn = ladder.draw(rows(*(sip(answer(status)) for status in (200, 401, 407, 404, 503))))
+    assert [one.kind for one in drawn.arrows] == ["answer"] * 3 + ["failure"] * 2
+
+
 @pytest.mark.parametrize("peers", [0, 1, 40])
 def test_a_ladder_stays_readable_however_many_there_are(peers: int) -> None:
     talk = [sip(request("X" * 60), flow=Flow("UDP", EDGE, ("192.0.2.3", 1000 + number))) for number in range(peers)]

@@ -1,11 +1,14 @@
 """Secrets in the signalling trace are out of sight, whatever a message looks like; everything else is as it was."""
 
+import time
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sipedge.trace import masking
-from tests.sipedge.trace.kept import DIGEST, MAKE_CALL, answer, request
+from sipedge.record_route import Tickets, record_route
+from sipedge.trace import masking, reading
+from tests.sipedge.trace.kept import DIGEST, FLOW, MAKE_CALL, answer, csta, request, sip
 
 SECRETS = ("5ecre7", "c0de", "hunter2")
 
@@ -45,11 +48,22 @@ def test_an_answer_to_a_challenge_keeps_what_is_no_secret(name: str) -> None:
         'X: y\nAuthorization: Digest response="5ecre7"',
         'X: y\rAuthorization: Digest response="5ecre7"',
         "Contact: <sip:xten4:hunter2@192.0.2.9>",
+        "Contact:sips:xten4:hunter2@192.0.2.9;lr",
+        "m: <SIP:a@b>,<sip:xten4:hunter2,5ecre7@192.0.2.9>",
     ],
 )
 def test_secrets_in_headers_are_hidden_however_they_are_written(header: str) -> None:
     text = shown(request("REGISTER", header, "Subject: still here"))
     assert "***" in text and "Subject: still here" in text
+
+
+@pytest.mark.parametrize("name", ["Route", "RECORD-ROUTE"])
+def test_a_ticket_into_a_dialog_is_hidden(name: str) -> None:
+    """R-SEC-02: whoever has it is not challenged in that dialog; the addresses of the path stay."""
+    ticket = Tickets(b"key").issue(FLOW, "dialog-1@192.0.2.9")
+    value = record_route("192.0.2.1:5060", "udp", ticket)
+    text = shown(request("BYE", f"{name}: {value}, <sip:proxy@192.0.2.4;lr>"))
+    assert ticket not in text and "<sip:***@192.0.2.1:5060;transport=udp;lr>, <sip:proxy@192.0.2.4;lr>" in text
 
 
 def test_everything_else_is_as_it_was_on_the_wire() -> None:
@@ -141,6 +155,8 @@ LOG_IN = (
     [
         "<userName>u</userName><password>hunter2</password>",
         "<x:password a='>'>hunter2</x:password >",
+        f"<password a='{'x' * 5000}'>hunter2</password>",
+        "<password b='hunter2",
         "<Password\n>hunter2</Password>",
         "<password><![CDATA[</password>hunter2]]></password>",
         "<password><!-- </password> -->hunter2</password>",
@@ -169,6 +185,36 @@ def test_a_document_that_cannot_be_read_here_is_hidden() -> None:
     ):
         text = masking.document(data, bodies=True)
         assert text == f"[{len(data)} octets, not shown]"
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "<?xml",
+        "<password ",
+        " password=",
+        "a=crypto:",
+        "cseq:",
+        "\r\n c",
+        'Digest "',
+        "<x:",
+        "sip:a:",
+        "sip:",
+        "\n",
+        "\r ",
+        '",',
+    ],
+)
+def test_a_hostile_message_costs_little(piece: str) -> None:
+    """Reading runs in the loop of the edge: no message of 16 KiB takes a quarter of a second, however it is made."""
+    data = (f"INVITE sip:a SIP/2.0\r\nAuthorization: Digest x\r\n{piece}".encode() + piece.encode() * 16_384)[:16_384]
+    began = time.process_time()
+    for one in (data, data.replace(b"Digest x\r\n", b"Digest x\r\n\r\n")):
+        masking.message(one, bodies=False)
+        masking.document(b"<a>" + one, bodies=False)
+        reading.read(sip(one))
+        reading.read(csta(one))
+    assert time.process_time() - began < 1.0
 
 
 def test_a_document_without_secrets_is_shown() -> None:

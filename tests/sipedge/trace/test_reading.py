@@ -59,7 +59,8 @@ def test_any_bytes_at_all_can_be_read(data: bytes) -> None:
     reading.read(csta(data))
 
 
-CALLED = request("INVITE", target="sip:2001@192.0.2.5")
+ASSERTED = "P-Asserted-Identity: <tel:+1-408-555-0100>, <sip:p%c3%a4t@example.org>"
+CALLED = request("INVITE", ASSERTED, target="sip:2001@192.0.2.5")
 WANTED = {
     "the call": sip(CALLED),
     "its answer": sip(answer(404, "INVITE"), outgoing=True),
@@ -90,6 +91,9 @@ def found(**wanted: str) -> list[str]:
         ({"aor": "xten4@EXAMPLE.org"}, SIP),
         ({"aor": " sips:xten4@example.org:5061;transport=tls "}, SIP),
         ({"aor": "xten4"}, SIP),
+        ({"aor": "%78ten4@example.org"}, SIP),
+        ({"aor": "+1 (408) 555-0100"}, ["the call"]),
+        ({"aor": "p%C3%A4t"}, ["the call"]),
         ({"aor": "XTEN4"}, []),
         ({"aor": "xten"}, []),
         ({"aor": "2001"}, ["the call", "a document", "in SIP"]),
