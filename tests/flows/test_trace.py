@@ -6,10 +6,10 @@ from urllib.parse import urlencode
 import pytest
 
 from cti.csta import messages as m
-from tests.phone import DOMAIN, PASSWORD
+from tests.phone import DOMAIN, PASSWORD, Phone
 from tests.program import Program
 from tests.rest import Web, integrator
-from tests.services import valkey
+from tests.services import free_port, valkey
 from tests.system import Deployment, deployed
 from tests.waiting import wait_until
 
@@ -138,6 +138,31 @@ def test_the_page_follows(site: Site) -> None:
     one = site.trace(aor="u18")[2]
     status, text = site.web.page(f"{page}{one['edge']}/{one['number']}/")
     assert status == 200 and "response=&quot;***&quot;" in text
+
+
+def test_two_edges_are_one_trace(site: Site) -> None:
+    """DESIGN section 9: in the order of time; each keeps as much as it is told to, and one that is lost is named."""
+    port = free_port()
+    first = site.deployment.edge
+    listen = {"CUPS_SIP_LISTEN": f"udp:127.0.0.1:{port}:proxy", "CUPS_CSTA_LISTEN": "", "CUPS_TRACE_MESSAGES": "3"}
+    second = site.deployment.start_edge("edge-2", **listen)
+    try:
+        with site.deployment.phone("u20") as one, Phone("u20", ("127.0.0.1", port)) as two:
+            one.register()
+            two.register()
+            one.register()
+        found = site.trace(aor="u20")
+        numbers = [int(str(entry["number"])) for entry in found]
+        assert numbers == sorted(numbers)
+        edges = [str(entry["edge"]) for entry in found]
+        assert edges[:4] == ["edge-1"] * 4 and edges[4:7] == ["edge-2"] * 3 and set(edges[7:]) == {"edge-1"}
+        assert site.trace(aor="u20", since=numbers[4]) == found[5:]
+        second.kill()
+        second.wait(20)
+        assert site.web.ask("GET", "trace/")[1]["silent"] == ["edge-2"]
+    finally:
+        second.kill()
+        site.deployment.edge = first
 
 
 def test_without_an_edge_the_answer_is_503(site: Site) -> None:
