@@ -46,6 +46,14 @@ def env_ports(name: str, default: str) -> tuple[int, int]:
     return int(first), int(last)
 
 
+def env_count(name: str, default: int) -> int:
+    """A whole number, not below 0."""
+    text = env(name, str(default))
+    if not (text.isascii() and text.isdecimal()):
+        raise ImproperlyConfigured(f"{name}: expected a whole number, got {text!r}")
+    return int(text)
+
+
 def env_list(name: str, default: str = "") -> list[str]:
     """A comma separated list."""
     return [part.strip() for part in env(name, default).split(",") if part.strip()]
@@ -122,6 +130,10 @@ CUPS_DNS = env_addresses("CUPS_DNS")
 CUPS_EDGES = int(env("CUPS_EDGES", "1"))
 CUPS_RTP_PORTS = env_ports("CUPS_RTP_PORTS", "16384-16583")
 "UDP ports for conferences of phones: two for each party; the first and the last one."
+CUPS_TRACE_MESSAGES = env_count("CUPS_TRACE_MESSAGES", 10_000)
+"Messages that each edge keeps for the signalling trace: some minutes of a busy day; 0: none."
+CUPS_TRACE_BYTES = env_count("CUPS_TRACE_BYTES", 16_777_216)
+"Memory of an edge that they may take, the objects around them included."
 CUPS_WEBHOOK_PRIVATE = env_flag("CUPS_WEBHOOK_PRIVATE", False)
 "Whether webhooks may lead to addresses that only this network can reach."
 

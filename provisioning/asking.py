@@ -8,7 +8,7 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Any, NamedTuple
 
 import redis
@@ -86,6 +86,24 @@ async def ask(edge: str, name: str, *, id: str = "", patience: float = PATIENCE,
 def ask_now(edge: str, name: str, **arguments: Any) -> dict[str, Any]:
     """`ask` for callers that are not asynchronous."""
     return asyncio.run(_once(edge, name, arguments))
+
+
+def ask_all_now(edges: Iterable[str], name: str, **arguments: Any) -> dict[str, dict[str, Any] | None]:
+    """Ask several edges at once; the answer of each, None for one that has given none or has refused."""
+    return asyncio.run(_all(list(edges), name, arguments))
+
+
+async def _all(edges: list[str], name: str, arguments: dict[str, Any]) -> dict[str, dict[str, Any] | None]:
+    async def one(edge: str) -> dict[str, Any] | None:
+        try:
+            return await ask(edge, name, **arguments)
+        except (NoAnswer, Refused):
+            return None
+
+    try:
+        return dict(zip(edges, await asyncio.gather(*map(one, edges)), strict=True))
+    finally:
+        await _close()
 
 
 async def _once(edge: str, name: str, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -262,6 +262,8 @@ class Settings(NamedTuple):
     offline_lifetime: int = 604_800
     "Seconds."
     message_log: bool = False
+    trace: bool = True
+    trace_bodies: bool = False
     method_event_routing: bool = True
     nonce_key: bytes = b""
 

@@ -12,6 +12,9 @@ from presence.admin import ReadOnly
 from sipedge.messagelog import AsText, searchable
 from sipedge.messenger import sessions
 from sipedge.models import Binding, LoggedMessage, MessengerSession
+from sipedge.trace.pages import SignallingTraceAdmin
+
+__all__ = ["BindingAdmin", "LoggedMessageAdmin", "MessengerSessionAdmin", "SignallingTraceAdmin"]
 
 SHOWN = 80
 "Characters of a message in the list; its own page has all of it."

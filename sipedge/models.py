@@ -121,6 +121,16 @@ class PhonePreferences(models.Model):
         return f"of {self.persona}"
 
 
+class SignallingTrace(models.Model):
+    """No table: the edges keep the trace in memory. Gives its page an address, and the right to see it a name."""
+
+    class Meta:
+        managed = False
+        default_permissions = ("view",)
+        verbose_name = "signalling trace"
+        verbose_name_plural = "signalling trace"
+
+
 class MessengerMessage(models.Model):
     """A message of one log-in, in or out; gone with the log-in. Written by `presence.store` only."""
 

@@ -169,14 +169,14 @@ class Network:
             for name in _names(text, one)
         }
 
-    def send(self, data: bytes, flow: Flow) -> None:
-        """Send a message; one for a flow that is gone is dropped."""
-        if flow.transport == "UDP":
-            endpoint = self._udp.get(flow.local)
-            if endpoint is not None:
-                endpoint.send(data, flow)
-        else:
-            self.connections.send(data, flow)
+    def send(self, data: bytes, flow: Flow) -> bool:
+        """Send a message; one for a flow that is gone is dropped, which False says."""
+        if flow.transport != "UDP":
+            return self.connections.send(data, flow)
+        endpoint = self._udp.get(flow.local)
+        if endpoint is not None:
+            endpoint.send(data, flow)
+        return endpoint is not None
 
     def alive(self, flow: Flow) -> bool:
         """A datagram can always be sent; a connection has to be there still."""

@@ -132,8 +132,18 @@ class Telephony:
 
     def received(self, link: CstaConnection, frame: Frame) -> None:
         """A document of a connection."""
+        self._trace(link, frame, outgoing=False)
         if link.association is not None:
             self.ask(link.association, frame.document, frame.invoke)
+
+    def sent(self, link: CstaConnection, frame: Frame) -> None:
+        """A document to a connection."""
+        self._trace(link, frame, outgoing=True)
+
+    def _trace(self, link: CstaConnection, frame: Frame, *, outgoing: bool) -> None:
+        identity = link.association.identity if link.association is not None else None
+        user = identity.name if identity is not None else ""
+        self._edge.trace.csta(frame.document, link.flow, outgoing=outgoing, user=user, invoke=frame.invoke)
 
     def refused(self, link: CstaConnection, reason: str) -> None:
         """A connection is ended for something that its client has done."""

@@ -8,6 +8,7 @@ between them, and stops them so that nothing acknowledged is lost. It holds no r
 import asyncio
 import contextlib
 import secrets
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -69,6 +70,8 @@ from sipedge.sip.stack import (
 )
 from sipedge.sip.transaction import ClientTransaction, ServerTransaction
 from sipedge.telephony import Telephony
+from sipedge.trace.answers import Teller
+from sipedge.trace.ring import Ring
 from sipedge.trust import Gatekeeper
 
 log = structlog.get_logger(__name__)
@@ -146,6 +149,7 @@ class Edge:
         self.guests = Guests(self.locator)
         self.agents = Agents(self)
         self.courier = Courier(self)
+        self.trace = Ring(settings.CUPS_TRACE_MESSAGES, settings.CUPS_TRACE_BYTES, time.time_ns)
         self.commands = Commands(
             self,
             {
@@ -159,6 +163,7 @@ class Edge:
                 "messenger.typing": self.agents.typing,
                 "messenger.confirm": self.agents.confirm,
                 COMMAND: self.courier.message,
+                "trace": Teller(self).trace,
             },
         )
         self.telephony = Telephony(self)
@@ -181,6 +186,7 @@ class Edge:
     async def start(self, listeners: Sequence[Listener] | None) -> None:
         """Load the policy, take up what a predecessor left, open the sockets (None: those of the policy)."""
         self.policy = await self.read(snapshot.load)
+        self.trace.switch(self.policy.settings.trace)
         self.gatekeeper = Gatekeeper(self.policy.settings.nonce_key, self._token, self.guests, self.peers)
         self.tickets = Tickets(self.policy.settings.nonce_key)
         pause = SQLITE_PAUSE if connection.vendor == "sqlite" else 0.0
@@ -231,6 +237,7 @@ class Edge:
     # The wire
 
     def _received(self, data: bytes, flow: Flow) -> None:
+        self.trace.sip(data, flow, outgoing=False)
         self.stack.receive(data, flow, self.loop.time())
 
     def _broken(self, error: MalformedMessage, flow: Flow) -> None:
@@ -267,7 +274,8 @@ class Edge:
         transmissions = self.stack.transmissions
         while transmissions:
             data, flow = transmissions.popleft()
-            self.network.send(data, flow)
+            if self.network.send(data, flow):
+                self.trace.sip(data, flow, outgoing=True)
         deadline = self.stack.next_deadline()
         if deadline is not None and deadline < self._timer_at:
             if self._timer is not None:
@@ -415,6 +423,7 @@ class Edge:
         else:
             self.policy = await self.read(snapshot.refresh, self.policy, parts)
         self.network.take_options(self.policy)
+        self.trace.switch(self.policy.settings.trace)
         self.guests.look_again()
         self.agents.policy_changed()
         await self.telephony.policy_changed(parts)

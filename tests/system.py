@@ -130,9 +130,10 @@ class Deployment:
         path.write_text(text)
         return self.manage("apply", str(path))
 
-    def start_edge(self, name: str = "edge-1") -> "subprocess.Popen[bytes]":
-        """Start an edge and wait until it is ready."""
-        self.edge = self._start([sys.executable, "manage.py", "run_sipedge"], {"CUPS_EDGE_NAME": name}, "edge ready")
+    def start_edge(self, name: str = "edge-1", **more: str) -> "subprocess.Popen[bytes]":
+        """Start an edge and wait until it is ready; `more`: variables of its environment."""
+        environment = {"CUPS_EDGE_NAME": name, **more}
+        self.edge = self._start([sys.executable, "manage.py", "run_sipedge"], environment, "edge ready")
         return self.edge
 
     def start_worker(self) -> None:

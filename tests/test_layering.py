@@ -16,6 +16,7 @@ ALLOWED = {
 PURE = (
     "provisioning/uri.py", "presence/engine", "cti/csta", "sipedge/sip",
     "sipedge/phone/screens.py", "sipedge/phone/icons.py", "sipedge/phone/pages.py",
+    *(f"sipedge/trace/{name}.py" for name in ("ring", "masking", "reading", "filters", "ladder", "export")),
 )  # fmt: skip
 IMPURE = {
     "django", "rest_framework", "celery", "channels", "redis", "structlog", "socket", "asyncio", "threading", "time",

@@ -104,6 +104,7 @@ class EngineSettingsAdmin(OneRowAdmin):
                 ]
             },
         ),
+        ("Signalling trace", {"fields": ["trace", "trace_bodies"]}),
         ("Routing", {"fields": ["method_event_routing"]}),
         ("Older clients", {"fields": ["legacy_dialects", "legacy_digest"]}),
         ("Authentication", {"fields": ["digest_sha256", "digest_md5"]}),

@@ -65,6 +65,16 @@ class EngineSettings(models.Model):
         validators=[MinValueValidator(1), MaxValueValidator(3650)],
         help_text="Days after which logged messages are deleted.",
     )
+    trace = models.BooleanField(
+        "keep a signalling trace",
+        default=True,
+        help_text="Each edge keeps its newest messages in memory, for people who look for a fault. Off: forgets them.",
+    )
+    trace_bodies = models.BooleanField(
+        "show what people write",
+        default=False,
+        help_text="In the signalling trace: texts of messages, digits of calls. Tell your users.",
+    )
     method_event_routing = models.BooleanField(
         "method and event routing", default=True, help_text="Whether method and event routes count."
     )

@@ -2,10 +2,11 @@
 
 from rest_framework.routers import BaseRouter
 
-from sipedge.api import views
+from sipedge.api import trace, views
 
 
 def register(router: BaseRouter) -> None:
     """Add the resources of this package."""
     router.register("bindings", views.BindingViewSet)
     router.register("messages", views.LoggedMessageViewSet)
+    router.register("trace", trace.TraceViewSet, basename="trace")

@@ -6,7 +6,7 @@ from typing import Protocol, cast
 from cti.csta.framing import EVENT, BadFrame, Frame, Framer
 from cti.gateway import Association
 from sipedge import refusals
-from sipedge.sip.flow import Address
+from sipedge.sip.flow import Address, Flow
 from sipedge.transport.door import Arrival
 
 MESSAGE_LIMIT = 20.0
@@ -24,6 +24,9 @@ class Clients(Protocol):
 
     def received(self, link: "CstaConnection", frame: Frame) -> None:
         """A document has come."""
+
+    def sent(self, link: "CstaConnection", frame: Frame) -> None:
+        """A document has been written."""
 
     def refused(self, link: "CstaConnection", reason: str) -> None:
         """The connection is being ended for this reason of `sipedge.refusals`."""
@@ -45,6 +48,8 @@ class CstaConnection(asyncio.Protocol):
         self.local = local
         self.host = ""
         "The client's address."
+        self.flow: Flow
+        "Its connection, from when it has joined."
         self.association: Association | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -53,6 +58,8 @@ class CstaConnection(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         if peer:
             self.host = peer[0]
+            kind = "TLS" if transport.get_extra_info("ssl_object") is not None else "TCP"
+            self.flow = Flow(kind, self.local, tuple(peer[:2]))
             self._arrival.end()
             self._transport.set_write_buffer_limits(high=MAX_UNREAD)
             self.association = self._clients.joined(self)
@@ -104,7 +111,9 @@ class CstaConnection(asyncio.Protocol):
     def send(self, document: bytes, tag: int | None) -> None:
         """Write one document: the answer to the request of this invoke id, or an event."""
         if not self._transport.is_closing():
-            self._transport.write(bytes(Frame(EVENT if tag is None else tag, document)))
+            frame = Frame(EVENT if tag is None else tag, document)
+            self._transport.write(bytes(frame))
+            self._clients.sent(self, frame)
 
     def close(self) -> None:
         """Close when everything is written."""
