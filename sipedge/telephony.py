@@ -41,6 +41,10 @@ class Link(Protocol):
     """Where an association's documents go."""
 
     host: str
+    transport: str
+    "As in Via: `TCP`, `TLS`, `UDP` ..."
+    peer: str
+    "The client's address and port."
 
     def send(self, document: bytes, tag: Any) -> None:
         """Send one; `tag` is that of the request that it answers, None for what answers none."""
@@ -90,7 +94,7 @@ class Telephony:
         sip = self._edge.switch
         self.gateway = Gateway(Switches(self.switch, sip), self.facts.options, lambda: secrets.token_hex(16), now)
         self._provision()
-        sip.heard = self._heard
+        sip.heard = self.heard
         for transport, host, port in addresses(settings.CUPS_CSTA_LISTEN):
             try:
                 context = self._edge.network.certificates.context(OPTIONAL) if transport == "tls" else None
@@ -236,9 +240,18 @@ class Telephony:
         self.gateway.provision(self.facts.devices, self.facts.options)
         self.gateway.touched |= self.states.devices | self.facts.owners.keys()
 
-    def _heard(self) -> None:
+    def heard(self) -> None:
         """Something has happened at a phone."""
         self.gateway.carry()
+        self._pump()
+
+    def link(self, association: Association) -> Link | None:
+        """Where its documents go."""
+        return self._links.get(association)
+
+    def end(self, association: Association, reason: str) -> None:
+        """Close a client's connection: its monitors go, the calls stay."""
+        self.gateway.end(association, reason)
         self._pump()
 
     @property

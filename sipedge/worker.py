@@ -33,6 +33,7 @@ from sipedge.b2bua.mixer import Ports
 from sipedge.b2bua.sip_switch import SipSwitch
 from sipedge.commands import Commands
 from sipedge.committer import PATIENCE, RETRY_AFTER, Committer
+from sipedge.console import Console
 from sipedge.departures import Departures
 from sipedge.dialogs import LiveSubscription, Subscriptions
 from sipedge.dispatch import Dispatcher, Handler
@@ -146,6 +147,7 @@ class Edge:
         self.guests = Guests(self.locator)
         self.agents = Agents(self)
         self.courier = Courier(self)
+        self.console = Console(self)
         self.commands = Commands(
             self,
             {
@@ -159,6 +161,7 @@ class Edge:
                 "messenger.typing": self.agents.typing,
                 "messenger.confirm": self.agents.confirm,
                 COMMAND: self.courier.message,
+                **self.console.commands,
             },
         )
         self.telephony = Telephony(self)

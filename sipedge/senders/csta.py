@@ -12,7 +12,7 @@ import structlog
 from cti.gateway import Association
 from sipedge import refusals
 from sipedge.sip.dialog import Dialog
-from sipedge.sip.flow import Flow
+from sipedge.sip.flow import Flow, address_text
 from sipedge.sip.message import Header, Request, Response
 from sipedge.sip.timers import T1, T2
 from sipedge.sip.transaction import ClientTransaction, ServerTransaction
@@ -69,6 +69,16 @@ class Session:
     def host(self) -> str:
         """The client's address."""
         return self.dialog.flow.remote[0]
+
+    @property
+    def transport(self) -> str:
+        """What the dialog goes over."""
+        return self.dialog.flow.transport
+
+    @property
+    def peer(self) -> str:
+        """The client's address and port."""
+        return address_text(self.dialog.flow.remote)
 
     def send(self, document: bytes, tag: Slot | None) -> None:
         """An answer for its slot, or an event for the queue."""

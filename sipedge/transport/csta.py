@@ -6,7 +6,7 @@ from typing import Protocol, cast
 from cti.csta.framing import EVENT, BadFrame, Frame, Framer
 from cti.gateway import Association
 from sipedge import refusals
-from sipedge.sip.flow import Address
+from sipedge.sip.flow import Address, address_text
 from sipedge.transport.door import Arrival
 
 MESSAGE_LIMIT = 20.0
@@ -45,6 +45,9 @@ class CstaConnection(asyncio.Protocol):
         self.local = local
         self.host = ""
         "The client's address."
+        self.transport = "TCP"
+        self.peer = ""
+        "The client's address and port."
         self.association: Association | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -52,7 +55,9 @@ class CstaConnection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
         if peer:
-            self.host = peer[0]
+            self.host, self.peer = peer[0], address_text(peer[:2])
+            if transport.get_extra_info("ssl_object") is not None:
+                self.transport = "TLS"
             self._arrival.end()
             self._transport.set_write_buffer_limits(high=MAX_UNREAD)
             self.association = self._clients.joined(self)
