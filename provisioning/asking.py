@@ -65,14 +65,14 @@ def edges() -> list[str]:
     """The edges that listen, by name; raises NoAnswer."""
     if not settings.VALKEY_URL:
         raise NoAnswer("there is no bus")
-    client = redis.Redis.from_url(settings.VALKEY_URL, socket_timeout=PATIENCE)
+    client = redis.Redis.from_url(settings.VALKEY_URL, socket_timeout=PATIENCE, decode_responses=True)
     try:
         found = client.pubsub_channels(channel("*"))
     except (redis.RedisError, OSError) as error:
         raise NoAnswer(type(error).__name__) from None
     finally:
         client.close()
-    return sorted(name.decode().removeprefix(channel("")) for name in found)
+    return sorted(str(name).removeprefix(channel("")) for name in found)
 
 
 async def ask(edge: str, name: str, *, id: str = "", patience: float = PATIENCE, **arguments: Any) -> dict[str, Any]:

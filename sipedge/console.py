@@ -16,6 +16,7 @@ from cti.csta.features import Device
 from cti.gateway import Association, Monitor
 from cti.models import SwitchKind
 from cti.switch import BUTTONS
+from sipedge.commands import Handler
 from sipedge.sip.errors import SipError
 from sipedge.sip.flow import address_text
 
@@ -61,7 +62,7 @@ class Console:
 
     def __init__(self, edge: "Edge") -> None:
         self._edge = edge
-        self.commands = {
+        self.commands: dict[str, Handler] = {
             "telephony": self.telephony,
             "press": self.press,
             "ring_in": self.ring_in,
