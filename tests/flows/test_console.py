@@ -10,6 +10,7 @@ from cti.csta import messages as m
 from tests.phone import DOMAIN, PASSWORD
 from tests.program import Program
 from tests.rest import Web, integrator
+from tests.services import free_port
 from tests.system import Deployment, deployed
 from tests.uacsta import DesktopProgram
 from tests.waiting import wait_until
@@ -257,6 +258,24 @@ def test_staff_may_what_their_permissions_say(site: Site) -> None:
         statuses.append((web.ask("GET", "telephony/")[0], press, ring, end))
     assert statuses == [(403, 403, 403, 403), (200, 403, 403, 403), (200, 200, 200, 404)]
     assert Web(site.web.address).ask("GET", "telephony/")[0] == 401
+
+
+def test_each_edge_has_its_own_calls(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first by name is asked; another one has calls and phones of its own."""
+    first = site.running.edge
+    monkeypatch.setitem(site.running.environment, "CUPS_SIP_LISTEN", f"udp:127.0.0.1:{free_port()}:engine")
+    second = site.running.start_edge("edge-2")
+    try:
+        assert site.seen()["edges"] == ["edge-1", "edge-2"] and site.seen()["edge"] == "edge-1"
+        press = f"lines/{site.lines['2001']}/press/?edge=edge-2"
+        assert site.web.ask("POST", press, {"button": "off hook"})[0] == 200
+        there = site.seen("?edge=edge-2")
+        assert (len(there["calls"]), there["addresses"], site.seen()["calls"]) == (1, [], [])
+    finally:
+        second.terminate()
+        second.wait(20)
+        site.running.edge = first
+    assert site.seen()["edges"] == ["edge-1"]
 
 
 def test_an_edge_that_is_not_there(site: Site) -> None:
