@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from cti.csta import messages as m
+from tests.deskset import Desk
 from tests.phone import DOMAIN, PASSWORD
 from tests.program import Program
 from tests.rest import Web, integrator
-from tests.services import free_port
+from tests.services import free_port, valkey
 from tests.system import Deployment, deployed
 from tests.uacsta import DesktopProgram
 from tests.waiting import wait_until
@@ -56,7 +57,7 @@ class Site(NamedTuple):
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
-    with deployed() as found:
+    with valkey() as bus, deployed(bus=bus) as found:
         found.apply(LINES)
         found.manage(
             "shell", "-v0", "-c",
@@ -189,6 +190,25 @@ def test_devices_are_found_by_number_owner_and_part(site: Site) -> None:
     with site.running.phone("u3") as phone:
         phone.register()
         assert site.device("2100")["present"]
+
+
+def test_a_call_of_sip_phones(site: Site) -> None:
+    """It stands beside those of the simulated switch; one who is no line takes part by the address."""
+    proxy = ("127.0.0.1", site.running.proxy)
+    with Desk("u4", proxy, "TCP") as alice, Desk("u3", proxy, "UDP") as bob:
+        invite = alice.dials(bob.aor)
+        got = bob.picks_up()
+        answer = alice.hears(200)
+        alice.acknowledge(invite, answer)
+        (call,) = site.seen("?device=2100")["calls"]
+        assert (call["switch"], call["calling"], call["called"]) == ("sip", str(alice.aor), "2100") and call["since"]
+        states = {one["device"]: one["state"] for one in call["parties"]}
+        assert states == {str(alice.aor): "connected", "2100": "connected"}
+        phone = site.device("2100")
+        assert phone["in_call"] and phone["buttons"] == []
+        bob.send(bob.back(got, "BYE").encode())
+        bob.hears(200, "BYE")
+        alice.answer(alice.takes("BYE"), 200)
 
 
 def test_who_is_connected_and_monitors_what(site: Site) -> None:
