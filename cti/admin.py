@@ -3,12 +3,15 @@
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
 from unfold.widgets import UnfoldAdminPasswordWidget
 
 from cti.models import ApplicationUser, CtiSettings, Line
 from provisioning.admin.base import PolicyAdmin
 from provisioning.admin.rules import OneRowAdmin
+from provisioning.admin_pages import PAGES, Page
 
 
 @admin.register(Line)
@@ -77,3 +80,28 @@ class CtiSettingsAdmin(OneRowAdmin):
     """How the gateway treats its clients and its switch."""
 
     fields = ["session_timer", "heartbeat", "dnd_is_presence", "gateway_uri"]
+
+
+def may_look(request: HttpRequest) -> bool:
+    """Whoever may view or change lines."""
+    return request.user.has_perm("cti.view_line") or may_press(request)
+
+
+def may_press(request: HttpRequest) -> bool:
+    """Whoever may change lines."""
+    return request.user.has_perm("cti.change_line")
+
+
+def calls(request: HttpRequest) -> HttpResponse:
+    """Telephony as it is, with the simulated phones; everything is asked for by REST (`cti.api.telephony`)."""
+    context = {
+        **admin.site.each_context(request),
+        "title": "Calls",
+        "may_press": may_press(request),
+        "telephony": reverse("telephony-list"),
+        "lines": reverse("line-list"),
+    }
+    return render(request, "admin/cti/calls.html", context)
+
+
+PAGES.append(Page("cti", "calls", "Calls", may_look, calls))

@@ -90,6 +90,8 @@ class Association:
     id: str
     identity: Identity | None
     "None until it has logged in."
+    since: float
+    "When it was opened."
     expires_at: float
     namespace: str = ED3
     "Of the client's edition."
@@ -162,7 +164,7 @@ class Gateway:
         if len(self._associations) >= MAX_ASSOCIATIONS:
             raise TooManyAssociations
         limit = LOGIN_LIMIT if identity is None else self.options.session_timer
-        association = Association(self._new_id(), identity, now + limit)
+        association = Association(self._new_id(), identity, now, now + limit)
         self._associations[association.id] = association
         return association
 
@@ -186,6 +188,10 @@ class Gateway:
     def associations(self) -> list[Association]:
         """Those that are connected."""
         return list(self._associations.values())
+
+    def association(self, id: str) -> Association | None:
+        """The one with this id, as long as it is connected."""
+        return self._associations.get(id)
 
     # What an administrator says
 

@@ -138,7 +138,7 @@ CUPS_WEBHOOK_PRIVATE = env_flag("CUPS_WEBHOOK_PRIVATE", False)
 "Whether webhooks may lead to addresses that only this network can reach."
 
 INSTALLED_APPS = [
-    "unfold",
+    "cups_site.admin_site.Unfold",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -61,6 +61,20 @@ def channel(edge: str) -> str:
     return f"cups:edge:{edge}"
 
 
+def edges() -> list[str]:
+    """The edges that listen, by name; raises NoAnswer."""
+    if not settings.VALKEY_URL:
+        raise NoAnswer("there is no bus")
+    client = redis.Redis.from_url(settings.VALKEY_URL, socket_timeout=PATIENCE, decode_responses=True)
+    try:
+        found = client.pubsub_channels(channel("*"))
+    except (redis.RedisError, OSError) as error:
+        raise NoAnswer(type(error).__name__) from None
+    finally:
+        client.close()
+    return sorted(str(name).removeprefix(channel("")) for name in found)
+
+
 async def ask(edge: str, name: str, *, id: str = "", patience: float = PATIENCE, **arguments: Any) -> dict[str, Any]:
     """Ask an edge; its answer. Raises NoAnswer or Refused."""
     command = Command(id or secrets.token_hex(12), name, arguments, time.time() + patience)

@@ -23,7 +23,7 @@ from sipedge.b2bua.lines import Lines
 from sipedge.b2bua.switches import Switches
 from sipedge.line_states import LineStates
 from sipedge.senders.csta import Sessions
-from sipedge.sip.flow import Address
+from sipedge.sip.flow import Address, Flow
 from sipedge.transport.csta import CstaConnection
 from sipedge.transport.door import Arrival, Door
 from sipedge.transport.tls import OPTIONAL, NoCertificate
@@ -41,6 +41,8 @@ class Link(Protocol):
     """Where an association's documents go."""
 
     host: str
+    flow: Flow
+    "The client's connection."
 
     def send(self, document: bytes, tag: Any) -> None:
         """Send one; `tag` is that of the request that it answers, None for what answers none."""
@@ -90,7 +92,7 @@ class Telephony:
         sip = self._edge.switch
         self.gateway = Gateway(Switches(self.switch, sip), self.facts.options, lambda: secrets.token_hex(16), now)
         self._provision()
-        sip.heard = self._heard
+        sip.heard = self.heard
         for transport, host, port in addresses(settings.CUPS_CSTA_LISTEN):
             try:
                 context = self._edge.network.certificates.context(OPTIONAL) if transport == "tls" else None
@@ -246,9 +248,18 @@ class Telephony:
         self.gateway.provision(self.facts.devices, self.facts.options)
         self.gateway.touched |= self.states.devices | self.facts.owners.keys()
 
-    def _heard(self) -> None:
+    def heard(self) -> None:
         """Something has happened at a phone."""
         self.gateway.carry()
+        self._pump()
+
+    def link(self, association: Association) -> Link | None:
+        """Where its documents go."""
+        return self._links.get(association)
+
+    def end(self, association: Association, reason: str) -> None:
+        """Close a client's connection: its monitors go, the calls stay."""
+        self.gateway.end(association, reason)
         self._pump()
 
     @property

@@ -34,6 +34,7 @@ from sipedge.b2bua.mixer import Ports
 from sipedge.b2bua.sip_switch import SipSwitch
 from sipedge.commands import Commands
 from sipedge.committer import PATIENCE, RETRY_AFTER, Committer
+from sipedge.console import Console
 from sipedge.departures import Departures
 from sipedge.dialogs import LiveSubscription, Subscriptions
 from sipedge.dispatch import Dispatcher, Handler
@@ -150,6 +151,7 @@ class Edge:
         self.agents = Agents(self)
         self.courier = Courier(self)
         self.trace = Ring(settings.CUPS_TRACE_MESSAGES, settings.CUPS_TRACE_BYTES, time.time_ns)
+        self.console = Console(self)
         self.commands = Commands(
             self,
             {
@@ -164,6 +166,7 @@ class Edge:
                 "messenger.confirm": self.agents.confirm,
                 COMMAND: self.courier.message,
                 "trace": Teller(self).trace,
+                **self.console.commands,
             },
         )
         self.telephony = Telephony(self)

@@ -2,7 +2,7 @@
 
 from rest_framework.routers import BaseRouter
 
-from cti.api import views
+from cti.api import telephony, views
 
 
 def register(router: BaseRouter) -> None:
@@ -10,3 +10,4 @@ def register(router: BaseRouter) -> None:
     router.register("lines", views.LineViewSet)
     router.register("application-users", views.ApplicationUserViewSet)
     router.register("cti-settings", views.CtiSettingsViewSet)
+    router.register("telephony", telephony.TelephonyViewSet, basename="telephony")

@@ -1,11 +1,12 @@
 """Resources of /api/v1/ for the CTI gateway."""
 
 from cti.api import serializers as s
+from cti.api.telephony import PhoneActions
 from cti.models import ApplicationUser, CtiSettings, Line
 from provisioning.api.views import FixedRows, PolicyViewSet
 
 
-class LineViewSet(PolicyViewSet):
+class LineViewSet(PhoneActions, PolicyViewSet):
     """Lines that programs may monitor and control."""
 
     queryset = Line.objects.select_related("owner")

@@ -85,6 +85,8 @@ class Call:
     "MakeCall has begun it, and waits for the handset."
     digits: str = ""
     "What was sent by GenerateDigits, the newest last."
+    since: float | None = None
+    "When it was begun; where calls were joined, the first of them."
 
     def others(self, device: str) -> list[str]:
         """The parties beside a device."""
@@ -210,6 +212,7 @@ class Calls:
         """The parties of a call go over into another one, as they are; the call is gone."""
         joined.untold |= call.untold
         joined.unforwarded |= call.unforwarded
+        joined.since = min((one for one in (joined.since, call.since) if one is not None), default=None)
         for device, state in call.parties.items():
             self.enter(joined, device, state, call.deadlines.get(device))
         self.end(call)
@@ -223,10 +226,13 @@ class Calls:
 
     def begin(self, call: Call, device: str, now: float) -> None:
         """The device waits for its user, to dial or to lift the handset."""
+        call.since = now
         self.enter(call, device, INITIATED, now + PROMPT_LIMIT)
 
     def originate(self, call: Call, now: float) -> None:
         """The caller is connected, and the call is offered to whom it is for."""
+        if call.since is None:
+            call.since = now
         self._originated(call)
         self.offer(call, self.route(call, call.called), call.cause, now)
 

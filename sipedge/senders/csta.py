@@ -79,6 +79,11 @@ class Session:
         """The client's address."""
         return self.dialog.flow.remote[0]
 
+    @property
+    def flow(self) -> Flow:
+        """What the dialog goes over."""
+        return self.dialog.flow
+
     def send(self, document: bytes, tag: Slot | None) -> None:
         """An answer for its slot, or an event for the queue."""
         if tag is not None:

@@ -23,6 +23,12 @@ class Flow(NamedTuple):
         return self.transport != "UDP"
 
 
+def address_text(address: Address) -> str:
+    """For people, and for headers: `192.0.2.1:5060`, `[2001:db8::1]:5060`."""
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def flow_text(flow: Flow) -> str:
     """A flow in words, for columns that a person may read: `UDP 127.0.0.1:5060`, `TCP 127.0.0.1:40000 #7`."""
     return f"{flow.transport} {flow.remote[0]}:{flow.remote[1]}" + (f" #{flow.serial}" if flow.serial else "")

@@ -1,6 +1,7 @@
 """Whatever people and programs do, in any order: calls and events stay consistent (R-CTI-02, R-CTI-03, R-CTI-05)."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from hypothesis import given, settings
@@ -101,14 +102,22 @@ class Telephones:
         self.ask(m.SetForwarding(NUMBERS[a % 5], c % 2 == 0, kinds[b % len(kinds)], NUMBERS[c % len(NUMBERS)], 2))
 
     def press(self, a: int, b: int, c: int) -> None:
+        """A button that is offered does something, or its number leads nowhere; others do nothing."""
         self.follow()
+        device, button = NUMBERS[a % 6], list(BUTTONS)[b % len(BUTTONS)]
+        offered = button in self.office.switch.buttons(device)
+        before = repr((self.model.calls, self.model.devices))
         try:
-            self.office.press(NUMBERS[a % 6], list(BUTTONS)[b % len(BUTTONS)], NUMBERS[c % len(NUMBERS)])
+            self.office.press(device, button, NUMBERS[c % len(NUMBERS)])
         except Refused:
-            assert not self.model.news
+            assert not self.model.news and repr((self.model.calls, self.model.devices)) == before
+            return
+        changed = bool(self.model.news) or repr((self.model.calls, self.model.devices)) != before
+        assert offered == changed or (offered and button == "forward"), "it may be forwarded there already"
 
     def ring_in(self, a: int, b: int, c: int) -> None:
-        self.office.switch.ring_in("+14085550100", NUMBERS[a % 6], now=self.office.now)
+        with suppress(Refused):
+            self.office.switch.ring_in("+14085550100", NUMBERS[a % 6], now=self.office.now)
 
     def wait(self, a: int, b: int, c: int) -> None:
         self.office.wait((1.0, 10.0, 31.0, 200.0)[a % 4])
