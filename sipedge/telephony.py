@@ -138,8 +138,8 @@ class Telephony:
         if link.association is not None:
             self.ask(link.association, frame.document, frame.invoke)
 
-    def sent(self, link: CstaConnection, frame: Frame) -> None:
-        """A document to a connection."""
+    def sending(self, link: CstaConnection, frame: Frame) -> None:
+        """A document goes to a connection now."""
         self._trace(link, frame, outgoing=True)
 
     def _trace(self, link: CstaConnection, frame: Frame, *, outgoing: bool) -> None:

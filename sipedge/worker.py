@@ -277,8 +277,9 @@ class Edge:
         transmissions = self.stack.transmissions
         while transmissions:
             data, flow = transmissions.popleft()
-            if self.network.send(data, flow):
-                self.trace.sip(data, flow, outgoing=True)
+            kept = self.trace.sip(data, flow, outgoing=True)  # before the other side can answer
+            if not self.network.send(data, flow) and kept:
+                self.trace.take_back()
         deadline = self.stack.next_deadline()
         if deadline is not None and deadline < self._timer_at:
             if self._timer is not None:

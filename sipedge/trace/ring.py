@@ -69,10 +69,17 @@ class Ring:
             self._entries.clear()
             self._held = 0
 
-    def sip(self, data: bytes, flow: Flow, *, outgoing: bool) -> None:
-        """A message of SIP; keep-alives are not kept."""
-        if self._on and len(data) > KEEP_ALIVE and data[0] >= FIRST_LETTER:
+    def sip(self, data: bytes, flow: Flow, *, outgoing: bool) -> bool:
+        """A message of SIP that has come, or is about to go; whether it is kept: keep-alives are not."""
+        kept = self._on and len(data) > KEEP_ALIVE and data[0] >= FIRST_LETTER
+        if kept:
             self._keep(data, flow, outgoing, None, None)
+        return kept
+
+    def take_back(self) -> None:
+        """The newest message has not gone after all."""
+        if self._entries:
+            self._held -= len(self._entries.pop().data) + OVERHEAD
 
     def csta(self, document: bytes, flow: Flow, *, outgoing: bool, user: str, invoke: int) -> None:
         """A document of CSTA over TCP or TLS; `user`: empty before the log-in."""

@@ -25,7 +25,7 @@ class Clients(Protocol):
     def received(self, link: "CstaConnection", frame: Frame) -> None:
         """A document has come."""
 
-    def sent(self, link: "CstaConnection", frame: Frame) -> None:
+    def sending(self, link: "CstaConnection", frame: Frame) -> None:
         """A document has been written."""
 
     def refused(self, link: "CstaConnection", reason: str) -> None:
@@ -112,8 +112,8 @@ class CstaConnection(asyncio.Protocol):
         """Write one document: the answer to the request of this invoke id, or an event."""
         if not self._transport.is_closing():
             frame = Frame(EVENT if tag is None else tag, document)
+            self._clients.sending(self, frame)
             self._transport.write(bytes(frame))
-            self._clients.sent(self, frame)
 
     def close(self) -> None:
         """Close when everything is written."""

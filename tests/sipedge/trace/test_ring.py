@@ -109,3 +109,13 @@ def test_the_bounds_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setenv("CUPS_TRACE_MESSAGES", text)
         with pytest.raises(ImproperlyConfigured, match="CUPS_TRACE_MESSAGES"):
             env_count("CUPS_TRACE_MESSAGES", 7)
+
+
+def test_what_could_not_be_sent_is_taken_back() -> None:
+    """A message is noted before it goes, so that no answer to it stands before it."""
+    kept = ring()
+    assert kept.sip(request(), FLOW, outgoing=False) and kept.sip(request("MESSAGE"), FLOW, outgoing=True)
+    held = kept.held
+    kept.take_back()
+    assert [one.outgoing for one in kept.entries()] == [False] and kept.held < held
+    assert not kept.sip(b"\r\n", FLOW, outgoing=True)
