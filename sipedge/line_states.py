@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 RENEWAL = 30.0
 "Seconds after which the state of a line that lasts is written again: half of its lifetime."
 
+LOOK = 5.0
+"Seconds between two looks for those; what could not be written is tried again after as many."
+
 SOURCE = "Line"
 "The `<source>` of these components."
 
@@ -62,6 +65,8 @@ class LineStates:
         self._tags: dict[tuple[str, int], str] = {}
         "By line and owner: the entity tag of its component."
         self._locks: dict[tuple[str, int], asyncio.Lock] = {}
+        self._due: dict[tuple[str, int], float] = {}
+        "By line and owner: when it has to be written again, once it is written."
         self._agent = f"line/{edge.name}"
         "The program that publishes: which edge's lines, as the pages of live state show it."
 
@@ -97,9 +102,11 @@ class LineStates:
     async def keep(self) -> None:
         """Renew what lasts."""
         while True:
-            await asyncio.sleep(RENEWAL)
-            for line in self._said:
+            await asyncio.sleep(LOOK)
+            now = self._edge.loop.time()
+            for line in [one for one in self._said if self._due.get(one, 0.0) <= now]:
                 self._edge.background(self._write(line))
+                await asyncio.sleep(0)  # calls go on in between
 
     async def _write(self, line: tuple[str, int]) -> None:
         """Make the component say what the line does, by its newest state."""
@@ -136,14 +143,17 @@ class LineStates:
 
                 if result.plan is not None and await edge.commit(result.plan, applied) is Outcome.COMMITTED:
                     self._tags[line] = result.entity_tag
+                    self._due[line] = edge.loop.time() + RENEWAL
                     if not body:
                         self._forget(line, body)
                     return
             self._tags.pop(line, None)
+            self._due.pop(line, None)
 
     def _forget(self, line: tuple[str, int], body: bytes) -> None:
         """There is no component; nothing is to be said, unless it is something else by now."""
         self._tags.pop(line, None)
+        self._due.pop(line, None)
         if self._said.get(line) == body:
             self._said.pop(line, None)
 
