@@ -9,15 +9,20 @@ from django.utils.html import format_html
 from django.utils.text import Truncator
 
 from presence.admin import ReadOnly
+from provisioning.admin_pages import PAGES, Page
 from sipedge.messagelog import AsText, searchable
 from sipedge.messenger import sessions
 from sipedge.models import Binding, LoggedMessage, MessengerSession
+from sipedge.selftest.page import may_run, self_test
 from sipedge.trace.pages import SignallingTraceAdmin
 
 __all__ = ["BindingAdmin", "LoggedMessageAdmin", "MessengerSessionAdmin", "SignallingTraceAdmin"]
 
 SHOWN = 80
 "Characters of a message in the list; its own page has all of it."
+
+
+PAGES.append(Page("sipedge", "selftest", "Self-test", may_run, self_test))
 
 
 @admin.register(Binding)

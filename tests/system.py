@@ -9,7 +9,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -118,11 +118,18 @@ class Deployment:
 
     def manage(self, *words: str) -> str:
         """Run a management command; its output."""
-        done = subprocess.run(
-            [sys.executable, "manage.py", *words], cwd=ROOT, env=self.environment, capture_output=True, text=True
-        )
+        done = self._manage(words)
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+    def attempt(self, *words: str) -> tuple[str, int]:
+        """Run a management command that may fail; what it says, and its exit status."""
+        done = self._manage(words)
+        return done.stdout + done.stderr, done.returncode
+
+    def _manage(self, words: Sequence[str]) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "manage.py", *words]
+        return subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True)
 
     def apply(self, text: str) -> str:
         """Apply a provisioning file."""

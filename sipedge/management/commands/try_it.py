@@ -4,20 +4,13 @@ xten4 registers and subscribes to xten3, xten3 publishes Busy, and the NOTIFY th
 newcomer that everything is in place, and for an operator that a listener answers.
 """
 
-import secrets
-import socket
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from provisioning.uri import Aor
-from sipedge.sip import digest
-from sipedge.sip.errors import MalformedMessage
-from sipedge.sip.message import Request, Response, parse
-
-PATIENCE = 5.0
-"Seconds to wait for a message."
+from sipedge.selftest.client import Client, Failed, Wire
 
 DOCUMENT = """<?xml version="1.0" encoding="UTF-8"?>
 <presence xmlns="urn:ietf:params:xml:ns:pidf" xmlns:dm="urn:ietf:params:xml:ns:pidf:data-model"
@@ -42,114 +35,33 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Play it; the exit status tells."""
         host, _, port = options["proxy"].rpartition(":")
-        publisher = _Client(self, options["publisher"], (host, int(port)))
-        watcher = _Client(self, options["watcher"], (host, int(port)))
-        watcher.ask("REGISTER", watcher.aor, [("Expires", "60")])
-        watcher.ask("SUBSCRIBE", publisher.aor, [("Event", "presence"), ("Expires", "60")])
-        watcher.hear_notify()
-        published = [("Event", "presence"), ("Expires", "60"), ("Content-Type", "application/pidf+xml")]
-        body = DOCUMENT.format(aor=publisher.aor).replace("\n", "\r\n").encode()
-        answer = publisher.ask("PUBLISH", publisher.aor, published, body)
-        notify = watcher.hear_notify()
-        self.stdout.write(notify.body.decode())
-        found = b"rpid:busy" in notify.body
-        ended = [("Event", "presence"), ("Expires", "0"), ("SIP-If-Match", answer.get("SIP-ETag") or "")]
-        publisher.ask("PUBLISH", publisher.aor, ended)
+        wire = Wire((host.strip("[]"), int(port)), self.stdout.write)
+        try:
+            publisher, watcher = (_client(wire, options[name]) for name in ("publisher", "watcher"))
+            found = self._play(publisher, watcher)
+        except Failed as error:
+            raise CommandError(str(error)) from None
+        finally:
+            wire.close()
         if not found:
             raise CommandError("the NOTIFY does not say Busy; does another client of this user publish?")
         self.stdout.write(self.style.SUCCESS(f"{watcher.aor} was told that {publisher.aor} is busy"))
 
+    def _play(self, publisher: Client, watcher: Client) -> bool:
+        """Whether the watcher was told."""
+        watcher.must("REGISTER", watcher.aor, [("Expires", "60")])
+        watcher.must("SUBSCRIBE", publisher.aor, [("Event", "presence"), ("Expires", "60")])
+        watcher.hear("NOTIFY")
+        published = [("Event", "presence"), ("Expires", "60"), ("Content-Type", "application/pidf+xml")]
+        body = DOCUMENT.format(aor=publisher.aor).replace("\n", "\r\n").encode()
+        answer = publisher.must("PUBLISH", publisher.aor, published, body)
+        notify = watcher.hear("NOTIFY")
+        self.stdout.write(notify.body.decode())
+        ended = [("Event", "presence"), ("Expires", "0"), ("SIP-If-Match", answer.get("SIP-ETag") or "")]
+        publisher.must("PUBLISH", publisher.aor, ended)
+        return b"rpid:busy" in notify.body
 
-class _Client:
-    """The smallest SIP client that can log in."""
 
-    def __init__(self, command: BaseCommand, account: str, proxy: tuple[str, int]) -> None:
-        aor, _, self._password = account.rpartition(":")
-        self.aor = Aor.parse(aor)
-        self._out = command.stdout
-        self._proxy = proxy
-        self._socket = socket.socket(socket.AF_INET6 if ":" in proxy[0] else socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.connect(proxy)
-        self._here = "{}:{}".format(*self._socket.getsockname()[:2])
-        self._cseq = 0
-        self._notifies: list[Request] = []
-
-    def ask(self, method: str, target: Aor, headers: list[tuple[str, str]], body: bytes = b"") -> Response:
-        """Send a request, log in when challenged; the final answer, which has to be 200."""
-        call_id = secrets.token_hex(8)
-        answer = self._exchange(method, target, call_id, headers, body)
-        if answer.status in (401, 407):
-            answer = self._exchange(
-                method, target, call_id, [self._credentials(answer, method, target), *headers], body
-            )
-        if answer.status != 200:
-            raise CommandError(f"{method} was answered {answer.status} {answer.reason}")
-        return answer
-
-    def hear_notify(self) -> Request:
-        """The next NOTIFY, answered."""
-        while not self._notifies:
-            self._receive()
-        return self._notifies.pop(0)
-
-    def _exchange(
-        self, method: str, target: Aor, call_id: str, headers: list[tuple[str, str]], body: bytes
-    ) -> Response:
-        self._cseq += 1
-        uri = f"sip:{target.host}" if method == "REGISTER" else target
-        request = Request.build(
-            method,
-            uri,
-            [
-                ("Via", f"SIP/2.0/UDP {self._here};branch=z9hG4bK{secrets.token_hex(8)};rport"),
-                ("Max-Forwards", "70"),
-                ("From", f"<{self.aor}>;tag={call_id}"),
-                ("To", f"<{target}>"),
-                ("Call-ID", call_id),
-                ("CSeq", f"{self._cseq} {method}"),
-                ("Contact", f"<sip:{self.aor.user}@{self._here}>"),
-                *headers,
-            ],
-            body,
-        )
-        self._socket.send(request.encode())
-        self._out.write(f"{self.aor.user:>8} -> {method} {uri}")
-        while True:
-            message = self._receive()
-            if isinstance(message, Response) and message.call_id == call_id and message.status >= 200:
-                self._out.write(f"{self.aor.user:>8} <- {message.status} {message.reason}")
-                return message
-
-    def _receive(self) -> Request | Response:
-        self._socket.settimeout(PATIENCE)
-        try:
-            message = parse(self._socket.recv(65535))
-        except (TimeoutError, ConnectionRefusedError):
-            raise CommandError("no answer from {}:{}; is it running there?".format(*self._proxy)) from None
-        except MalformedMessage as error:
-            raise CommandError(f"an answer that cannot be read: {error.reason}") from None
-        if isinstance(message, Request):
-            self._out.write(f"{self.aor.user:>8} <- {message.method}, {message.get('Subscription-State')}")
-            self._socket.send(message.respond(200).encode())
-            self._notifies.append(message)
-        return message
-
-    def _credentials(self, challenge: Response, method: str, target: Aor) -> tuple[str, str]:
-        header = "WWW-Authenticate" if challenge.status == 401 else "Proxy-Authenticate"
-        values = {
-            name.strip(): value.strip('" ')
-            for part in (challenge.get(header) or "").removeprefix("Digest ").split(",")
-            for name, _, value in [part.partition("=")]
-        }
-        algorithm, realm = values.get("algorithm", digest.MD5), values["realm"]
-        uri = f"sip:{target.host}" if method == "REGISTER" else target
-        unanswered = digest.Credentials(
-            self.aor.user, realm, values["nonce"], uri, "", algorithm, "auth", "00000001", secrets.token_hex(8)
-        )
-        secret = digest.ha1(self.aor.user, realm, self._password, algorithm)
-        text = (
-            f'Digest username="{self.aor.user}", realm="{realm}", nonce="{values["nonce"]}", uri="{uri}", '
-            f'response="{digest.response(unanswered, method, secret)}", algorithm={algorithm}, qop=auth, '
-            f'nc={unanswered.nc}, cnonce="{unanswered.cnonce}"'
-        )
-        return ("Authorization" if challenge.status == 401 else "Proxy-Authorization"), text
+def _client(wire: Wire, account: str) -> Client:
+    aor, _, password = account.rpartition(":")
+    return wire.client(Aor.parse(aor), password)
