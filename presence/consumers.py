@@ -65,7 +65,7 @@ class PresenceConsumer(AsyncWebsocketConsumer):
             if said:
                 await self._enter(await _account_of(said.partition(" ")[2].strip()))
             elif user is not None and user.is_authenticated and _is_home(headers.get(b"origin", b"").decode("latin-1")):
-                await self._enter(Account(user.pk, user.is_staff))
+                await self._enter(await database_sync_to_async(_by_rights)(user))
         except (AuthenticationFailed, DomainError, BadUri):
             raise DenyConnection from None
         await self.accept()
@@ -218,7 +218,15 @@ def _look_up(key: str) -> Account:
             user, _ = TokenAuthentication().authenticate_credentials(key)
     except DatabaseAway:
         raise TryAgainLater(feed.RETRY_AFTER) from None
-    return Account(user.pk, user.is_staff)
+    return _by_rights(user)
+
+
+def _by_rights(user: Any) -> Account:
+    try:
+        with store.away_when_lost():
+            return Account.of(user)
+    except DatabaseAway:
+        raise TryAgainLater(feed.RETRY_AFTER) from None
 
 
 def _is_home(origin: str) -> bool:

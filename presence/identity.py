@@ -1,7 +1,7 @@
 """As whom an account acts on the doors for programs: WebSocket, REST, webhooks (DESIGN section 6)."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from presence.engine.errors import NotAuthorised
 from provisioning.policy import PersonaFacts, Policy
@@ -15,7 +15,16 @@ class Account(NamedTuple):
     """A Django user, as far as it matters."""
 
     id: int
-    staff: bool
+    sees_as_all: bool = False
+    "It may look with anybody's eyes: staff who may view live state."
+    acts_as_all: bool = False
+    "It may publish and write as anybody as well: staff who may change users."
+
+    @classmethod
+    def of(cls, user: Any) -> "Account":
+        """By the user's rights; they are read from the database."""
+        acts = user.is_staff and user.has_perm("provisioning.change_persona")
+        return cls(user.pk, acts or (user.is_staff and user.has_perm("presence.view_livestate")), acts)
 
 
 class Identity(NamedTuple):
@@ -30,17 +39,17 @@ class Identity(NamedTuple):
 def identify(account: Account, wanted: Aor | None, policy: Policy, find: Find) -> Identity:
     """Whom the account acts as; `wanted`: as whom it asks to. Raises NotAuthorised.
 
-    An account with a binding is that identity and nobody else; an administrator without one names any.
+    An account with a binding is that identity and nobody else; staff without one name any, as far as they may.
     """
     bound = policy.integrators.get(account.id)
     if bound is None:
-        if not account.staff:
+        if not account.sees_as_all:
             raise NotAuthorised("this account acts as nobody")
         if wanted is None:
             raise NotAuthorised("an administrator says as whom")
         persona = find(wanted)
-        own = frozenset({persona.id}) if persona is not None else frozenset()
-        found = Identity(wanted, own, True)
+        own = frozenset({persona.id}) if persona is not None and account.acts_as_all else frozenset()
+        found = Identity(wanted, own, account.acts_as_all)
     else:
         persona = find(bound.watcher)
         if wanted is not None and wanted not in (bound.watcher, *(persona.addresses if persona is not None else ())):

@@ -17,9 +17,16 @@ class ProvisioningConfig(AppConfig):
         from provisioning import checks  # noqa: F401  (registers itself)
 
         post_migrate.connect(_install, sender=self)
+        post_migrate.connect(_install_roles, dispatch_uid="roles")
 
 
 def _install(using: str = "default", **_: Any) -> None:
     from provisioning.installation import install
 
     install(using)
+
+
+def _install_roles(sender: Any, using: str = "default", **_: Any) -> None:
+    from provisioning import roles
+
+    roles.install(sender, using)

@@ -1,6 +1,10 @@
 """Fixtures for all tests."""
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")  # a machine that is busy makes no test fail
 
 
 @pytest.fixture(autouse=True)

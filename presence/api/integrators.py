@@ -3,7 +3,7 @@
 from typing import Any
 
 from rest_framework import serializers
-from rest_framework.permissions import BasePermission
+from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from presence.engine.writing import ACTIVITIES, STATES, Statement
@@ -14,12 +14,16 @@ from provisioning.uri import Aor, BadUri
 
 
 class Acts(BasePermission):
-    """An administrator, or an account that is bound to an identity."""
+    """Staff with the right to see as anybody, or to act as anybody; or an account that is bound to an identity."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        """Whoever may do something here."""
-        user = request.user
-        return bool(user and user.is_authenticated) and (user.is_staff or is_bound(request))
+        """Whoever may do this here."""
+        if not request.user or not request.user.is_authenticated:
+            return False
+        if is_bound(request):
+            return True
+        account = Account.of(request.user)
+        return account.sees_as_all if request.method in SAFE_METHODS else account.acts_as_all
 
 
 def is_bound(request: Request) -> bool:
@@ -32,7 +36,7 @@ def identity_of(request: Request) -> Identity:
     text = request.query_params.get("as", "")
     wanted = parse(text, "as") if text else None
     policy = snapshot.refresh(snapshot.Policy(), [snapshot.INTEGRATORS])
-    return identify(Account(request.user.pk, request.user.is_staff), wanted, policy, snapshot.find)
+    return identify(Account.of(request.user), wanted, policy, snapshot.find)
 
 
 def parse(text: str, field: str) -> Aor:

@@ -36,6 +36,7 @@ class AnyParser(BaseParser):
 class ResourceListsViewSet(viewsets.ViewSet):
     """All lists of one user, by any address that leads to it."""
 
+    queryset = ResourceList.objects.none()
     lookup_field = "aor"
     lookup_value_regex = "[^/]+"
     parser_classes = [AnyParser]

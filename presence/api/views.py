@@ -23,7 +23,7 @@ from presence.api.integrators import (
     parse,
 )
 from presence.engine.errors import UnknownPresentity
-from presence.models import BackendSubscription, EdgeLease, Publication, Subscription, WebhookDelivery
+from presence.models import BackendSubscription, EdgeLease, LiveState, Publication, Subscription, WebhookDelivery
 from presence.seen import ENDED
 from provisioning import snapshot
 from provisioning.announce import announce
@@ -100,6 +100,7 @@ class PreviewSerializer(serializers.Serializer):
 class PresenceViewSet(viewsets.GenericViewSet):
     """The state of one user, by any address that leads to it."""
 
+    queryset = LiveState.objects.none()
     serializer_class = PresenceSerializer
     lookup_field = "aor"
     lookup_value_regex = "[^/]+"

@@ -205,7 +205,7 @@ STEPS = st.tuples(st.sampled_from(USUAL + UNUSUAL), *[st.integers(0, 999)] * 3)
 
 
 @given(st.lists(STEPS, min_size=20, max_size=60))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_whatever_is_tried(steps: list[Any]) -> None:
     """No connection without a device, no id used twice, no event for a call that is over, and events tell all."""
     telephones = Telephones()

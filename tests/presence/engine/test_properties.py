@@ -35,7 +35,6 @@ def read(body: bytes, dialects: bool) -> Document | None:
 
 
 @given(st.binary(max_size=400), st.booleans())
-@settings(deadline=None)
 def test_any_bytes_are_read_or_refused(body, dialects):
     """D-39: nothing else than a document or a domain error."""
     read(body, dialects)
@@ -45,7 +44,7 @@ def test_any_bytes_are_read_or_refused(body, dialects):
     st.sampled_from(FILES),
     st.lists(st.tuples(st.integers(0, 4000), st.binary(max_size=6), st.integers(0, 9)), max_size=5),
 )
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_damaged_documents_are_read_or_refused(path, damages):
     """D-39: real documents with bytes replaced; what is still read can be composed and is well-formed."""
     body = path.read_bytes()
@@ -70,7 +69,7 @@ TOKENS = st.sampled_from(
 
 
 @given(st.lists(TOKENS, max_size=25).map("".join), st.booleans())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_soup_of_tags_is_read_or_refused(text, dialects):
     """D-39: pieces of presence documents in any order."""
     for body in (
@@ -149,7 +148,7 @@ def documents(draw) -> bytes:
 
 
 @given(st.lists(documents(), max_size=4))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_composed_documents_are_well_formed_and_valid(bodies):
     """R-STD-04, D-27, D-42, section 12.3: ids unique, elements in the schema's order, at least one tuple."""
     for body in emitted(*(pidf.parse(body, dialects=False) for body in bodies)):
@@ -158,7 +157,7 @@ def test_composed_documents_are_well_formed_and_valid(bodies):
 
 
 @given(documents())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_rendering_and_reading_is_a_round_trip(body):
     """R-EXT-01, D-40: read, composed, rendered and read again, the devices say the same."""
     document = pidf.parse(body, dialects=True)

@@ -1,7 +1,7 @@
 """Screens are what desk phones take, whatever texts are in them (R-IM-01, R-IM-06)."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from presence.engine.reachability import Reachability
@@ -34,7 +34,6 @@ ANY = st.text(alphabet=st.characters(), max_size=200)
 URL = "http://phone.example/phone/x"
 
 
-@settings(deadline=None)
 @given(ANY, ANY, ANY)
 def test_any_text_makes_a_page(title: str, name: str, text: str) -> None:
     """R-IM-01: well-formed, in the order of the schema, within each limit."""

@@ -1,0 +1,156 @@
+"""What each role may do: every table of the admin, every resource of the REST API."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import Group, User
+from django.test import Client
+from django.urls import reverse
+from rest_framework.authtoken.models import Token
+from rest_framework.test import APIClient
+
+from cups_site.api import router
+from presence.identity import Account
+from provisioning.roles import ROLES
+
+pytestmark = pytest.mark.django_db
+
+ALL, NONE = {"view", "add", "change", "delete"}, set[str]()
+PRIVATE = {"loggedmessage", "messengermessage", "storedmessage", "signallingtrace"}
+SUPPORTED = {"alias", "privacylist", "privacylistmember", "resourcelist", "resourcelistmember"}
+
+
+def wanted(role: str, label: str, table: str) -> set[str]:
+    """The rights that a role has to a table, as docs/security.md says."""
+    if label in ("auth", "authtoken"):
+        return {"Administrator": ALL, "Auditor": {"view"} if label == "auth" else NONE}.get(role, NONE)
+    if role in ("Administrator", "Operator"):
+        return ALL
+    if role == "Auditor":
+        return {"view"}
+    if table in PRIVATE:
+        return NONE
+    if table in SUPPORTED:
+        return ALL
+    return {"persona": {"view", "change"}, "messengersession": {"view", "delete"}}.get(table, {"view"})
+
+
+@pytest.fixture(params=[role.name for role in ROLES] + ["nobody"])
+def user(request: pytest.FixtureRequest) -> User:
+    made = User.objects.create_user("kim", is_staff=True)
+    if request.param != "nobody":
+        made.groups.add(Group.objects.get(name=request.param))
+    made.role = request.param  # type: ignore[attr-defined]
+    return made
+
+
+def rights(user: Any, label: str, table: str) -> set[str]:
+    return NONE if user.role == "nobody" else wanted(user.role, label, table)
+
+
+def test_every_table(user: User) -> None:
+    """By the names of the rights, for all tables that the admin has."""
+    for model in admin.site._registry:
+        label, table = model._meta.app_label, model._meta.model_name
+        if label in ("provisioning", "presence", "cti", "sipedge", "auth", "authtoken"):
+            found = {one for one in ALL if user.has_perm(f"{label}.{one}_{table}")}
+            assert found == rights(user, label, table) & set(model._meta.default_permissions), (label, table)
+
+
+def test_every_page_of_the_admin(user: User) -> None:
+    """A list is shown to whoever may view it, else the answer is 403."""
+    client = Client()
+    client.force_login(user)
+    for model in admin.site._registry:
+        label, table = model._meta.app_label, model._meta.model_name
+        status = client.get(reverse(f"admin:{label}_{table}_changelist"), follow=True).status_code
+        own = label in ("provisioning", "presence", "cti", "sipedge", "auth")
+        if own:
+            assert (status == 200) == bool(rights(user, label, str(table))), (label, table, status)
+
+
+def _asked(client: APIClient, method: str, address: str) -> int:
+    return int(getattr(client, method)(address, {}, format="json").status_code)
+
+
+def test_every_resource(user: User) -> None:
+    """Reading needs the right to view a table, POST to add, PUT and PATCH to change, DELETE to delete."""
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Token {Token.objects.create(user=user).key}")
+    checked = 0
+    for prefix, view, _ in router.registry:
+        if "cups_site" not in str(view.permission_classes[0].__module__) or not hasattr(view, "queryset"):
+            continue
+        table = view.queryset.model._meta
+        may = rights(user, table.app_label, str(table.model_name))
+        if hasattr(view, "list"):
+            assert (_asked(client, "get", f"/api/v1/{prefix}/") != 403) == ("view" in may), prefix
+            assert (_asked(client, "post", f"/api/v1/{prefix}/") != 403) == ("add" in may), prefix
+            checked += 1
+        row = f"/api/v1/{prefix}/999999999/"
+        for method, right in (("put", "change"), ("patch", "change"), ("delete", "delete")):
+            if hasattr(view, {"put": "update", "patch": "partial_update", "delete": "destroy"}[method]):
+                assert (_asked(client, method, row) != 403) == (right in may), (prefix, method)
+    assert checked > 30
+
+
+@pytest.mark.parametrize(
+    ("role", "sees", "acts"),
+    [("Administrator", True, True), ("Operator", True, True), ("Help desk", True, True), ("Auditor", True, False)],
+)
+def test_who_sees_and_acts_as_anybody(role: str, sees: bool, acts: bool) -> None:
+    """An auditor looks with anybody's eyes, and publishes and writes as nobody."""
+    user = User.objects.create_user("kim", is_staff=True)
+    user.groups.add(Group.objects.get(name=role))
+    assert Account.of(user) == Account(user.pk, sees, acts)
+
+
+def test_without_a_role_staff_are_nobody() -> None:
+    user = User.objects.create_user("kim", is_staff=True)
+    assert Account.of(user) == Account(user.pk)
+    user.groups.add(Group.objects.get(name="Administrator"))
+    User.objects.update(is_staff=False)
+    assert Account.of(User.objects.get(pk=user.pk)) == Account(user.pk)
+
+
+@pytest.fixture
+def administrator() -> Client:
+    user = User.objects.create_user("admina", is_staff=True)
+    user.groups.add(Group.objects.get(name="Administrator"))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def test_an_administrator_makes_no_superuser(administrator: Client) -> None:
+    """Neither of an account, nor by the password or the deletion of one, nor by a group."""
+    root = User.objects.create_superuser("root", password="kept-as-it-is")
+    kim = User.objects.create_user("kim", is_staff=True)
+    form: Callable[[User], dict[str, str]] = lambda user: {  # noqa: E731
+        "username": user.username, "is_superuser": "on", "is_staff": "on", "is_active": "on",
+        "date_joined_0": "2026-01-01", "date_joined_1": "00:00",
+    }  # fmt: skip
+    administrator.post(f"/admin/auth/user/{kim.pk}/change/", form(kim))
+    assert not User.objects.get(pk=kim.pk).is_superuser
+    assert administrator.post(f"/admin/auth/user/{root.pk}/change/", form(root)).status_code == 403
+    assert administrator.get(f"/admin/auth/user/{root.pk}/password/").status_code == 403
+    assert administrator.post(f"/admin/auth/user/{root.pk}/delete/", {"post": "yes"}).status_code == 403
+    chosen = {"action": "delete_selected", "_selected_action": [root.pk], "post": "yes"}
+    administrator.post("/admin/auth/user/", chosen)
+    assert User.objects.filter(pk=root.pk, is_superuser=True).exists()
+    assert administrator.get("/admin/auth/group/add/").status_code == 403
+
+
+def test_a_role_is_given_in_the_admin(administrator: Client) -> None:
+    kim = User.objects.create_user("kim", is_staff=True)
+    role = Group.objects.get(name="Help desk")
+    administrator.post(
+        f"/admin/auth/user/{kim.pk}/change/",
+        {
+            "username": "kim", "is_staff": "on", "is_active": "on", "groups": [role.pk],
+            "date_joined_0": "2026-01-01", "date_joined_1": "00:00",
+        },
+    )  # fmt: skip
+    assert list(User.objects.get(pk=kim.pk).groups.all()) == [role]
