@@ -333,7 +333,8 @@ def _filter(
 def _silent(composed: Composed, speaking: set[int | str]) -> Iterator[Step]:
     """What a view leaves out beside devices (D-28)."""
     for one in composed.components:
-        if one.id not in speaking and one.id not in composed.leftovers:
+        says = one.document.activities or one.document.person
+        if says and one.id not in speaking and one.id not in composed.leftovers:
             text = f"What component {one.id} says of the person is not shown either, since none of its devices is."
             yield Step("silent", str(one.id), text, "D-28", False)
     if any(one.document.notes or one.document.extensions for one in composed.components):

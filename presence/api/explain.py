@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.utils import timezone
+from drf_spectacular.helpers import forced_singular_serializer
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, viewsets
 from rest_framework.permissions import IsAdminUser
@@ -89,7 +90,11 @@ class ExplainViewSet(viewsets.ViewSet):
 
     permission_classes = [MayExplain]
 
-    @extend_schema(parameters=[QuestionSerializer], responses=ExplanationSerializer)
+    @extend_schema(
+        operation_id="explain",
+        parameters=[QuestionSerializer],
+        responses=forced_singular_serializer(ExplanationSerializer),  # one, although the method is called list
+    )
     def list(self, request: Request) -> Response:
         """What this watcher with this client sees of the presentity now, step by step."""
         given = QuestionSerializer(data=request.query_params)

@@ -141,11 +141,12 @@ def _component(one: Component, composed: Composed, strongest: bool, now: datetim
 
 
 def described(one: Component, now: datetime | None) -> tuple[tuple[str, str], ...]:
-    """Client, capability row, classes of service, type of device, age and expiry of a component."""
+    """Id, client, capability row, classes of service, type of device, age and expiry of a component."""
     offered = [
         name for name in Capabilities._fields if any(getattr(device.capabilities, name) for device in one.devices)
     ]
     details = [
+        ("component", str(one.id)),
         ("client", one.user_agent or "unknown"),
         ("capability row", _row_name(one.capability) if one.capability is not None else "none matches"),
         ("classes of service", ", ".join(offered) or "none"),
@@ -192,7 +193,7 @@ def _tuple(named: ComposedTuple) -> Step:
     if named.id != named.device.id:
         text += f" Its own id “{named.device.id}” could not be kept."
     row = named.component.capability if named.device.capabilities_from == "table" else None
-    details = (("component", str(named.component.id)),)
+    details = (("tuple", named.id), ("component", str(named.component.id)))
     if row is None:
         return Step("tuple", named.id, text, details=details)
     return Step("tuple", named.id, text, "R-PUB-30", details=details, decided_by=(_capability(row),))

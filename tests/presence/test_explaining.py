@@ -218,6 +218,14 @@ def test_rest_only_reads() -> None:
     assert api(staff("view_livestate")).post(API, {"watcher": ANN, "presentity": JOE}).status_code == 405
 
 
+def test_the_description_says_that_the_answer_is_one_object() -> None:
+    found = api(staff()).get("/api/v1/schema/", {"format": "json"}).json()["paths"][API]["get"]
+    assert found["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].endswith("/Explanation")
+    assert {one["name"]: one.get("required", False) for one in found["parameters"]} == {
+        "watcher": True, "presentity": True, "user_agent": False,
+    }  # fmt: skip
+
+
 def test_it_costs_the_same_for_few_users_and_many(
     people: dict[str, Persona], django_assert_max_num_queries: Any
 ) -> None:
