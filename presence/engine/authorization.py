@@ -6,7 +6,6 @@ one by domain, and both before what a list says about all others.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NamedTuple, Protocol
 
@@ -73,8 +72,7 @@ class Match(NamedTuple):
     effect: Effect
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """An effect, what the presentity shows to this watcher, and the reasons in sentences."""
 
     effect: Effect
@@ -165,16 +163,16 @@ def _private(listed: Decision, lists: Sequence[PrivacyListLike], addresses: Sequ
             continue
         if not one.uris.isdisjoint(addresses):
             why = "The presentity has blocked this watcher."
-            return replace(listed, effect=Effect.POLITE_BLOCK, privacy=why, private=one)
+            return listed._replace(effect=Effect.POLITE_BLOCK, privacy=why, private=one)
         if domain in one.domains and not by_uri and named is None:
             why = f"The presentity has blocked the domain {domain}."
-            return replace(listed, effect=Effect.POLITE_BLOCK, privacy=why, private=one)
+            return listed._replace(effect=Effect.POLITE_BLOCK, privacy=why, private=one)
     found = named or next((one for one in custom if domain in one.domains), None)
     if found is not None:
         return _shown(listed, found, f"The privacy list “{found.name}” applies.")
     if confirm and listed.by not in (URI, DOMAIN):
         why = "The presentity has not decided about this watcher yet."
-        return replace(listed, effect=Effect.CONFIRM, privacy=why)
+        return listed._replace(effect=Effect.CONFIRM, privacy=why)
     for one in lists:
         if one.kind == DEFAULT:
             return _shown(listed, one, "The default privacy list applies.")
@@ -183,4 +181,4 @@ def _private(listed: Decision, lists: Sequence[PrivacyListLike], addresses: Sequ
 
 def _shown(listed: Decision, found: PrivacyListLike, why: str) -> Decision:
     """As this privacy list shows it."""
-    return replace(listed, filter=found.filter, hidden=found.hidden, privacy=why, private=found)
+    return listed._replace(filter=found.filter, hidden=found.hidden, privacy=why, private=found)
