@@ -14,7 +14,9 @@ from unfold.admin import ModelAdmin
 
 from presence import live, webhooks
 from presence.engine.explain import explain
+from presence.explain_page import may_explain
 from presence.models import BackendSubscription, EdgeLease, LiveState, Publication, Subscription, WebhookDelivery
+from presence.references import explain_url
 from provisioning import snapshot
 from provisioning.policy import PersonaFacts
 
@@ -92,6 +94,8 @@ class LiveStateAdmin(ReadOnly):
 
     def live_view(self, request: HttpRequest, persona_id: int) -> HttpResponse:
         """One user: state, components, subscriptions, bindings."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
         current = snapshot.load_rules([persona_id])
         facts = snapshot.find_by_id(persona_id)
         now = timezone.now()
@@ -106,8 +110,10 @@ class LiveStateAdmin(ReadOnly):
             "opts": self.model._meta,
             "live": one,
             "components": [(component, live.classes(component)) for component in one.composed.components],
-            "steps": explain(one.composed),
-            "watchers": live.watchers(one, current, now),
+            "steps": explain(one.composed, now=now, rules=current.rules),
+            "watchers": [
+                (row, explain_url(row.watcher, row.uri, row.user_agent)) for row in live.watchers(one, current, now)
+            ],
             "backends": list(one.presentity.backends.values()),
             "bindings": bindings,
             "document": one.document(current, now).decode(),
@@ -141,6 +147,15 @@ class SubscriptionAdmin(ReadOnly):
     list_display = ["watcher", "uri", "kind", "state", "user_agent", "edge", "created_at", "expires_at"]
     search_fields = ["uri", "watcher"]
     list_filter = ["kind", "state", "edge"]
+
+    def get_list_display(self, request: HttpRequest) -> list[str]:
+        """With a way to the explanation for those who may see one."""
+        return [*self.list_display, "why"] if may_explain(request) else self.list_display
+
+    @admin.display(description="Explain")
+    def why(self, row: Subscription) -> str:
+        """What this watcher sees, and why."""
+        return format_html('<a href="{}">why?</a>', explain_url(row.watcher, row.uri, row.user_agent))
 
 
 @admin.register(BackendSubscription)

@@ -12,7 +12,8 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from presence import access, live, publishing, webhooks
+from presence import explaining, live, publishing, webhooks
+from presence.api.explain import ExplainedStepSerializer, step_as_json
 from presence.api.integrators import (
     Acts,
     ComponentSerializer,
@@ -81,20 +82,12 @@ class DecisionSerializer(serializers.Serializer):
     effect = serializers.ChoiceField(["allow", "block"])
 
 
-class StepSerializer(serializers.Serializer):
-    """One thing that counted."""
-
-    stage = serializers.CharField()
-    subject = serializers.CharField()
-    text = serializers.CharField()
-
-
 class PreviewSerializer(serializers.Serializer):
     """What a watcher would see, and why."""
 
     effect = serializers.CharField()
     document = serializers.CharField()
-    steps = StepSerializer(many=True)
+    steps = ExplainedStepSerializer(many=True)
 
 
 class PresenceViewSet(viewsets.GenericViewSet):
@@ -189,28 +182,15 @@ class PresenceViewSet(viewsets.GenericViewSet):
     @action(detail=True)
     def preview(self, request: Request, aor: str) -> Response:
         """What a watcher with this client would see of the user now, and why."""
-        found, current = _find(aor)
-        try:
-            asked, watcher = Aor.parse(aor), Aor.parse(request.query_params.get("watcher", ""))
-        except BadUri as error:
-            raise serializers.ValidationError({"watcher": str(error)}) from None
-        shown = access.preview(
-            current,
-            watcher=watcher,
-            watcher_persona=snapshot.find(watcher),
-            source="the request",
-            user_agent=request.query_params.get("user_agent", ""),
-            accept="",
-            presentity=found.persona,
-            uri=asked,
-            held=found.presentity,
-            now=timezone.now(),
-        )
+        _find(aor)
+        watcher = parse(request.query_params.get("watcher", ""), "watcher")
+        client = request.query_params.get("user_agent", "")[: explaining.CLIENT]
+        shown = explaining.explain(watcher, parse(aor, "aor"), client, timezone.now())
         return Response(
             {
-                "effect": shown.judgement.effect.value,
+                "effect": shown.effect,
                 "document": shown.body.decode(),
-                "steps": [{"stage": s.stage, "subject": s.subject, "text": s.text} for s in shown.steps],
+                "steps": [step_as_json(step, request.user) for step in shown.steps],
             }
         )
 

@@ -4,11 +4,10 @@ The administrator's access list comes first, then the presentity's own privacy l
 one by domain, and both before what a list says about all others.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from presence.engine.filtering import NONE
 
@@ -57,9 +56,23 @@ DEFAULT = "default"
 BLOCKED = "blocked"
 CUSTOM = "custom"
 
+SELF = "self"
+SETTING = "setting"
+URI = "uri"
+DOMAIN = "domain"
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+
+class Match(NamedTuple):
+    """Something in an access list that concerns a watcher."""
+
+    by: str
+    "URI, DOMAIN, or DEFAULT for what the list does with all others."
+    entry: str
+    "The address or domain that it names; empty for the default."
+    effect: Effect
+
+
+class Decision(NamedTuple):
     """An effect, what the presentity shows to this watcher, and the reasons in sentences."""
 
     effect: Effect
@@ -70,10 +83,16 @@ class Decision:
     "Types of device that the presentity hides from this watcher."
     privacy: str = ""
     "Which privacy list says so, in a sentence; empty when none was asked."
+    by: str = SETTING
+    "What has decided about access: URI, DOMAIN or DEFAULT of the access list, the engine's SETTING, or SELF."
+    entry: str = ""
+    "The address or domain of the entry that decided."
+    private: PrivacyListLike | None = None
+    "The privacy list that applies."
 
 
-_SELF = Decision(Effect.ALLOW, "The presentity may always see its own state.")
-_OPEN = "No access list is defined and everyone is allowed by default."
+_SELF = Decision(Effect.ALLOW, "The presentity may always see its own state.", by=SELF)
+_OPEN = Decision(Effect.ALLOW, "No access list is defined and everyone is allowed by default.")
 _SHUT = Decision(Effect.BLOCK, "No access list is defined and nobody is allowed by default.")
 _DOES = {
     Effect.ALLOW: "allows it",
@@ -100,56 +119,66 @@ def authorize(
     """
     if watcher_persona is not None and watcher_persona == presentity_persona:
         return _SELF
-    domain = addresses[0].rpartition("@")[2]
-    why, known, by_uri = _OPEN, False, False
     if acl is not None:
-        effect, why, known, by_uri = _listed(acl, addresses, domain)
-        if effect is not Effect.ALLOW:
-            return Decision(effect, why)
-    elif not allow_by_default:
-        return _SHUT
-    return _private(tuple(privacy), addresses, domain, why, known=known, by_uri=by_uri, confirm=confirm)
+        listed = _listed(next(matches(acl, addresses)))
+    else:
+        listed = _OPEN if allow_by_default else _SHUT
+    return listed if listed.effect is not Effect.ALLOW else _private(listed, tuple(privacy), addresses, confirm)
 
 
-def _listed(acl: AclLike, addresses: Sequence[str], domain: str) -> tuple[Effect, str, bool, bool]:
-    """(effect, why, whether an entry names the watcher, whether by its address)."""
+def matches(acl: AclLike, addresses: Sequence[str]) -> Iterator[Match]:
+    """All in an access list that concerns a watcher, the most specific first: the first one decides (D-15)."""
     for address in addresses:
         if (found := acl.uris.get(address)) is not None:
-            effect = Effect(found)
-            return effect, f"The access list names {address} and {_DOES[effect]}.", True, True
+            yield Match(URI, address, Effect(found))
+    domain = _domain(addresses)
     if (found := acl.domains.get(domain)) is not None:
-        effect = Effect(found)
-        return effect, f"The access list names the domain {domain} and {_DOES[effect]}.", True, False
-    effect = Effect(acl.default)
-    return effect, f"No entry of the access list matches; its default {_DOES[effect]}.", False, False
+        yield Match(DOMAIN, domain, Effect(found))
+    yield Match(DEFAULT, "", Effect(acl.default))
 
 
-def _private(
-    lists: Sequence[PrivacyListLike],
-    addresses: Sequence[str],
-    domain: str,
-    why: str,
-    *,
-    known: bool,
-    by_uri: bool,
-    confirm: bool,
-) -> Decision:
+def _listed(found: Match) -> Decision:
+    """What the access list says."""
+    does = _DOES[found.effect]
+    if found.by == DEFAULT:
+        why = f"No entry of the access list matches; its default {does}."
+    else:
+        why = f"The access list names {'the domain ' if found.by == DOMAIN else ''}{found.entry} and {does}."
+    return Decision(found.effect, why, by=found.by, entry=found.entry)
+
+
+def _domain(addresses: Sequence[str]) -> str:
+    """That of the identity that the watcher has."""
+    return addresses[0].rpartition("@")[2]
+
+
+def _private(listed: Decision, lists: Sequence[PrivacyListLike], addresses: Sequence[str], confirm: bool) -> Decision:
     """The presentity's own lists, for a watcher whom the access list lets in."""
+    domain = _domain(addresses)
+    by_uri = listed.by == URI
     custom = [one for one in lists if one.kind == CUSTOM]
     named = next((one for one in custom if not one.uris.isdisjoint(addresses)), None)
     for one in lists:
         if one.kind != BLOCKED:
             continue
         if not one.uris.isdisjoint(addresses):
-            return Decision(Effect.POLITE_BLOCK, why, privacy="The presentity has blocked this watcher.")
+            why = "The presentity has blocked this watcher."
+            return listed._replace(effect=Effect.POLITE_BLOCK, privacy=why, private=one)
         if domain in one.domains and not by_uri and named is None:
-            return Decision(Effect.POLITE_BLOCK, why, privacy=f"The presentity has blocked the domain {domain}.")
+            why = f"The presentity has blocked the domain {domain}."
+            return listed._replace(effect=Effect.POLITE_BLOCK, privacy=why, private=one)
     found = named or next((one for one in custom if domain in one.domains), None)
     if found is not None:
-        return Decision(Effect.ALLOW, why, found.filter, found.hidden, f"The privacy list “{found.name}” applies.")
-    if confirm and not known:
-        return Decision(Effect.CONFIRM, why, privacy="The presentity has not decided about this watcher yet.")
+        return _shown(listed, found, f"The privacy list “{found.name}” applies.")
+    if confirm and listed.by not in (URI, DOMAIN):
+        why = "The presentity has not decided about this watcher yet."
+        return listed._replace(effect=Effect.CONFIRM, privacy=why)
     for one in lists:
         if one.kind == DEFAULT:
-            return Decision(Effect.ALLOW, why, one.filter, one.hidden, "The default privacy list applies.")
-    return Decision(Effect.ALLOW, why)
+            return _shown(listed, one, "The default privacy list applies.")
+    return listed
+
+
+def _shown(listed: Decision, found: PrivacyListLike, why: str) -> Decision:
+    """As this privacy list shows it."""
+    return listed._replace(filter=found.filter, hidden=found.hidden, privacy=why, private=found)

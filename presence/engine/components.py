@@ -99,6 +99,10 @@ class Component:
     devices: tuple[Device, ...]
     device_type: str = OTHER_DEVICE
     "Which type of device the client or source stands for (D-16)."
+    capability: CapabilityLike | None = None
+    "The row that says what its client can do, where the document does not; None for no row (R-PUB-32)."
+    typed_by: DeviceTypeLike | str | None = None
+    "The row for its client, or the source, that says the type of device; None when nothing does."
 
 
 def component(
@@ -127,6 +131,7 @@ def component(
     default = TEXT_ONLY if row is None else Capabilities(audio=row.audio, video=row.video, text=row.text)
     origin = "default" if row is None else "table"
     names = [fragment.name for fragment in document.activities]
+    device_type, typed_by = _device_type(document.sources, user_agent, device_types, device_sources)
     return Component(
         id=id,
         document=document,
@@ -141,18 +146,21 @@ def component(
         stated=next((STATED_BY[name] for name in names if name in STATED_BY), None),
         busy=not BUSY.isdisjoint(names),
         devices=tuple(_device(one, default, origin) for one in document.tuples),
-        device_type=_device_type(document.sources, user_agent, device_types, device_sources),
+        device_type=device_type,
+        capability=row,
+        typed_by=typed_by,
     )
 
 
 def _device_type(
     said: Iterable[str], user_agent: str | None, types: Iterable[DeviceTypeLike], sources: Mapping[str, str]
-) -> str:
+) -> tuple[str, DeviceTypeLike | str | None]:
+    """(type, what says so)."""
     for value in said:
         if value in sources:
-            return sources[value]
+            return sources[value], value
     found = lookup(user_agent, types)
-    return OTHER_DEVICE if found is None else found.kind
+    return (OTHER_DEVICE if found is None else found.kind), found
 
 
 def _device(one: PresenceTuple, default: Capabilities, origin: str) -> Device:

@@ -19,7 +19,7 @@ from presence.engine.namespaces import DATA_MODEL, PIDF, PREFIXES, RPID, split
 from presence.engine.reachability import Facts, Reachability, RuleLike, evaluate
 from presence.engine.types import Attribute, Fragment, Prefix
 
-__all__ = ["Component", "Composed", "ComposedTuple", "Rendered", "component", "compose", "render"]
+__all__ = ["Component", "Composed", "ComposedTuple", "Rendered", "component", "compose", "keep", "render", "shown"]
 
 PERSON_IDS: dict[Reachability, str] = {
     Reachability.AVAILABLE: "p1",
@@ -248,16 +248,26 @@ def _mask(state: Reachability) -> _Sheet:
     )
 
 
+def shown(composed: Composed, view: View) -> tuple[list[ComposedTuple], list[Component]]:
+    """(tuples that a view keeps, components whose word about the person counts in it); a mask is not looked at."""
+    kept = keep(composed.tuples, view)
+    speaking = [one for one in composed.components if one.id not in composed.leftovers]
+    if not view.unfiltered:  # D-28: who has no tuple left in the view does not speak in it
+        silent = {one.component.id for one in composed.tuples} - {one.component.id for one in kept}
+        speaking = [one for one in speaking if one.id not in silent]
+    return kept, speaking
+
+
+def keep(tuples: Iterable[ComposedTuple], view: View) -> list[ComposedTuple]:
+    """Those that pass the filters of a view (D-16)."""
+    return [one for one in tuples if view.keeps(one.device.capabilities, one.component.device_type)]
+
+
 def _sheet(composed: Composed, view: View) -> _Sheet:
     """Build the document of one view: tuples, notes, person, other children (section 12.3)."""
     if view.mask:
         return _MASKS[view.mask]
-    kept = [one for one in composed.tuples if view.keeps(one.device.capabilities, one.component.device_type)]
-    speaking = [one for one in composed.components if one.id not in composed.leftovers]
-    if not view.unfiltered:  # D-28: who has no tuple left in the view does not speak in it
-        shown = {one.component.id for one in kept}
-        hidden = {one.component.id for one in composed.tuples} - shown
-        speaking = [one for one in speaking if one.id not in hidden]
+    kept, speaking = shown(composed, view)
     prefixes = 0
     body: list[bytes] = []
     digests: list[bytes] = []

@@ -1,13 +1,12 @@
-"""From policy rows to what a watcher sees, and why: judgement and preview (DESIGN sections 6 and 7)."""
+"""From policy rows to what a watcher sees, and why: judgement (DESIGN section 6)."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
 from presence import access
 from presence.engine.authorization import Effect
-from presence.personas import Presentity
-from presence.rows import FOREIGN, LIST, USER, PublicationRow, key_of
+from presence.rows import FOREIGN, LIST, USER, key_of
 from provisioning.policy import (
     AclFacts,
     ClientFilterFacts,
@@ -20,7 +19,6 @@ from provisioning.policy import (
     SourceFacts,
 )
 from provisioning.uri import Aor
-from tests.presence.engine.documents import device, person, presence
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 JOE = PersonaFacts(1, Aor("sip:joe@cisco.com"), "Joe", True, aliases=(Aor("sip:joseph@cisco.com"),))
@@ -92,57 +90,6 @@ def test_an_address_leads_to_a_user_a_list_or_a_foreign_server(uri: str, kind: s
     """R-SUB-06, D-01, D-02."""
     target = access.target_of(BASE, Aor.parse(uri))
     assert (target.kind, target.key) == (kind, key) if kind is not None and target is not None else target is None
-
-
-def preview(watcher: str, user_agent: str = "", policy: Policy = BASE) -> access.Preview:
-    held = Presentity(1, True)
-    body = presence(device("t1", contact="sip:joe@desk", caps="t"), person("rpid:meeting"))
-    held.put(
-        PublicationRow(
-            5, 1, 1, "sip:joe@cisco.com", "eyeBeam", "application/pidf+xml", "sip", body, NOON, NOON, NOON,
-            NOON + timedelta(hours=1),
-        ),
-        None,
-    )  # fmt: skip
-    aor = Aor.parse(watcher)
-    return access.preview(
-        policy,
-        watcher=aor,
-        watcher_persona=policy.resolve(aor),
-        source="P-Asserted-Identity",
-        user_agent=user_agent,
-        accept="",
-        presentity=JOE,
-        uri=Aor("sip:joseph@cisco.com"),
-        held=held,
-        now=NOON,
-    )
-
-
-def test_a_preview_says_what_is_seen_and_why_in_order() -> None:
-    """R-ARC-02, R-CMP-01, DESIGN section 7: identity, alias, access, components, rule, filters."""
-    found = preview("a@cisco.com", "MeetingPlace")
-    assert [step.stage for step in found.steps] == [
-        "identity", "alias", "alias", "access", "component", "tuple", "rule", "filter",
-    ]  # fmt: skip
-    assert b'entity="sip:joseph@cisco.com"' in found.body and b"<ce:available/>" in found.body
-    assert b"sip:joe@desk" not in found.body, "an IM client behind a phone-only filter"
-    assert "P-Asserted-Identity" in found.steps[0].text and "phones only" in found.steps[-1].text
-
-
-def test_a_preview_of_a_refusal_has_no_document() -> None:
-    """D-15: and says which entry refused."""
-    acl = {1: AclFacts("allow", {}, {"cisco.com": "block"})}
-    found = preview("ann@cisco.com", policy=Policy(**{**_fields(BASE), "acls": acl}))
-    assert found.body == b"" and found.steps[-1].stage == "access" and "domain cisco.com" in found.steps[-1].text
-
-
-def test_a_preview_with_another_policy_tells_what_a_change_would_do() -> None:
-    """DESIGN section 7: before anything is saved."""
-    acl = {1: AclFacts("polite_block", {}, {})}
-    after = preview("ann@cisco.com", policy=Policy(**{**_fields(BASE), "acls": acl}))
-    assert b"<ce:unavailable/>" in after.body and b"<ce:available/>" in preview("ann@cisco.com").body
-    assert "Unavailable" in after.steps[-1].text
 
 
 def _fields(policy: Policy) -> dict[str, object]:

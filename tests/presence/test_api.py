@@ -100,7 +100,7 @@ def test_a_preview_shows_what_a_watcher_would_see(api: APIClient) -> None:
     usual = api.get(path, {"watcher": ANN}).json()
     assert usual["effect"] == "allow" and "sip:joe@desk" in usual["document"]
     phones = api.get(path, {"watcher": ANN, "user_agent": "MeetingPlace/5.1"}).json()
-    assert "sip:joe@desk" not in phones["document"] and phones["steps"][-1]["stage"] == "filter"
+    assert "sip:joe@desk" not in phones["document"] and "filter" in {one["stage"] for one in phones["steps"]}
     UriAcl.objects.create(presentity=Persona.objects.get(aor=JOE), default="block")
     refused = api.get(path, {"watcher": ANN}).json()
     assert (refused["effect"], refused["document"]) == ("block", "")

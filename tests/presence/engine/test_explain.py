@@ -16,7 +16,10 @@ def test_a_manual_override_is_named():
         device("x", contact="sip:p@h", source="Unheard of"), person("rpid:busy"), id=8, user_agent="Cisco-CCM5.1"
     )
     steps = said(override, phone)
-    assert steps["component", "7"] == f"Priority 100 from the manual override “{MANUAL}”. It states Away."
+    assert (
+        steps["component", "7"]
+        == f"Priority 100 from the manual override “{MANUAL}”. It states Away. The state rests on it."
+    )
     assert "No Source Priority matches “Unheard of”." in steps["component", "8"]
     assert "busy or on the phone" in steps["component", "8"]
     assert steps["tuple", "t1"] == "Open, with audio, text as its document says."
