@@ -133,21 +133,23 @@ class SipSwitch:
 
     def takes(self, call: dispatch.Call) -> bool:
         """A call from or to one of the lines; all others are the proxy's."""
-        lines = self.directory.lines
-        if not lines.by_device or call.request.method != "INVITE" or call.request.to.tag is not None:
-            return False
-        if call.passage.flow is not None or call.passage.routes or call.caller.guest:
+        lines, request, passage = self.directory.lines, call.request, call.passage
+        if not lines.by_device or request.method != "INVITE" or passage.ticket or call.caller.guest:
             return False
         caller = call.caller.persona
         if caller is not None and caller.id in lines.by_persona:
-            return True
-        called = self.directory.called(call.request)
+            return True  # no Route and no tag that a phone makes up leads around the rights of its line
+        if request.to.tag is not None or passage.routes:
+            return False
+        called = self.directory.called(request)
         return called is not None and called in lines.by_device
 
     async def handle(self, call: dispatch.Call) -> None:
-        """A phone calls: the model says what becomes of it; raises SipError."""
+        """A phone calls: the model says what becomes of it; raises SipError, also 481 for a dialog that is none."""
         request = call.request
         check_hops(call)
+        if request.to.tag is not None:
+            raise SipError(481)
         dispatch.check_extensions(request)
         called = self.directory.called(request)
         device = self.directory.calling(call, called)
