@@ -54,11 +54,12 @@ _MEDIA_KEY: Final = re.compile(
 )
 "RFC 4568, RFC 4567, RFC 8839, RFC 4566 5.12."
 
-_SECRET: Final = r"[\w.\-]*(?:password|passwd|passphrase|authcode)[\w.\-]*"
-_OPENED: Final = re.compile(rf"<(?:[\w.\-]+:)?{_SECRET}(?=[\s>]|\Z)", re.IGNORECASE)
-_CLOSED: Final = re.compile(rf"</(?:[\w.\-]+:)?{_SECRET}\s*>", re.IGNORECASE)
-_ATTRIBUTE: Final = re.compile(rf"""(\s(?:[\w.\-]+:)?{_SECRET}\s*=\s*)(?:"[^"]*"?|'[^']*'?)""", re.IGNORECASE)
-_DIGITS: Final = re.compile(r"(<(?:[\w.\-]+:)?charactersToSend(?:\s[^>]*)?>).*?(</|\Z)", re.DOTALL)
+_SECRET: Final = r"(?:[\w.\-]++:)?(?=[\w.\-]*(?:password|passwd|passphrase|authcode))[\w.\-]++"
+"A name; nothing of it is tried twice, or hostile names would take seconds."
+_OPENED: Final = re.compile(rf"<{_SECRET}(?=[\s>]|\Z)", re.IGNORECASE)
+_CLOSED: Final = re.compile(rf"</{_SECRET}\s*+>", re.IGNORECASE)
+_ATTRIBUTE: Final = re.compile(rf"""(\s{_SECRET}\s*+=\s*+)(?:"[^"]*"?|'[^']*'?)""", re.IGNORECASE)
+_DIGITS: Final = re.compile(r"(<(?:[\w.\-]++:)?charactersToSend(?:\s[^<>]*+)?>).*?(</|\Z)", re.DOTALL)
 "What is dialled during a call may be a PIN."
 
 _ENCODING: Final = re.compile(r"""<\?xml[^>]{0,200}?encoding\s*=\s*["']([^"'>]*)""")
