@@ -361,6 +361,13 @@ def test_a_session_is_opened_prolonged_and_closed(site: Site) -> None:
     assert site.gateway.ended.popleft().reason == "logged out"
 
 
+def test_a_version_that_is_too_long_to_be_repeated(site: Site) -> None:
+    """The answer, four times as long as the question when it is escaped, would not fit into a frame."""
+    answer = site.desk(known=False).ask(start(ED3 + ">" * 60_000))
+    assert answer == m.StartApplicationSessionNegResponse("requestedProtocolVersionNotSupported")
+    assert not site.gateway.logins
+
+
 def test_before_the_log_in_nothing_is_supported(site: Site) -> None:
     desk = site.desk(known=False)
     for asked in (
