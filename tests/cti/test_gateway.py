@@ -342,6 +342,18 @@ def test_one_user_does_not_fill_a_device_with_monitors(site: Site, monkeypatch: 
     one.watch("2001")
 
 
+@pytest.mark.parametrize(("dialled", "told"), [("\x01", ""), ("1\x1b2", "12"), ("9\ud800", "9"), ("\ufffe#a", "#a")])
+def test_what_cannot_be_told_in_xml_is_left_out_of_what_was_dialled(site: Site, dialled: str, told: str) -> None:
+    """Whoever presses buttons by REST may send any characters: the events are told without them."""
+    desk = site.desk("2001")
+    desk.watch("2001")
+    site.press("2001", "off hook")
+    site.press("2001", "dial", f"x{dialled}")
+    first, second = desk.told()
+    assert isinstance(first, m.OriginatedEvent) and isinstance(second, m.FailedEvent)
+    assert first.called_device == second.called_device == f"x{told}"
+
+
 # Application sessions
 
 
