@@ -42,6 +42,9 @@ log = structlog.get_logger(__name__)
 FAREWELL: Final = 2.0
 "Seconds that the phones have to hear of the end when the edge stops."
 
+MAX_CALLS: Final = 100
+"Of one user's phones at a time: a small exchange behind a line has fewer; each call takes dialogs that others need."
+
 CAUSES: Final = {
     404: Cause.NUMBER_UNALLOCATED,
     408: Cause.DESTINATION_OUT_OF_ORDER,
@@ -153,6 +156,8 @@ class SipSwitch:
         dispatch.check_extensions(request)
         called = self.directory.called(request)
         device = self.directory.calling(call, called)
+        if call.caller.persona is not None and len(self._participants.at(device)) >= MAX_CALLS:
+            raise SipError(486, "Too Many Calls")
         leg = self._edge.legs.take(self, device, request, call.flow, call.transaction)
         self._edge.respond(call.transaction, request.respond(100))
         if called is None or called == device or not self.directory.admit(called):
