@@ -192,7 +192,7 @@ class SipSwitch:
         self.heard()
 
     def _settle(self) -> None:
-        """Callers whose call has failed hear of it, unless they have somebody to go back to."""
+        """Callers whose call has failed hear of it; the call is over unless a program has made it beside another."""
         while self._failed:
             call, cause = self._failed.popleft()
             if call.id not in self.model.calls:
@@ -200,9 +200,11 @@ class SipSwitch:
             status, reason = STATUSES.get(cause, (404, None))
             for device in [one for one, state in call.parties.items() if state in TALKING]:
                 leg = self._participants.of(call, device)
-                if leg is not None and leg.incoming:
+                waits = leg is not None and leg.incoming
+                if leg is not None and waits:
                     leg.say(status, reason=reason)
-                if len(self.model.of(device)) == 1 and device in call.parties and call.id in self.model.calls:
+                over = waits or len(self.model.of(device)) == 1
+                if over and device in call.parties and call.id in self.model.calls:
                     self.model.drop(call, device, cause)
 
     def _follow(self, devices: Set[str]) -> None:
