@@ -22,6 +22,9 @@ log = structlog.get_logger(__name__)
 REMEMBERED = 10_000
 "Commands whose answer is remembered: the same id again is answered, not done, again."
 
+QUESTIONS = frozenset({"telephony", "trace"})
+"Commands that change nothing: asked every second by each open page, with answers of up to a megabyte."
+
 Handler = Callable[..., Awaitable[dict[str, Any]]]
 
 
@@ -45,7 +48,9 @@ class Commands:
         if known is None:
             if command.deadline < time.time():
                 return  # nobody waits, so it must not happen
-            known = self._done[command.id] = asyncio.ensure_future(self._run(command))
+            known = asyncio.ensure_future(self._run(command))
+            if command.name not in QUESTIONS:
+                self._done[command.id] = known
             if len(self._done) > REMEMBERED:
                 self._done.popitem(last=False)
         await asking.answer(command, await asyncio.shield(known))

@@ -76,10 +76,10 @@ class CallModel(Calls):
         call = next((one for one in self.of(device) if one.parties[device] == INITIATED), None)
         if call is None or call.prompted:
             return
-        call.called = text
         try:
             call.called = canonical(text)
         except BadDevice:
+            call.called = "".join(filter(str.isprintable, text))  # no other character can be told in XML
             self.misdialled(call, Cause.INVALID_NUMBER_FORMAT)
             return
         if call.called not in self.devices or call.called == device:

@@ -53,6 +53,9 @@ MAX_ELEMENTS: Final = 2048
 MAX_ATTRIBUTES: Final = 1024
 "Attributes of one document, for the same reason."
 
+MAX_VERSION: Final = 256
+"Characters of a protocol version: it is repeated in the answer, which has to fit into a frame."
+
 _EDITION: Final = re.compile(r"http://www\.ecma(?:-international\.org|\.ch)/standards/ecma-323/csta/ed[0-9]{1,2}")
 _PARSER: Final = etree.XMLParser(
     resolve_entities=False,
@@ -321,7 +324,7 @@ _WRITTEN: Final = {
 def edition(text: str) -> str | None:
     """The namespace of an edition that a protocol version begins with; None for something else."""
     match = _EDITION.match(text)
-    return match[0] if match else None
+    return match[0] if match and len(text) <= MAX_VERSION else None
 
 
 def decode(body: bytes) -> Document:

@@ -316,13 +316,12 @@ class Leg:
 
     def take(self, request: Request, transaction: ServerTransaction) -> None:
         """The INVITE that begins the dialog has come; raises SipError."""
+        if request.body and not is_sdp(request):
+            raise SipError(415)
         self._asked = request, transaction
         self._idle.clear()
         self._legs.asked[transaction.key] = self
-        if request.body and not is_sdp(request):
-            raise SipError(415)
         self.description.hear(request)
-        self._watch.session(request)
 
     def say(self, status: int, body: bytes = b"", reason: str | None = None) -> None:
         """Answer the phone's INVITE, provisionally or for good."""
@@ -344,6 +343,7 @@ class Leg:
             self._idle.set()
             self._legs.asked.pop(transaction.key, None)
             if status < 300:
+                self._watch.session(request)  # from here on, however long it has rung (RFC 4028 section 10)
                 self._accept(transaction, response)
             elif not self.up:
                 self._close()

@@ -6,6 +6,7 @@ opens (`CUPS_RTP_PORTS`); sound is taken from the addresses only that the phone 
 
 import asyncio
 import contextlib
+import ipaddress
 import secrets
 import struct
 from collections.abc import Callable, Iterator
@@ -23,6 +24,10 @@ REPORT_INTERVAL = 5.0
 SENDER_REPORT = 200
 SOURCE_DESCRIPTION = 202
 "RTCP packet types."
+
+
+MAX_PORT = 65535
+"The last port: RTCP goes to the one after that of RTP."
 
 
 class NoPort(Exception):
@@ -87,14 +92,18 @@ class Party(asyncio.DatagramProtocol):
         self._give(self.port)
 
     def agree(self, answer: bytes, speaks_from: str) -> bool:
-        """Take what the phone has answered to our offer; False when it does not know G.711."""
+        """Take what the phone has answered to our offer; False when it does not know G.711, or has no pair of ports.
+
+        A phone that gives a name is where it speaks from: a look-up for each packet would stop the edge.
+        """
         audio = sdp.audio(answer)
         known = [payload for payload in audio.payloads if payload in g711.DECODE] if audio is not None else []
-        if audio is None or not known or not audio.port:
+        if audio is None or not known or not 0 < audio.port < MAX_PORT:
             return False
+        host = audio.host if _is_address(audio.host) else speaks_from
         self._payload = known[0]
-        self._to = (audio.host, audio.port)
-        self._hosts = frozenset({audio.host, speaks_from})
+        self._to = (host, audio.port)
+        self._hosts = frozenset({host, speaks_from})
         return True
 
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
@@ -149,6 +158,13 @@ class Party(asyncio.DatagramProtocol):
             first + body + struct.pack("!BBH", 0x81, SOURCE_DESCRIPTION, len(chunk) // 4) + chunk,
             (self._to[0], self._to[1] + 1),
         )
+
+
+def _is_address(host: str) -> bool:
+    try:
+        return bool(ipaddress.ip_address(host))
+    except ValueError:
+        return False
 
 
 class Conference:

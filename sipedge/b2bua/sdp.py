@@ -136,7 +136,7 @@ def audio(body: bytes) -> Audio | None:
             continue
         connection = next((line for line in (*section, *session) if line.startswith(b"c=")), b"")
         host = connection.decode("ascii", "replace").rpartition(" ")[2].partition("/")[0]
-        if not words[1].isdecimal() or not 0 <= int(words[1]) <= 65535 or not host:
+        if not words[1].isdecimal() or len(words[1]) > 5 or int(words[1]) > 65535 or not host:
             return None
         payloads = tuple(int(word) for word in words[3:] if word.isdecimal() and len(word) < 4)
         return Audio(host, int(words[1]), payloads, _direction(section) or _direction(session) or SENDRECV)

@@ -42,6 +42,9 @@ log = structlog.get_logger(__name__)
 FAREWELL: Final = 2.0
 "Seconds that the phones have to hear of the end when the edge stops."
 
+MAX_CALLS: Final = 100
+"Of one user's phones at a time: a small exchange behind a line has fewer; each call takes dialogs that others need."
+
 CAUSES: Final = {
     404: Cause.NUMBER_UNALLOCATED,
     408: Cause.DESTINATION_OUT_OF_ORDER,
@@ -133,24 +136,28 @@ class SipSwitch:
 
     def takes(self, call: dispatch.Call) -> bool:
         """A call from or to one of the lines; all others are the proxy's."""
-        lines = self.directory.lines
-        if not lines.by_device or call.request.method != "INVITE" or call.request.to.tag is not None:
-            return False
-        if call.passage.flow is not None or call.passage.routes or call.caller.guest:
+        lines, request, passage = self.directory.lines, call.request, call.passage
+        if not lines.by_device or request.method != "INVITE" or passage.ticket or call.caller.guest:
             return False
         caller = call.caller.persona
         if caller is not None and caller.id in lines.by_persona:
-            return True
-        called = self.directory.called(call.request)
+            return True  # no Route and no tag that a phone makes up leads around the rights of its line
+        if request.to.tag is not None or passage.routes:
+            return False
+        called = self.directory.called(request)
         return called is not None and called in lines.by_device
 
     async def handle(self, call: dispatch.Call) -> None:
-        """A phone calls: the model says what becomes of it; raises SipError."""
+        """A phone calls: the model says what becomes of it; raises SipError, also 481 for a dialog that is none."""
         request = call.request
         check_hops(call)
+        if request.to.tag is not None:
+            raise SipError(481)
         dispatch.check_extensions(request)
         called = self.directory.called(request)
         device = self.directory.calling(call, called)
+        if call.caller.persona is not None and len(self._participants.at(device)) >= MAX_CALLS:
+            raise SipError(486, "Too Many Calls")
         leg = self._edge.legs.take(self, device, request, call.flow, call.transaction)
         self._edge.respond(call.transaction, request.respond(100))
         if called is None or called == device or not self.directory.admit(called):
@@ -185,7 +192,7 @@ class SipSwitch:
         self.heard()
 
     def _settle(self) -> None:
-        """Callers whose call has failed hear of it, unless they have somebody to go back to."""
+        """Callers whose call has failed hear of it; the call is over unless a program has made it beside another."""
         while self._failed:
             call, cause = self._failed.popleft()
             if call.id not in self.model.calls:
@@ -193,9 +200,11 @@ class SipSwitch:
             status, reason = STATUSES.get(cause, (404, None))
             for device in [one for one, state in call.parties.items() if state in TALKING]:
                 leg = self._participants.of(call, device)
-                if leg is not None and leg.incoming:
+                waits = leg is not None and leg.incoming
+                if leg is not None and waits:
                     leg.say(status, reason=reason)
-                if len(self.model.of(device)) == 1 and device in call.parties and call.id in self.model.calls:
+                over = waits or len(self.model.of(device)) == 1
+                if over and device in call.parties and call.id in self.model.calls:
                     self.model.drop(call, device, cause)
 
     def _follow(self, devices: Set[str]) -> None:

@@ -50,8 +50,8 @@ class Transfers:
 
     def _call(self, leg: Leg) -> Call:
         """The call of a phone; raises SipError."""
-        calls = self._participants.calls(leg)
-        if len(calls) != 1:  # a consultation that a program has made: which of the two is meant?
+        calls = [one for one in self._participants.calls(leg) if leg.device in one.parties]
+        if len(calls) != 1:  # none: just cleared; two: a consultation that a program has made, which of them is meant?
             raise SipError(403, "Not Possible Now")
         return calls[0]
 

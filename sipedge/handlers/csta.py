@@ -35,6 +35,9 @@ ALLOW: Final = "INVITE, ACK, INFO, UPDATE, BYE"
 SHORTEST: Final = 90
 "Seconds: no session timer is shorter (RFC 4028 section 5)."
 
+MAX_SESSIONS: Final = 50
+"Of one user: programs at a few desks, and sessions whose end nobody has heard of yet; others want some too."
+
 AGAIN_AFTER: Final = 30
 "Seconds after which a client for whom there is no room may come again."
 
@@ -94,6 +97,8 @@ def _open(call: Call) -> Response:
     lasts = _session_interval(call)
     identity = telephony.facts.identity(str(call.caller.persona.aor))
     _check_line(call, identity.devices)
+    if sum(_owner(one) == identity.name for one in telephony.sessions) >= MAX_SESSIONS:
+        raise TryAgainLater(AGAIN_AFTER)
     dialog = Dialog.from_request(request, secrets.token_hex(8), call.flow)
     dialog.flow = notify_flow(dialog, call.flow)
     session = telephony.sessions.begin(dialog, call.listener.contact, lasts, renews=_knows_timer(request))

@@ -6,6 +6,7 @@ up, or does not answer any more, loses its session and opens a new one. Some cli
 """
 
 from collections import deque
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -102,6 +103,9 @@ class Sessions:
     def __init__(self, edge: "Edge") -> None:
         self._edge = edge
         self._by_tag: dict[str, Session] = {}
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(self._by_tag.values())
 
     def of(self, tag: str | None) -> Session | None:
         """The session of a dialog."""

@@ -54,11 +54,12 @@ _MEDIA_KEY: Final = re.compile(
 )
 "RFC 4568, RFC 4567, RFC 8839, RFC 4566 5.12."
 
-_SECRET: Final = r"[\w.\-]*(?:password|passwd|passphrase|authcode)[\w.\-]*"
-_OPENED: Final = re.compile(rf"<(?:[\w.\-]+:)?{_SECRET}(?=[\s>]|\Z)", re.IGNORECASE)
-_CLOSED: Final = re.compile(rf"</(?:[\w.\-]+:)?{_SECRET}\s*>", re.IGNORECASE)
-_ATTRIBUTE: Final = re.compile(rf"""(\s(?:[\w.\-]+:)?{_SECRET}\s*=\s*)(?:"[^"]*"?|'[^']*'?)""", re.IGNORECASE)
-_DIGITS: Final = re.compile(r"(<(?:[\w.\-]+:)?charactersToSend(?:\s[^>]*)?>).*?(</|\Z)", re.DOTALL)
+_SECRET: Final = r"(?:[\w.\-]++:)?(?=[\w.\-]*(?:password|passwd|passphrase|authcode))[\w.\-]++"
+"A name; nothing of it is tried twice, or hostile names would take seconds."
+_OPENED: Final = re.compile(rf"<{_SECRET}(?=[\s>]|\Z)", re.IGNORECASE)
+_CLOSED: Final = re.compile(rf"</{_SECRET}\s*+>", re.IGNORECASE)
+_ATTRIBUTE: Final = re.compile(rf"""(\s{_SECRET}\s*+=\s*+)(?:"[^"]*"?|'[^']*'?)""", re.IGNORECASE)
+_DIGITS: Final = re.compile(r"(<(?:[\w.\-]++:)?charactersToSend(?:\s[^<>]*+)?>).*?(</|\Z)", re.DOTALL)
 "What is dialled during a call may be a PIN."
 
 _ENCODING: Final = re.compile(r"""<\?xml[^>]{0,200}?encoding\s*=\s*["']([^"'>]*)""")
@@ -78,14 +79,17 @@ def message(data: bytes, *, bodies: bool) -> str:
     """A message of SIP for people; `bodies`: what people write is shown too."""
     text = data.decode("utf-8", "replace")
     head, gap, body = _split(text)
+    written = not bodies and _is_written(text, head)
     if body:
         hidden = f"[{len(body.encode())} octets, not shown]"
-        if "\0" in body or _CODED.search(head) or not _is_readable(body) or (not bodies and _is_written(text, head)):
+        if "\0" in body or _CODED.search(head) or not _is_readable(body) or written:
             body = hidden
         else:
             body = _by_line(_document(body, bodies=bodies))
-    elif not bodies and _is_written(text, head):
+    elif written:
         head = _headers_only(head)
+    if written:
+        head = _without_subject(head)
     return _clean(_by_line(head) + gap + body)
 
 
@@ -137,6 +141,16 @@ def _headers_only(head: str) -> str:
     """Lines that are no headers may be a body whose blank line is missing."""
     parts = _LINE_END.split(head)
     parts[2::2] = [one if not one or _HEADER.match(one) else MASK for one in parts[2::2]]
+    return "".join(parts)
+
+
+def _without_subject(head: str) -> str:
+    """A part of what people write stands there (RFC 3428 lets a MESSAGE have one)."""
+    parts = _LINE_END.split(head)
+    for index in range(2, len(parts), 2):
+        name, colon, _ = parts[index].partition(":")
+        if colon and name.strip().lower() in ("subject", "s"):
+            parts[index] = f"{name}: {MASK}"
     return "".join(parts)
 
 

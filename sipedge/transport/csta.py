@@ -3,11 +3,15 @@
 import asyncio
 from typing import Protocol, cast
 
+import structlog
+
 from cti.csta.framing import EVENT, BadFrame, Frame, Framer
 from cti.gateway import Association
 from sipedge import refusals
 from sipedge.sip.flow import Address, Flow
 from sipedge.transport.door import Arrival
+
+log = structlog.get_logger(__name__)
 
 MESSAGE_LIMIT = 20.0
 "Seconds that one document may take to arrive."
@@ -109,11 +113,18 @@ class CstaConnection(asyncio.Protocol):
             self._clients.left(self)
 
     def send(self, document: bytes, tag: int | None) -> None:
-        """Write one document: the answer to the request of this invoke id, or an event."""
-        if not self._transport.is_closing():
-            frame = Frame(EVENT if tag is None else tag, document)
-            self._clients.sending(self, frame)
-            self._transport.write(bytes(frame))
+        """Write one document: the answer to the request of this invoke id, or an event; one too long ends it all."""
+        if self._transport.is_closing():
+            return
+        frame = Frame(EVENT if tag is None else tag, document)
+        try:
+            data = bytes(frame)
+        except BadFrame as error:  # long spellings of many devices; nothing is left out, so this is the end
+            log.warning("a CSTA client cannot be told", error=str(error), octets=len(document), peer=self.host)
+            self._transport.abort()
+            return
+        self._clients.sending(self, frame)
+        self._transport.write(data)
 
     def close(self) -> None:
         """Close when everything is written."""

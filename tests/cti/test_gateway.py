@@ -328,6 +328,32 @@ def test_there_is_a_limit_to_everything(site: Site, monkeypatch: pytest.MonkeyPa
         site.desk("2001")
 
 
+def test_one_user_does_not_fill_a_device_with_monitors(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each event goes to every monitor: many clients of one user would hold up those of all others."""
+    monkeypatch.setattr(gateway, "MAX_ON_DEVICE", 2)
+    one, two, other = site.desk("2001", "2002"), site.desk("2001"), site.desk("2001")
+    site.gateway.authorise(other.association, Identity("bob", frozenset({"2001"})))
+    one.watch("2001")
+    reference = two.watch("2001")
+    assert fault(one.ask(m.MonitorStart(m.DeviceObject(LINE)))) is Fault.OBJECT_MONITOR_LIMIT_EXCEEDED
+    one.watch("2002")
+    other.watch("2001")
+    two.ask(m.MonitorStop(reference))
+    one.watch("2001")
+
+
+@pytest.mark.parametrize(("dialled", "told"), [("\x01", ""), ("1\x1b2", "12"), ("9\ud800", "9"), ("\ufffe#a", "#a")])
+def test_what_cannot_be_told_in_xml_is_left_out_of_what_was_dialled(site: Site, dialled: str, told: str) -> None:
+    """Whoever presses buttons by REST may send any characters: the events are told without them."""
+    desk = site.desk("2001")
+    desk.watch("2001")
+    site.press("2001", "off hook")
+    site.press("2001", "dial", f"x{dialled}")
+    first, second = desk.told()
+    assert isinstance(first, m.OriginatedEvent) and isinstance(second, m.FailedEvent)
+    assert first.called_device == second.called_device == f"x{told}"
+
+
 # Application sessions
 
 
@@ -359,6 +385,14 @@ def test_a_session_is_opened_prolonged_and_closed(site: Site) -> None:
     assert desk.ask(m.StopApplicationSession("other")) == m.StopApplicationSessionNegResponse("invalidSessionID")
     assert desk.ask(m.StopApplicationSession(desk.association.id)) == m.StopApplicationSessionPosResponse()
     assert site.gateway.ended.popleft().reason == "logged out"
+
+
+def test_a_version_that_is_too_long_to_be_repeated(site: Site) -> None:
+    """The answer, four times as long as the question when it is escaped, would not fit into a frame."""
+    desk = site.desk(known=False)
+    desk.send(encode(start(ED3 + "-long")).replace(b"-long", b">" * 60_000))
+    assert not site.gateway.logins
+    assert desk.received == [(m.StartApplicationSessionNegResponse("requestedProtocolVersionNotSupported"), 1)]
 
 
 def test_before_the_log_in_nothing_is_supported(site: Site) -> None:

@@ -8,6 +8,7 @@ import pytest
 from cti.csta import messages as m
 from cti.csta.codec import decode, encode
 from cti.csta.messages import AutoOriginate, ConnectionID
+from sipedge.handlers.csta import MAX_SESSIONS
 from tests.phone import DOMAIN
 from tests.system import Deployment, deployed
 from tests.uacsta import HEADERS, DesktopProgram
@@ -197,3 +198,12 @@ def test_an_edge_that_stops_says_goodbye(site: Deployment) -> None:
         one.open(GATEWAY)
         site.restart_edge()
         wait_until(lambda: one.byes == 1, "BYE", 10)
+
+
+def test_one_user_does_not_take_all_sessions(site: Deployment) -> None:
+    """Hostile input: 503 with Retry-After for one session too many; others come in."""
+    with desk(site, "u1") as one, desk(site, "u2") as two:
+        answers = [one.open(GATEWAY, Call_ID=f"many-{number}") for number in range(MAX_SESSIONS + 1)]
+        assert [answer.status for answer in answers] == [200] * MAX_SESSIONS + [503]
+        assert answers[-1].get("Retry-After")
+        assert two.open(GATEWAY).status == 200

@@ -210,3 +210,16 @@ def test_whom_a_line_may_call(desk: Make, board: Switchboard) -> None:
         invite = internal.dials(one.aor)
         one.says(one.takes("INVITE"), 486)
         internal.acknowledge(invite, internal.hears(486))
+
+
+def test_no_way_around_what_a_line_may_call(desk: Make, board: Switchboard) -> None:
+    """R-CTI-02: neither a Route of its own nor a dialog that never was brings a phone past the rights of its line."""
+    silent, user = desk("u190"), desk("u304", "UDP")
+    contact = user.contact.strip("<>")
+    for target, status, changes in (
+        (str(user.aor), 403, {"Route": f"<{contact};lr>"}),
+        (contact, 481, {"To": f"<{user.aor}>;tag=made-up"}),
+    ):
+        invite = silent.call(target, **changes)
+        silent.acknowledge(invite, silent.hears(status))
+    assert not user.requests

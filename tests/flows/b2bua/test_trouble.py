@@ -2,6 +2,7 @@
 
 import pytest
 
+from sipedge.b2bua.sip_switch import MAX_CALLS
 from sipedge.sip.message import Request
 from tests.deskset import Make, talking
 from tests.switchboard import Switchboard
@@ -74,6 +75,28 @@ def test_a_phone_that_does_not_know_its_call_any_more(desk: Make, board: Switchb
     bob.answer(bob.takes("BYE"), 200)
     board.sees("173", "ConnectionClearedEvent")
     assert not board.states()
+
+
+def test_a_second_call_that_fails(desk: Make, board: Switchboard) -> None:
+    """R-CTI-02: a phone that has heard of the failure is in its first call only, or its line would talk for ever."""
+    alice, bob, again, carol = desk("u155"), desk("u156"), desk("u155", "UDP"), desk("u157")
+    call, *_ = talking(alice, bob, board)
+    second = again.dials(carol.aor)
+    carol.says(carol.takes("INVITE"), 486)
+    again.acknowledge(second, again.hears(486))
+    board.sees("157", "ConnectionClearedEvent")
+    assert board.states() == {call: {"155": "connected", "156": "connected"}}
+
+
+def test_one_phone_does_not_take_all_dialogs(desk: Make, board: Switchboard) -> None:
+    """Hostile input: a hundred calls of one line, the next is refused."""
+    alice, _ = desk("u179"), desk("u305")
+    for _ in range(MAX_CALLS):
+        alice.call("sip:u305@compb.cisco.com")
+    assert not [one for one in alice.responses if one.status == 486]
+    more = alice.call("sip:u305@compb.cisco.com")
+    refused = alice.hears(486)
+    assert refused.call_id == more.call_id and refused.reason == "Too Many Calls"
 
 
 def test_a_dialog_of_an_edge_that_is_gone(desk: Make, board: Switchboard) -> None:

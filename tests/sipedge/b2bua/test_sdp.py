@@ -63,6 +63,7 @@ def test_where_sound_goes() -> None:
     assert sdp.audio(sdp.g711("198.51.100.1", 5000)) == sdp.Audio("198.51.100.1", 5000, (0, 8, 101), sdp.SENDRECV)
     assert sdp.audio(OFFER.replace(b"RTP/AVP", b"RTP/SAVP")) is None
     assert sdp.audio(OFFER.replace(b"4000", b"99999")) is None
+    assert sdp.audio(OFFER.replace(b"4000", b"9" * 5000)) is None, "more digits than Python reads"
     assert sdp.audio(b"") is None
 
 

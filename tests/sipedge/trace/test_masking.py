@@ -198,6 +198,8 @@ def test_a_document_that_cannot_be_read_here_is_hidden() -> None:
         "\r\n c",
         'Digest "',
         "<x:",
+        "password",
+        "<charactersToSend ",
         "sip:a:",
         "sip:",
         "\n",
@@ -207,7 +209,7 @@ def test_a_document_that_cannot_be_read_here_is_hidden() -> None:
 )
 def test_a_hostile_message_costs_little(piece: str) -> None:
     """Reading runs in the loop of the edge: no message of 16 KiB takes a quarter of a second, however it is made."""
-    data = (f"INVITE sip:a SIP/2.0\r\nAuthorization: Digest x\r\n{piece}".encode() + piece.encode() * 16_384)[:16_384]
+    data = (f"INVITE sip:a SIP/2.0\r\nAuthorization: Digest x\r\n{piece} ".encode() + piece.encode() * 16_384)[:16_384]
     began = time.process_time()
     for one in (data, data.replace(b"Digest x\r\n", b"Digest x\r\n\r\n")):
         masking.message(one, bodies=False)
@@ -246,3 +248,13 @@ def test_no_noise_around_it_uncovers_a_response(before: str, between: str) -> No
     header = f'Authorization: Digest {before}, response{between}="5ecre7"'
     if "\r" not in before + between and "\n" not in before + between:
         shown(request("REGISTER", header))
+
+
+@pytest.mark.parametrize("header", ["Subject: dear Ann", "s:dear Ann", "SUBJECT :\r\n dear\r\n\tAnn"])
+@pytest.mark.parametrize("body", ["", "see you"])
+def test_the_subject_of_a_message_is_what_people_write(header: str, body: str) -> None:
+    """Hidden as its body is; of a call it is shown."""
+    hidden = masking.message(request("MESSAGE", header, "Content-Type: text/plain", body=body), bodies=False)
+    assert "Ann" not in hidden and "dear" not in hidden and "Content-Type: text/plain" in hidden
+    assert "Ann" in masking.message(request("MESSAGE", header, body=body), bodies=True)
+    assert "Ann" in masking.message(request("INVITE", header), bodies=False)
