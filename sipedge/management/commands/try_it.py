@@ -45,7 +45,7 @@ class Command(BaseCommand):
         publisher = _Client(self, options["publisher"], (host, int(port)))
         watcher = _Client(self, options["watcher"], (host, int(port)))
         watcher.ask("REGISTER", watcher.aor, [("Expires", "60")])
-        watcher.ask("SUBSCRIBE", publisher.aor, [("Event", "presence"), ("Expires", "60")])
+        subscribed = watcher.ask("SUBSCRIBE", publisher.aor, [("Event", "presence"), ("Expires", "60")])
         watcher.hear_notify()
         published = [("Event", "presence"), ("Expires", "60"), ("Content-Type", "application/pidf+xml")]
         body = DOCUMENT.format(aor=publisher.aor).replace("\n", "\r\n").encode()
@@ -55,6 +55,10 @@ class Command(BaseCommand):
         found = b"rpid:busy" in notify.body
         ended = [("Event", "presence"), ("Expires", "0"), ("SIP-If-Match", answer.get("SIP-ETag") or "")]
         publisher.ask("PUBLISH", publisher.aor, ended)
+        watcher.ask("SUBSCRIBE", publisher.aor, [("Event", "presence"), ("Expires", "0")], within=subscribed)
+        while not (watcher.hear_notify().get("Subscription-State") or "").startswith("terminated"):
+            pass
+        watcher.ask("REGISTER", watcher.aor, [("Expires", "0")])
         if not found:
             raise CommandError("the NOTIFY does not say Busy; does another client of this user publish?")
         self.stdout.write(self.style.SUCCESS(f"{watcher.aor} was told that {publisher.aor} is busy"))
@@ -74,14 +78,27 @@ class _Client:
         self._cseq = 0
         self._notifies: list[Request] = []
 
-    def ask(self, method: str, target: Aor, headers: list[tuple[str, str]], body: bytes = b"") -> Response:
-        """Send a request, log in when challenged; the final answer, which has to be 200."""
-        call_id = secrets.token_hex(8)
-        answer = self._exchange(method, target, call_id, headers, body)
+    def ask(
+        self,
+        method: str,
+        target: Aor,
+        headers: list[tuple[str, str]],
+        body: bytes = b"",
+        *,
+        within: Response | None = None,
+    ) -> Response:
+        """Send a request, log in when challenged; the final answer, which has to be 200.
+
+        `within`: the answer that began the dialog; its Contact is where the request goes.
+        """
+        call_id, to = secrets.token_hex(8), f"<{target}>"
+        uri = f"sip:{target.host}" if method == "REGISTER" else str(target)
+        if within is not None:
+            call_id, to = within.call_id, within.get("To") or to
+            uri = (within.get("Contact") or uri).strip("<>")
+        answer = self._exchange(method, uri, to, call_id, headers, body)
         if answer.status in (401, 407):
-            answer = self._exchange(
-                method, target, call_id, [self._credentials(answer, method, target), *headers], body
-            )
+            answer = self._exchange(method, uri, to, call_id, [self._credentials(answer, method, uri), *headers], body)
         if answer.status != 200:
             raise CommandError(f"{method} was answered {answer.status} {answer.reason}")
         return answer
@@ -93,10 +110,9 @@ class _Client:
         return self._notifies.pop(0)
 
     def _exchange(
-        self, method: str, target: Aor, call_id: str, headers: list[tuple[str, str]], body: bytes
+        self, method: str, uri: str, to: str, call_id: str, headers: list[tuple[str, str]], body: bytes
     ) -> Response:
         self._cseq += 1
-        uri = f"sip:{target.host}" if method == "REGISTER" else target
         request = Request.build(
             method,
             uri,
@@ -104,7 +120,7 @@ class _Client:
                 ("Via", f"SIP/2.0/UDP {self._here};branch=z9hG4bK{secrets.token_hex(8)};rport"),
                 ("Max-Forwards", "70"),
                 ("From", f"<{self.aor}>;tag={call_id}"),
-                ("To", f"<{target}>"),
+                ("To", to),
                 ("Call-ID", call_id),
                 ("CSeq", f"{self._cseq} {method}"),
                 ("Contact", f"<sip:{self.aor.user}@{self._here}>"),
@@ -134,7 +150,7 @@ class _Client:
             self._notifies.append(message)
         return message
 
-    def _credentials(self, challenge: Response, method: str, target: Aor) -> tuple[str, str]:
+    def _credentials(self, challenge: Response, method: str, uri: str) -> tuple[str, str]:
         header = "WWW-Authenticate" if challenge.status == 401 else "Proxy-Authenticate"
         values = {
             name.strip(): value.strip('" ')
@@ -142,7 +158,6 @@ class _Client:
             for name, _, value in [part.partition("=")]
         }
         algorithm, realm = values.get("algorithm", digest.MD5), values["realm"]
-        uri = f"sip:{target.host}" if method == "REGISTER" else target
         unanswered = digest.Credentials(
             self.aor.user, realm, values["nonce"], uri, "", algorithm, "auth", "00000001", secrets.token_hex(8)
         )
