@@ -37,7 +37,7 @@ def identify(account: Account, wanted: Aor | None, policy: Policy, find: Find) -
         if not account.staff:
             raise NotAuthorised("this account acts as nobody")
         if wanted is None:
-            raise NotAuthorised("an administrator says as whom")
+            raise NotAuthorised("an administrator says as whom: ?as=user@domain")
         persona = find(wanted)
         own = frozenset({persona.id}) if persona is not None else frozenset()
         found = Identity(wanted, own, True)
