@@ -1,5 +1,7 @@
 """The administrator's pages for lines, application users and the gateway's settings."""
 
+from typing import Any
+
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -23,6 +25,13 @@ class LineAdmin(PolicyAdmin):
     list_select_related = ["owner"]
     search_fields = ["uri", "owner__aor", "owner__name", "device"]
     autocomplete_fields = ["owner"]
+
+    def get_form(self, request: HttpRequest, obj: Line | None = None, change: bool = False, **kwargs: Any) -> Any:
+        """With what the switches are."""
+        return super().get_form(request, obj, change, **{**kwargs, "help_texts": {"switch": SWITCHES}})
+
+
+SWITCHES = "Simulated: a telephone in memory, its buttons are on the page Calls. SIP: the owner's registered phones."
 
 
 class ApplicationUserForm(forms.ModelForm):

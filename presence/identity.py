@@ -46,7 +46,7 @@ def identify(account: Account, wanted: Aor | None, policy: Policy, find: Find) -
         if not account.sees_as_all:
             raise NotAuthorised("this account acts as nobody")
         if wanted is None:
-            raise NotAuthorised("an administrator says as whom")
+            raise NotAuthorised("an administrator says as whom: ?as=user@domain")
         persona = find(wanted)
         own = frozenset({persona.id}) if persona is not None and account.acts_as_all else frozenset()
         found = Identity(wanted, own, account.acts_as_all)

@@ -5,18 +5,23 @@ import sys
 
 from cups_site.launcher import deployment, valkey
 
+NEED_NO_DATABASE = {"help", "check", "migrate", "makemigrations", "prepare", "spectacular"}
+"Commands that make a database, or do without one."
+
 
 def main() -> None:
     """Become manage.py."""
+    words = sys.argv[1:]
     try:
         data = deployment.data_dir()
+        if words and words[0] not in NEED_NO_DATABASE and not deployment.has_database(data):
+            raise deployment.Problem(f"no database in {data} yet; start once, or set CUPS_DATA_DIR as at the start")
     except deployment.Problem as problem:
         sys.exit(f"./run manage: {problem}")
     given = os.environ.get("VALKEY_URL") or os.environ.get("REDIS_URL") or ""
     path = deployment.valkey_socket(data)
     environment = deployment.environment(data, given or (valkey.url(path) if path.exists() else ""))
-    words = deployment.manage(*sys.argv[1:])
-    os.execve(sys.executable, words, environment)
+    os.execve(sys.executable, deployment.manage(*words), environment)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,11 @@ def data_dir() -> Path:
     return path
 
 
+def has_database(data: Path) -> bool:
+    """Whether there is one to work on: one of DATABASE_URL, or SQLite's file."""
+    return bool(os.environ.get("DATABASE_URL")) or (data / "cups.sqlite3").exists()
+
+
 def web_address() -> tuple[str, int]:
     """Host and port of the web process (CUPS_WEB_LISTEN)."""
     text = os.environ.get("CUPS_WEB_LISTEN") or "127.0.0.1:8000"

@@ -1,6 +1,6 @@
 """A client of the CTI gateway in one file: log in, watch a line, call from it, print what happens.
 
-python docs/examples/csta_client.py HOST:PORT NAME PASSWORD LINE NUMBER
+python3 docs/examples/csta_client.py HOST:PORT NAME PASSWORD LINE NUMBER
 
 Standard library only.
 """
@@ -16,6 +16,8 @@ SESSION = "http://www.ecma-international.org/standards/ecma-354/appl_session"
 
 def main() -> int:
     """Run until the call is over."""
+    if len(sys.argv) != 6:
+        sys.exit("HOST:PORT NAME PASSWORD LINE NUMBER, please")
     address, name, password, line, number = sys.argv[1:]
     host, _, port = address.rpartition(":")
     with socket.create_connection((host, int(port))) as connection:
@@ -25,8 +27,9 @@ def main() -> int:
         add(info, "applicationID", name)
         add(add(info, "applicationSpecificInfo"), "password", password)
         add(add(start, "requestedProtocolVersions"), "protocolVersion", CSTA)
-        if not ask(stream, 1, start).tag.endswith("}StartApplicationSessionPosResponse"):
-            return 1
+        answer = ask(stream, 1, start)
+        if not answer.tag.endswith("}StartApplicationSessionPosResponse"):
+            return refused(answer)
         monitor = element(CSTA, "MonitorStart")
         add(add(monitor, "monitorObject"), "deviceObject", line)
         ask(stream, 2, monitor)
@@ -34,12 +37,19 @@ def main() -> int:
         add(call, "callingDevice", line)
         add(call, "calledDirectoryNumber", number)
         add(call, "autoOriginate", "doNotPrompt")
-        if ask(stream, 3, call).tag.endswith("}CSTAErrorCode"):
-            return 1
+        answer = ask(stream, 3, call)
+        if answer.tag.endswith("}CSTAErrorCode"):
+            return refused(answer)
         while True:
             _, event = receive(stream)
             if event.tag.endswith("}ConnectionClearedEvent"):
                 return 0
+
+
+def refused(answer: ElementTree.Element) -> int:
+    """Say why; an exit status."""
+    print("refused:", *answer.itertext(), file=sys.stderr)
+    return 1
 
 
 def element(namespace: str, name: str) -> ElementTree.Element:

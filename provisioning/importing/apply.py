@@ -69,7 +69,7 @@ class Report:
 
     def lines(self) -> Iterator[str]:
         """The report for people."""
-        for kind in sorted({*self.created, *self.changed, *self.unchanged}):
+        for kind in sorted({*+self.created, *+self.changed, *+self.unchanged}):  # + leaves out what was counted 0 times
             yield (
                 f"{kind}: {self.created[kind]} created, {self.changed[kind]} changed, "
                 f"{self.unchanged[kind]} as they were"

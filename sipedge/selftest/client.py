@@ -71,19 +71,40 @@ class Client:
         self.challenged = False
         "It was asked for its password."
 
-    def ask(self, method: str, target: Aor, headers: Sequence[Header] = (), body: bytes = b"") -> Response:
-        """Send a request, log in when challenged; the final answer. Raises Failed when there is none."""
-        call_id = secrets.token_hex(8)
-        answer = self._exchange(method, target, call_id, headers, body)
+    def ask(
+        self,
+        method: str,
+        target: Aor,
+        headers: Sequence[Header] = (),
+        body: bytes = b"",
+        within: Response | None = None,
+    ) -> Response:
+        """Send a request, log in when challenged; the final answer. Raises Failed when there is none.
+
+        `within`: the answer that has begun the dialog; its Contact is where the request goes.
+        """
+        call_id, to = secrets.token_hex(8), f"<{target}>"
+        uri = f"sip:{target.host}" if method == "REGISTER" else str(target)
+        if within is not None:
+            call_id, to = within.call_id, within.get("To") or to
+            uri = (within.get("Contact") or uri).strip("<>")
+        answer = self._exchange(method, uri, to, call_id, headers, body)
         if answer.status in (401, 407):
             self.challenged = True
-            headers = [self._credentials(answer, method, target), *headers]
-            answer = self._exchange(method, target, call_id, headers, body)
+            headers = [self._credentials(answer, method, uri), *headers]
+            answer = self._exchange(method, uri, to, call_id, headers, body)
         return answer
 
-    def must(self, method: str, target: Aor, headers: Sequence[Header] = (), body: bytes = b"") -> Response:
+    def must(
+        self,
+        method: str,
+        target: Aor,
+        headers: Sequence[Header] = (),
+        body: bytes = b"",
+        within: Response | None = None,
+    ) -> Response:
         """`ask`; raises Failed when the answer is not 200."""
-        answer = self.ask(method, target, headers, body)
+        answer = self.ask(method, target, headers, body, within)
         if answer.status != 200:
             raise Failed(f"{method} was answered {answer.status} {answer.reason}")
         return answer
@@ -114,9 +135,10 @@ class Client:
         if not any((one.call_id, one.cseq) == (message.call_id, message.cseq) for one in self._requests):
             self._requests.append(message)
 
-    def _exchange(self, method: str, target: Aor, call_id: str, headers: Sequence[Header], body: bytes) -> Response:
+    def _exchange(
+        self, method: str, uri: str, to: str, call_id: str, headers: Sequence[Header], body: bytes
+    ) -> Response:
         self._cseq += 1
-        uri = f"sip:{target.host}" if method == "REGISTER" else target
         request = Request.build(
             method,
             uri,
@@ -124,7 +146,7 @@ class Client:
                 ("Via", f"SIP/2.0/UDP {self._here};branch=z9hG4bK{secrets.token_hex(8)};rport"),
                 ("Max-Forwards", "70"),
                 ("From", f"<{self.aor}>;tag={call_id}"),
-                ("To", f"<{target}>"),
+                ("To", to),
                 ("Call-ID", call_id),
                 ("CSeq", f"{self._cseq} {method}"),
                 ("Contact", f"<sip:{self.aor.user}@{self._here}>"),
@@ -143,7 +165,7 @@ class Client:
                     return response
             self._wire.turn(ends, f"answer to {method}")
 
-    def _credentials(self, challenge: Response, method: str, target: Aor) -> Header:
+    def _credentials(self, challenge: Response, method: str, uri: str) -> Header:
         header = "WWW-Authenticate" if challenge.status == 401 else "Proxy-Authenticate"
         values = {
             name.strip(): value.strip('" ')
@@ -153,7 +175,6 @@ class Client:
         if not {"realm", "nonce"} <= values.keys():
             raise Failed(f"{challenge.status} without a challenge that can be answered")
         algorithm, realm = values.get("algorithm", digest.MD5), values["realm"]
-        uri = f"sip:{target.host}" if method == "REGISTER" else target
         unanswered = digest.Credentials(
             self.aor.user, realm, values["nonce"], uri, "", algorithm, "auth", "00000001", secrets.token_hex(8)
         )

@@ -4,7 +4,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import Final
 
 from django.db import transaction
@@ -38,11 +38,16 @@ def proxy() -> tuple[str, int]:
 
 def run(address: tuple[str, int], tell: Callable[[str], None] = lambda line: None) -> list[Result]:
     """Play all examples at this listener; raises Failed when they cannot begin."""
-    with _users() as (one, two, buddies, password), closing(Wire(address, tell)) as wire:
-        cast = Cast(wire.client(one, password), wire.client(two, password), buddies)
-        for client in (cast.one, cast.two):
-            _wait_until_known(client)
-        return play(cast)
+    with closing(Wire(address, tell)) as wire:
+        with _users() as (one, two, buddies, password):
+            cast = Cast(wire.client(one, password), wire.client(two, password), buddies)
+            for client in (cast.one, cast.two):
+                _wait_until_known(client)
+            results = play(cast)
+        with suppress(Failed):  # with its presentity a subscription ends: take the last NOTIFY of both
+            for _ in ("one", "list"):
+                cast.two.hear("NOTIFY", lambda one: (one.get("Subscription-State") or "").startswith("terminated"))
+        return results
 
 
 def _wait_until_known(client: Client) -> None:

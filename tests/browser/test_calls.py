@@ -135,6 +135,7 @@ def test_a_call_from_one_phone_to_another(site: Deployment, web: str, browser: A
         third.panel.get_by_label("Call from outside, from").fill("+1 408 555 0100")
         third.press("Call")
         third.shows("Rings: +14085550100 calls")
+        operator.sees("calls", "+14085550100", "2003 alerting")
         picture(operator.page, "calls")
         operator.page.evaluate("document.documentElement.classList.add('dark')")
         picture(operator.page, "calls-dark")
@@ -214,6 +215,14 @@ def test_on_a_telephone_the_page_is_as_wide_as_the_screen(web: str, browser: Any
     operator.page.get_by_role("button", name="Close phone 2001").click()
     phone.panel.wait_for(state="detached")
     assert operator.errors == []
+
+
+def test_nothing_found_is_not_nothing_there(web: str, browser: Any) -> None:
+    """A search without a hit says so, and does not send anybody to add lines."""
+    page = Operator(browser, web).page
+    page.fill("#search", "nobody at all")
+    page.get_by_text("There is no such line.").wait_for()
+    assert not page.get_by_text("There are no lines yet").is_visible()
 
 
 def test_an_edge_that_is_away_is_said(site: Deployment, web: str, browser: Any) -> None:

@@ -1,8 +1,9 @@
 """The page “Calls” of the admin: who sees it, and what it offers whom."""
 
 import pytest
+from django.contrib import admin
 from django.contrib.auth.models import Permission, User
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import reverse
 from rest_framework.test import APIClient
 
@@ -35,6 +36,19 @@ def test_who_may_view_lines_looks() -> None:
     status, text = page(client)
     assert status == 200 and "data-may-press" not in text
     assert 'href="/admin/cti/calls/"' in client.get("/admin/").content.decode(), "in the navigation"
+
+
+def test_the_servers_own_groups_stand_first_in_the_navigation() -> None:
+    user = User.objects.create_superuser("root")
+    request = RequestFactory().get("/admin/")
+    request.user = user
+    groups = [group["app_label"] for group in admin.site.get_app_list(request)]
+    assert groups[:4] == ["cti", "presence", "provisioning", "sipedge"] and "auth" in groups[4:]
+
+
+def test_the_form_of_a_line_says_what_the_switches_are() -> None:
+    text = staff("view_line", "add_line").get("/admin/cti/line/add/").content.decode()
+    assert "its buttons are on the page Calls" in text
 
 
 def test_others_see_neither_the_page_nor_its_name() -> None:

@@ -139,6 +139,19 @@ def test_an_edge_that_cannot_listen_is_one_sentence(tmp_path: Path) -> None:
     assert any("udp 192.0.2.1:5060 cannot be opened" in line for line in run.said())
 
 
+def test_a_command_beside_nothing_is_one_sentence(tmp_path: Path) -> None:
+    """Most often CUPS_DATA_DIR was set for ./run start only."""
+    environment = {**os.environ, "CUPS_DATA_DIR": str(tmp_path)}
+    environment.pop("DATABASE_URL", None)
+    done = subprocess.run(
+        [sys.executable, "-m", "cups_site.launcher.attach", "apply", "x.yaml"],
+        cwd=ROOT, env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+    sentence = f"./run manage: no database in {tmp_path} yet; start once, or set CUPS_DATA_DIR as at the start\n"
+    assert (done.returncode, done.stderr) == (1, sentence)
+    assert not list(tmp_path.iterdir()), "nothing is made"
+
+
 @pytest.mark.parametrize(
     ("words", "status", "about"), [([], 0, "start"), (["help"], 0, "bench"), (["dance"], 2, "start")]
 )

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+from cti.models import Line
 from provisioning import snapshot
 from provisioning.importing.apply import apply
 from provisioning.importing.grammar import BadFile, read
@@ -44,6 +45,7 @@ def test_everything_is_created_once() -> None:
     """R-AOR-04, R-AOR-07, R-ARC-02, R-BCK-04, D-05: what is named is there; a second run changes nothing."""
     first = apply(read(FILE))
     assert first.created["users"] == 5 and first.unused == [] and first.created["lines"] == 1
+    assert list(apply(read("domains: [compB.cisco.com]")).lines()) == ["domains: 0 created, 0 changed, 1 as they were"]
     current = snapshot.load()
     xten3 = current.resolve(Aor.parse("three@compb.cisco.com"))
     assert xten3 is not None and xten3.aor == "sip:xten3@compb.cisco.com"
@@ -140,8 +142,9 @@ def test_the_command_says_it_in_one_sentence(tmp_path: Path) -> None:
 
 
 def test_the_demonstration_loads_into_an_empty_database_only(capsys: pytest.CaptureFixture[str]) -> None:
-    """The cast of the guide, with log-ins that work."""
+    """The cast of the guide, with log-ins that work, and phones for the page “Calls”."""
     call_command("load_demo")
+    assert dict(Line.objects.values_list("uri", "owner__user"))["2001"] == "alice"
     assert "sip:xten3@compb.cisco.com   password xten3-demo" in capsys.readouterr().out
     Persona.objects.get(user="xten3").delete()
     call_command("load_demo")

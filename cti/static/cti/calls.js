@@ -71,6 +71,7 @@ async function look() {
 
 function show(found) {
   edges(found);
+  page.classList.toggle("sought", $("search").value.trim() !== "");
   const where = found.addresses.length ? `programs connect to ${found.addresses.join(", ")}` : "no address for programs";
   write($("switch"), `Switch ${found.status}, ${where}`);
   table("calls", found, (call) => call.id, callCells);

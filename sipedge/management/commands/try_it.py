@@ -50,7 +50,7 @@ class Command(BaseCommand):
     def _play(self, publisher: Client, watcher: Client) -> bool:
         """Whether the watcher was told."""
         watcher.must("REGISTER", watcher.aor, [("Expires", "60")])
-        watcher.must("SUBSCRIBE", publisher.aor, [("Event", "presence"), ("Expires", "60")])
+        subscribed = watcher.must("SUBSCRIBE", publisher.aor, [("Event", "presence"), ("Expires", "60")])
         watcher.hear("NOTIFY")
         published = [("Event", "presence"), ("Expires", "60"), ("Content-Type", "application/pidf+xml")]
         body = DOCUMENT.format(aor=publisher.aor).replace("\n", "\r\n").encode()
@@ -59,6 +59,9 @@ class Command(BaseCommand):
         self.stdout.write(notify.body.decode())
         ended = [("Event", "presence"), ("Expires", "0"), ("SIP-If-Match", answer.get("SIP-ETag") or "")]
         publisher.must("PUBLISH", publisher.aor, ended)
+        watcher.must("SUBSCRIBE", publisher.aor, [("Event", "presence"), ("Expires", "0")], within=subscribed)
+        watcher.hear("NOTIFY", lambda one: (one.get("Subscription-State") or "").startswith("terminated"))
+        watcher.must("REGISTER", watcher.aor, [("Expires", "0")])
         return b"rpid:busy" in notify.body
 
 
