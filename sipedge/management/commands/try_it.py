@@ -100,7 +100,8 @@ class _Client:
         if answer.status in (401, 407):
             answer = self._exchange(method, uri, to, call_id, [self._credentials(answer, method, uri), *headers], body)
         if answer.status != 200:
-            raise CommandError(f"{method} was answered {answer.status} {answer.reason}")
+            hint = "; --publisher and --watcher name other users" if answer.status in (401, 407) else ""
+            raise CommandError(f"{method} was answered {answer.status} {answer.reason}{hint}")
         return answer
 
     def hear_notify(self) -> Request:
@@ -141,7 +142,8 @@ class _Client:
         try:
             message = parse(self._socket.recv(65535))
         except (TimeoutError, ConnectionRefusedError):
-            raise CommandError("no answer from {}:{}; is it running there?".format(*self._proxy)) from None
+            where = "{}:{}".format(*self._proxy)
+            raise CommandError(f"no answer from {where}; is it running there? --proxy names another address") from None
         except MalformedMessage as error:
             raise CommandError(f"an answer that cannot be read: {error.reason}") from None
         if isinstance(message, Request):
