@@ -17,6 +17,9 @@ from cups_site.launcher.supervisor import Child, Failed, Supervisor
 WORKER_READY = "worker ready"
 "What the Celery worker prints when it takes tasks; see cups_site.celery."
 
+UNHEARD_WARNINGS = ("ignore::UserWarning", "ignore:StreamingHttpResponse must consume:Warning")
+"Of celery about root, of Django about the iterator of whitenoise's files."
+
 
 def main() -> int:
     """Run until a signal; 0 after an ordered stop."""
@@ -85,7 +88,7 @@ async def _start(supervisor: Supervisor, data: Path, host: str, port: int, count
         "-B",
     ]
     celery += ["--schedule", str(data / "beat"), "--loglevel", "warning", "--without-gossip", "--without-mingle"]
-    quiet = {**environment, "PYTHONWARNINGS": "ignore::UserWarning"}  # celery about root, whitenoise about an iterator
+    quiet = {**environment, "PYTHONWARNINGS": ",".join(UNHEARD_WARNINGS)}
     children = [Child("web", web, quiet, ready_when=lambda: _answers(host, port))]
     for number in range(1, count + 1):
         name = f"edge-{number}"
@@ -99,7 +102,8 @@ async def _start(supervisor: Supervisor, data: Path, host: str, port: int, count
     print(f"chat    http://{shown}:{port}/messenger/")
     print(f"REST    http://{shown}:{port}/api/v1/docs/")
     print(prepared, end="")
-    print("try     ./run manage try_it")
+    if os.environ.get("CUPS_DEMO", "1") != "0":
+        print("try     ./run manage try_it")
     print("ready", flush=True)
 
 

@@ -1,9 +1,12 @@
 """`manage.py try_it`: what a newcomer sees, and what it leaves behind."""
 
+import subprocess
+import sys
+
 import pytest
 
 from tests.phone import DOMAIN, PASSWORD
-from tests.system import Deployment
+from tests.system import ROOT, Deployment
 
 pytestmark = pytest.mark.system
 
@@ -15,3 +18,13 @@ def test_a_publication_is_seen_and_nothing_is_left(running: Deployment) -> None:
     assert "<rpid:busy/>" in said and f"sip:u691@{DOMAIN} was told that sip:u690@{DOMAIN} is busy" in said
     assert said.index("NOTIFY, active") < said.index("NOTIFY, terminated")
     assert said.count("u691 -> REGISTER") == 4, "with and without credentials, at the beginning and at the end"
+
+
+def test_who_cannot_log_in_is_told_what_to_do(running: Deployment) -> None:
+    """The demonstration's users are not everywhere."""
+    words = ["try_it", "--proxy", f"127.0.0.1:{running.proxy}", "--watcher", f"u691@{DOMAIN}:wrong"]
+    done = subprocess.run(
+        [sys.executable, "manage.py", *words], cwd=ROOT, env=running.environment, capture_output=True, text=True
+    )
+    said = "CommandError: REGISTER was answered 401 Unauthorized; --publisher and --watcher name other users\n"
+    assert (done.returncode, done.stderr) == (1, said)

@@ -81,9 +81,12 @@ def test_everything_starts_restarts_and_stops(started: Started) -> None:
     out; the stop is in order."""
     started.ready()
     said = "\n".join(started.said())
+    assert "try     ./run manage try_it" in said
     assert "log-in  admin   password secret-admin" in said and "sip:xten3@compb.cisco.com   password" in said
     with urllib.request.urlopen(f"http://{started.web}/healthz", timeout=20) as answer:
         assert answer.read() == b'{"database": true, "bus": true}'
+    with urllib.request.urlopen(f"http://{started.web}/static/cti/calls.css", timeout=20) as answer:
+        assert answer.status == 200
     (edge,) = [child for child in started.children() if "run_sipedge" in child.cmdline()]
     edge.kill()
 
@@ -107,6 +110,7 @@ def test_everything_starts_restarts_and_stops(started: Started) -> None:
     assert started.process.wait(60) == 0
     assert started.said()[-1:] == ["stopping"] or "stopping" in started.said()
     assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+    assert "Warning" not in "\n".join(started.said()), "of libraries, about nothing that an operator could change"
 
 
 def test_children_die_with_their_parent(started: Started) -> None:

@@ -40,7 +40,7 @@ class Command(BaseCommand):
             publisher, watcher = (_client(wire, options[name]) for name in ("publisher", "watcher"))
             found = self._play(publisher, watcher)
         except Failed as error:
-            raise CommandError(str(error)) from None
+            raise CommandError(f"{error} (--proxy, --publisher and --watcher name others)") from None
         finally:
             wire.close()
         if not found:
