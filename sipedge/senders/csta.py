@@ -103,6 +103,9 @@ class Sessions:
         self._edge = edge
         self._by_tag: dict[str, Session] = {}
 
+    def __len__(self) -> int:
+        return len(self._by_tag)
+
     def of(self, tag: str | None) -> Session | None:
         """The session of a dialog."""
         return self._by_tag.get(tag or "")
