@@ -154,6 +154,8 @@ class Gateway:
         self.lines: frozenset[str] = frozenset()
         self.touched: set[str] = set()
         "Devices that something has happened at; whoever makes presence of it takes them out."
+        self.events = 0
+        "Sent so far."
         self._new_id = new_id
         self._associations: dict[str, Association] = {}
         self._monitors: dict[str, dict[tuple[str, str], Monitor]] = {}
@@ -306,6 +308,7 @@ class Gateway:
             name = FILTER_NAMES[type(news.event)]
             for (id, reference), monitor in self._monitors.get(news.device, {}).items():
                 if name not in monitor.left_out:
+                    self.events += 1
                     self._send(self._associations[id], replace(news.event, monitor_cross_ref_id=reference))
 
     def _send(self, association: Association, message: Message, tag: Any = None, namespace: str = "") -> None:

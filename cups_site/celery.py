@@ -7,6 +7,8 @@ from celery.signals import worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cups_site.settings")
 
+from cups_site.metrics import tasks
+
 app = Celery("cups")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
@@ -36,4 +38,5 @@ for entry in app.conf.beat_schedule.values():
 
 @worker_ready.connect
 def _say_so(**_: object) -> None:
+    tasks.serve()
     print("worker ready", flush=True)

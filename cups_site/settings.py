@@ -5,7 +5,7 @@ Each variable that is read here stands in docs/configuration.md.
 
 import os
 import secrets
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -52,6 +52,25 @@ def env_count(name: str, default: int) -> int:
     if not (text.isascii() and text.isdecimal()):
         raise ImproperlyConfigured(f"{name}: expected a whole number, got {text!r}")
     return int(text)
+
+
+def env_address(name: str) -> tuple[str, int] | None:
+    """`host:port`, an IPv6 host in brackets; None when it is empty."""
+    text = env(name)
+    if not text:
+        return None
+    host, _, port = text.rpartition(":")
+    if not host or (":" in host and host[0] != "[") or not port.isdecimal() or not 0 <= int(port) <= 65535:
+        raise ImproperlyConfigured(f"{name}: expected host:port, got {text!r}")
+    return host.strip("[]"), int(port)
+
+
+def env_networks(name: str) -> list[IPv4Network | IPv6Network]:
+    """A comma separated list of IP addresses and networks."""
+    try:
+        return [ip_network(text) for text in env_list(name)]
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}: {error}") from None
 
 
 def env_list(name: str, default: str = "") -> list[str]:
@@ -134,6 +153,12 @@ CUPS_TRACE_MESSAGES = env_count("CUPS_TRACE_MESSAGES", 10_000)
 "Messages that each edge keeps for the signalling trace: some minutes of a busy day; 0: none."
 CUPS_TRACE_BYTES = env_count("CUPS_TRACE_BYTES", 16_777_216)
 "Memory of an edge that they may take, the objects around them included."
+CUPS_METRICS_LISTEN = env_address("CUPS_METRICS_LISTEN")
+"Where an edge, or the Celery worker, answers Prometheus; empty: nowhere. Each process needs an address of its own."
+CUPS_METRICS_TOKEN = env("CUPS_METRICS_TOKEN")
+"What Prometheus has to show everywhere (`Authorization: Bearer`)."
+CUPS_METRICS_NETWORKS = env_networks("CUPS_METRICS_NETWORKS")
+"Who may read /metrics of the web process without a token; with neither it is not there."
 CUPS_WEBHOOK_PRIVATE = env_flag("CUPS_WEBHOOK_PRIVATE", False)
 "Whether webhooks may lead to addresses that only this network can reach."
 
@@ -159,6 +184,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "cups_site.metrics.web.measured",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -5,6 +5,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from cups_site import api, health
+from cups_site.metrics import views
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
@@ -12,5 +13,6 @@ urlpatterns = [
     path("api/v1/", include(api.urlpatterns)),
     path("messenger/", include("sipedge.messenger.urls")),
     path("phone/", include("sipedge.phone.urls")),
+    path("metrics", views.metrics, name="metrics"),
     path("healthz", health.healthz, name="healthz"),
 ]

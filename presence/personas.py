@@ -236,6 +236,11 @@ class Personas:
     def __len__(self) -> int:
         return len(self._held)
 
+    @property
+    def publications(self) -> int:
+        """How many there are in memory."""
+        return sum(len(one.publications) for one in self._held.values())
+
     def apply(self, planned: PublishPlan) -> None:
         """A publication has been committed by this process."""
         row = planned.row

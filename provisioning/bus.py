@@ -27,6 +27,7 @@ RECONNECT = 1.0
 "Seconds between two attempts to reach the bus."
 
 CONNECTED = "connected"
+AWAY = "away"
 POLICY = "policy"
 STATE = "state"
 
@@ -36,7 +37,7 @@ class Hint:
     """Something has changed."""
 
     kind: str
-    "CONNECTED: the bus is there (again), anything may have changed; POLICY; STATE."
+    "CONNECTED: the bus is there (again), anything may have changed; AWAY: it is not; POLICY; STATE."
     parts: tuple[str, ...] = ()
     "Parts of the policy, see `provisioning.snapshot.PARTS`."
     personas: tuple[int, ...] = ()
@@ -69,7 +70,7 @@ def announce_state(personas: Iterable[int], origin: str = "") -> None:
 
 
 async def listen() -> AsyncIterator[Hint]:
-    """Hints as they come, for ever; a Hint of kind CONNECTED after each (re)connection."""
+    """Hints as they come, for ever; CONNECTED after each (re)connection, AWAY after each attempt that failed."""
     while True:
         client = redis.asyncio.Redis.from_url(settings.VALKEY_URL, health_check_interval=10)
         try:
@@ -84,6 +85,7 @@ async def listen() -> AsyncIterator[Hint]:
             log.warning("bus away", error=type(error).__name__)
         finally:
             await client.aclose()
+        yield Hint(AWAY)
         await asyncio.sleep(RECONNECT)
 
 

@@ -9,6 +9,7 @@ outcomes. A request is answered only after its plan is durable.
 import asyncio
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -16,6 +17,7 @@ import structlog
 
 from presence.engine.errors import TryAgainLater
 from presence.store import DatabaseAway, Outcome, Plan
+from sipedge.metrics.histogram import Histogram
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +32,12 @@ RETRY_AFTER = 5
 
 RETRY_PAUSE = 0.25
 "Seconds between two attempts to write a batch while the database is away."
+
+SIZES = (1, 2, 5, 10, 20, 50, 100, 200, MAX_BATCH)
+"Plans of a batch, as they are counted."
+
+DURATIONS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, PATIENCE)
+"Seconds of a batch: half a millisecond on a fast disk, and what a request waits at most."
 
 MAX_WAITING = 20_000
 "Plans in line; more than any database drains within PATIENCE, so a longer line only costs memory."
@@ -48,6 +56,12 @@ class Committer:
         "Seconds of rest between two batches, so that other writers of a SQLite file get their turn."
         self.healthy = True
         self.batches = self.plans = 0
+        self.sizes = Histogram(SIZES)
+        "Plans of the batches that were written."
+        self.durations = Histogram(DURATIONS)
+        "Seconds that they took."
+        self.conflicts = 0
+        "Plans that lost their race."
         self._write = write
         self._waiting: deque[_Entry] = deque()
         self._writing: list[_Entry] = []
@@ -71,6 +85,10 @@ class Committer:
         self._schedule()
         return future
 
+    def __len__(self) -> int:
+        """Plans that are not written yet."""
+        return len(self._waiting) + len(self._writing)
+
     async def drain(self) -> None:
         """Wait until everything that was submitted is written."""
         await self._idle.wait()
@@ -80,7 +98,7 @@ class Committer:
         try:
             await asyncio.wait_for(self.drain(), patience)
         except TimeoutError:
-            log.warning("closed with unwritten plans", plans=len(self._waiting) + len(self._writing))
+            log.warning("closed with unwritten plans", plans=len(self))
         self._patience.cancel()
         self._batches.put(None)
 
@@ -107,16 +125,17 @@ class Committer:
     def _work(self) -> None:
         """The writer thread: one batch after the other until told to end."""
         while (batch := self._batches.get()) is not None:
+            began = time.perf_counter()
             try:
                 outcomes: list[Outcome] | Exception = self._write([entry.plan for entry in batch])
             except Exception as error:
                 outcomes = error
             try:
-                self._loop.call_soon_threadsafe(self._finish, outcomes)
+                self._loop.call_soon_threadsafe(self._finish, outcomes, time.perf_counter() - began)
             except RuntimeError:  # the loop has been closed in an emergency stop
                 return
 
-    def _finish(self, outcomes: list[Outcome] | Exception) -> None:
+    def _finish(self, outcomes: list[Outcome] | Exception, seconds: float) -> None:
         batch, self._writing = self._writing, []
         if isinstance(outcomes, DatabaseAway):
             if self.healthy:
@@ -136,6 +155,9 @@ class Committer:
             self.healthy = True
             self.batches += 1
             self.plans += len(batch)
+            self.sizes.observe(len(batch))
+            self.durations.observe(seconds)
+            self.conflicts += outcomes.count(Outcome.CONFLICT)
             for entry, outcome in zip(batch, outcomes, strict=True):
                 if entry.applied is not None:
                     entry.applied(outcome)

@@ -6,6 +6,7 @@ not have are refused, and whatever a handler raises becomes a clean SIP answer.
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -22,6 +23,7 @@ from sipedge.record_route import NO_PASSAGE, Passage, passage
 from sipedge.sip.errors import SipError
 from sipedge.sip.flow import Flow
 from sipedge.sip.message import Request, Response
+from sipedge.sip.names import METHODS, counted
 from sipedge.sip.stack import AckReceived, RequestReceived
 from sipedge.sip.transaction import ServerTransaction
 from sipedge.trust import DIGEST, NOBODY, Caller, Unauthenticated
@@ -36,11 +38,6 @@ ALLOW = "REGISTER, PUBLISH, SUBSCRIBE, NOTIFY, MESSAGE, OPTIONS"
 
 SUPPORTED = frozenset({"eventlist", "recipient-list-subscribe", "timer"})
 "Option tags a client may put in Require (RFC 4662, RFC 5367, RFC 4028)."
-
-KNOWN_METHODS = frozenset(
-    "INVITE ACK BYE CANCEL OPTIONS REGISTER PUBLISH SUBSCRIBE NOTIFY MESSAGE INFO REFER UPDATE PRACK".split()
-)
-"Methods of SIP's RFCs: one of these is 405 where it is not served; any other is 501."
 
 
 @dataclass(slots=True)
@@ -120,6 +117,8 @@ class Dispatcher:
         self._acknowledge = acknowledge
         self._gateway = gateway
         self._running: set[asyncio.Task[None]] = set()
+        self.requests: Counter[tuple[str, str]] = Counter()
+        "Received so far, by method and role of the listener."
 
     @property
     def methods(self) -> Collection[str]:
@@ -130,6 +129,7 @@ class Dispatcher:
         """Answer at once what needs no handler; run the handler otherwise."""
         edge, request, flow = self._edge, event.request, event.flow
         call = Call(edge, request, flow, edge.network.listener_of(flow), event.transaction)
+        self.requests[counted(request.method), call.listener.role] += 1
         try:
             if request.method == "CANCEL":  # never challenged (RFC 3261 22.1)
                 self._cancel(request)
@@ -162,7 +162,7 @@ class Dispatcher:
             if client and not meant and edge.switch.takes(call):
                 handler = edge.switch.handle
             if handler is None:
-                status = 405 if request.method in KNOWN_METHODS else 501
+                status = 405 if request.method in METHODS else 501
                 raise SipError(status, "Method Not Allowed" if status == 405 else "Not Implemented")
             if call.caller.source in (DIGEST, MESSENGER):
                 edge.peers.check_rate(request.method, call.caller.counted_as, flow.remote[0], edge.loop.time())
@@ -186,9 +186,10 @@ class Dispatcher:
     def acknowledged(self, event: AckReceived) -> None:
         """An ACK for a 2xx: passed on where the call went through here."""
         edge, request = self._edge, event.request
+        listener = edge.network.listener_of(event.flow)
+        self.requests["ACK", listener.role] += 1
         if edge.legs.acknowledged(event) or edge.telephony.sessions.acknowledge(request):
             return
-        listener = edge.network.listener_of(event.flow)
         if not listener.proxies or request.get("Route") is None:
             return
         with contextlib.suppress(SipError, BadUri):

@@ -178,6 +178,11 @@ class Network:
             endpoint.send(data, flow)
         return endpoint is not None
 
+    @property
+    def queued(self) -> int:
+        """Datagrams that wait for the kernel."""
+        return sum(endpoint.queued for endpoint in self._udp.values())
+
     def alive(self, flow: Flow) -> bool:
         """A datagram can always be sent; a connection has to be there still."""
         return not flow.reliable or self.connections.get(flow) is not None

@@ -46,6 +46,7 @@ from sipedge.listeners import Listener
 from sipedge.locate import Locator
 from sipedge.lookup import Lookup
 from sipedge.messenger.agents import Agents
+from sipedge.metrics.edge import Metrics
 from sipedge.models import Binding
 from sipedge.network import Network
 from sipedge.offline import OfflineMessages
@@ -170,15 +171,17 @@ class Edge:
             },
         )
         self.telephony = Telephony(self)
+        self.metrics = Metrics(self)
         self.dispatcher = Dispatcher(self, HANDLERS, relay.handle, relay.is_passed_on, relay.acknowledge, csta)
         self.tickets: Tickets
         self.policy: Policy
         self.gatekeeper: Gatekeeper
-        self._committer: Committer
+        self.committer: Committer
         self._readers = ThreadPoolExecutor(READERS, "reader")
         self._lease = Lease(self, self._readers)
         self.noticed: Counter[tuple[str, str, str]] = Counter()
         "Legacy dialects and sources without a priority, by kind, name and peer."
+        self.bus_up = False
         self._tasks: set[asyncio.Task[Any]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = float("inf")
@@ -193,12 +196,13 @@ class Edge:
         self.gatekeeper = Gatekeeper(self.policy.settings.nonce_key, self._token, self.guests, self.peers)
         self.tickets = Tickets(self.policy.settings.nonce_key)
         pause = SQLITE_PAUSE if connection.vendor == "sqlite" else 0.0
-        self._committer = Committer(store.commit, pause=pause)
+        self.committer = Committer(store.commit, pause=pause)
         await self.network.open(listeners, self.policy)
         await resume(self)
         await self.telephony.start()
         await self.telephony.states.start()
         self.network.accept()
+        await self.metrics.open()
         self._lease.start()
         for keep in (
             self._watch_expiry(),
@@ -208,6 +212,7 @@ class Edge:
             self.telephony.states.keep(),
             self.agents.keep(),
             self.commands.listen(),
+            self.metrics.keep(),
         ):
             self.background(keep)
 
@@ -215,13 +220,14 @@ class Edge:
         """Answer what is being handled, write everything down, close."""
         await self.switch.stop()
         self.network.refuse()
+        self.metrics.close()
         self.telephony.close()
         await self.dispatcher.drain(PATIENCE)
         await self.agents.close()
         for task in self._tasks:
             task.cancel()
         await self._lease.stop()
-        await self._committer.close()
+        await self.committer.close()
         self.flush()
         await self.network.close()
         self._readers.shutdown(wait=False, cancel_futures=True)
@@ -317,7 +323,7 @@ class Edge:
             if outcome is Outcome.COMMITTED:
                 self._announced.add(plan.persona_id)
 
-        return self._committer.submit(plan, announced)
+        return self.committer.submit(plan, announced)
 
     def here(self, uri: Uri) -> bool:
         """A Request-URI or Route that means us: a domain of ours, or one of our listeners."""
@@ -363,6 +369,7 @@ class Edge:
             for subscription_id in self.subscriptions.deadlines.due(now):
                 live = self.subscriptions.get(subscription_id)
                 if live is not None and not live.ended:
+                    self.metrics.overdue.observe((now - live.row.expires_at).total_seconds())
                     self.notifier.end(live, "timeout")
             for key in self.personas.expired(now):
                 self.notifier.changed(key)
@@ -389,6 +396,7 @@ class Edge:
                 await self._change_policy(None)
                 await self._reload(self.personas.held_ids())
         async for hint in bus.listen():
+            self.bus_up = hint.kind != bus.AWAY
             try:
                 if hint.kind == "connected":
                     await self._change_policy(None)

@@ -92,9 +92,10 @@ async def _start(supervisor: Supervisor, data: Path, host: str, port: int, count
     children = [Child("web", web, quiet, ready_when=lambda: _answers(host, port))]
     for number in range(1, count + 1):
         name = f"edge-{number}"
-        words = manage("run_sipedge")
-        children.append(Child(name, words, {**environment, "CUPS_EDGE_NAME": name}, ready_line="edge ready"))
-    children.append(Child("worker", celery, quiet, ready_line=WORKER_READY))
+        its = {**environment, "CUPS_EDGE_NAME": name, **deployment.metrics_address(number - 1)}
+        children.append(Child(name, manage("run_sipedge"), its, ready_line="edge ready"))
+    its = {**quiet, **deployment.metrics_address(count)}
+    children.append(Child("worker", celery, its, ready_line=WORKER_READY))
     await asyncio.gather(*(supervisor.start(child) for child in children))
     shown = f"[{host}]" if ":" in host else host
     print()

@@ -39,6 +39,17 @@ def web_address() -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def metrics_address(process: int) -> dict[str, str]:
+    """CUPS_METRICS_LISTEN for the edge or worker with this number: each takes the port after the one before it."""
+    text = os.environ.get("CUPS_METRICS_LISTEN", "").strip()
+    if not text:
+        return {}
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) + process < 65536:
+        raise Problem(f"CUPS_METRICS_LISTEN is {text!r}; expected host:port")
+    return {"CUPS_METRICS_LISTEN": f"{host}:{int(port) + process}"}
+
+
 def edges() -> int:
     """How many edge processes (CUPS_EDGES)."""
     text = os.environ.get("CUPS_EDGES") or "1"

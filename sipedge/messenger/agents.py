@@ -39,6 +39,10 @@ class Agents:
     def __len__(self) -> int:
         return len(self._agents)
 
+    def kinds(self) -> list[str]:
+        """What each is shown on."""
+        return [agent.kind for agent in self._agents.values()]
+
     async def keep(self) -> None:
         """Look after time, for ever."""
         while True:

@@ -127,6 +127,14 @@ class Backends:
         for found in [one for one in self._by_want.values() if not one.users]:
             self._end(found)
 
+    def states(self) -> list[str]:
+        """The state of each."""
+        return [found.row.state for found in self._by_want.values()]
+
+    def dialogs(self) -> int:
+        """How many of them a server has accepted, those included that are just ending."""
+        return sum(found.dialog is not None for found in self._by_id.values())
+
     def policy_changed(self) -> None:
         """A server may have moved (D-32); what was given up is tried again where it is different now."""
         for found in list(self._by_want.values()):

@@ -107,6 +107,9 @@ class Sessions:
     def __iter__(self) -> Iterator[Session]:
         return iter(self._by_tag.values())
 
+    def __len__(self) -> int:
+        return len(self._by_tag)
+
     def of(self, tag: str | None) -> Session | None:
         """The session of a dialog."""
         return self._by_tag.get(tag or "")

@@ -6,7 +6,7 @@ its bytes are shared. A NOTIFY costs no database write.
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from typing import TYPE_CHECKING
 
 import structlog
@@ -20,7 +20,7 @@ from sipedge.dialogs import CSEQ_BLOCK, LiveSubscription
 from sipedge.sip.flow import Flow
 from sipedge.sip.headers import seconds_of
 from sipedge.sip.message import Response
-from sipedge.sip.stack import ClientTransaction
+from sipedge.sip.stack import LOST, ClientTransaction
 
 if TYPE_CHECKING:
     from sipedge.worker import Edge
@@ -51,6 +51,9 @@ REFUSED_PAUSE = 5
 MAX_PAUSE = 600
 "Seconds that a watcher can ask for."
 
+REFUSED = "refused"
+"Counts NOTIFYs that a watcher has answered with an error."
+
 ENDING = frozenset({404, 405, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 604})
 "Answers that end the subscription (RFC 6665 4.2.2)."
 
@@ -65,6 +68,14 @@ class Notifier:
         self._due: deque[LiveSubscription] = deque()
         self._scheduled = False
         self.sent = 0
+        self.coalesced = 0
+        "Times that a watcher's turn was put off: a NOTIFY was unanswered, or changes came faster than it is told."
+        self.failures: Counter[str] = Counter()
+        "By the outcomes of the stack's LOST, and refused."
+
+    def __len__(self) -> int:
+        """Watchers, and presentities with a change, that wait for their turn."""
+        return len(self._due) + len(self._changed)
 
     def changed(self, key: int) -> None:
         """The state of a presentity may have changed: its watchers are due."""
@@ -103,6 +114,7 @@ class Notifier:
             return
         live.strikes = 0
         if response.status >= 300:
+            self.failures[REFUSED] += 1
             live.refused()
         if response.status in ENDING and not live.ended:
             log.info("watcher ended its subscription", status=response.status, watcher=live.row.watcher)
@@ -114,6 +126,7 @@ class Notifier:
 
     def _refused(self, live: LiveSubscription, response: Response) -> None:
         """The watcher cannot take it now: it is told again after a while, a few times."""
+        self.failures[REFUSED] += 1
         live.strikes += 1
         live.unknown()
         self._edge.subscriptions.told(live, self._edge.now())
@@ -129,6 +142,7 @@ class Notifier:
         live: LiveSubscription = transaction.context
         if live.outstanding is not transaction:
             return
+        self.failures[LOST[status]] += 1
         live.outstanding = None
         live.strikes += 1
         live.unknown()
@@ -156,18 +170,25 @@ class Notifier:
         due = self._due
         while due and budget > 0:
             live = due.popleft()
-            if live.outstanding is None and self._notify(live):
+            if self._turn(live):
                 budget -= 1
         while self._changed and budget > 0:
             key = next(iter(self._changed))
             del self._changed[key]
             for live in self._edge.subscriptions.watching(key):
                 live.touch(key)
-                if live.outstanding is None and self._notify(live):
+                if self._turn(live):
                     budget -= 1
         if due or self._changed:
             self._schedule()
         self._edge.flush()
+
+    def _turn(self, live: LiveSubscription) -> bool:
+        """A watcher's turn, unless a NOTIFY of its is out: the answer brings it here again."""
+        if live.outstanding is not None:
+            self.coalesced += 1
+            return False
+        return self._notify(live)
 
     def _notify(self, live: LiveSubscription) -> bool:
         """Send the newest document unless the watcher has it; True when something went out."""
@@ -186,6 +207,7 @@ class Notifier:
             if not live.due(personas, now):
                 return False
             if live.not_before > edge.loop.time():
+                self.coalesced += 1
                 self._later(live)
                 return False
         if live.cseq >= live.row.cseq and not live.ended:

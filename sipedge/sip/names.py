@@ -1,6 +1,11 @@
-"""Names that messages are made of: headers, in long and compact form, and the reasons of answers."""
+"""Names that messages are made of: methods, headers in long and compact form, and the reasons of answers."""
 
 from sipedge.sip.grammar import TOKEN
+
+METHODS = frozenset(
+    "INVITE ACK BYE CANCEL OPTIONS REGISTER PUBLISH SUBSCRIBE NOTIFY MESSAGE INFO REFER UPDATE PRACK".split()
+)
+"Methods of SIP's RFCs."
 
 _COMPACT = {
     "a": "Accept-Contact", "b": "Referred-By", "c": "Content-Type", "d": "Request-Disposition",
@@ -48,6 +53,11 @@ REASONS = {
     504: "Server Time-out", 505: "Version Not Supported", 513: "Message Too Large", 603: "Decline",
 }  # fmt: skip
 "Usual reason phrases (RFC 3261 section 21, RFC 3903, RFC 6665)."
+
+
+def counted(method: str) -> str:
+    """A method by the name that it is counted under: peers can invent any number of them."""
+    return method if method in METHODS else "other"
 
 
 def canonical(name: str) -> str:

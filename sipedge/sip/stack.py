@@ -21,6 +21,7 @@ from sipedge.sip.flow import Flow
 from sipedge.sip.framing import is_keepalive
 from sipedge.sip.headers import Via
 from sipedge.sip.message import Request, Response, parse
+from sipedge.sip.names import counted
 from sipedge.sip.timers import T1, T2, T4, Timers
 from sipedge.sip.transaction import ClientTransaction, ServerTransaction, Transaction, TransactionUser
 
@@ -29,6 +30,12 @@ MAX_TRANSACTIONS = 200_000
 
 GIVE_UP = 64 * T1
 "Seconds: Timers B, F, H, J, L, M, and D over UDP (RFC 3261 table 4, RFC 6026 8.4)."
+
+LOST = {408: "timeout", 503: "lost"}
+"Outcomes of requests that got no answer: by the status that stands for one."
+
+CLASSES = ("", "1xx", "2xx", "3xx", "4xx", "5xx", "6xx")
+"Outcomes of requests that got one: by the first digit of its status."
 
 COOKIE = "z9hG4bK"
 "Starts every branch that is unique (RFC 3261 8.1.1.7)."
@@ -88,6 +95,10 @@ class Stack:
         self.transmissions: deque[tuple[bytes, Flow]] = deque()
         self.counters: Counter[str] = Counter()
         "received, repetitions, strays, timeouts."
+        self.answers: Counter[tuple[str, int]] = Counter()
+        "Answers of ours by method and status, repetitions left out."
+        self.outcomes: Counter[tuple[str, str]] = Counter()
+        "What became of requests of ours by method, in the words of CLASSES and LOST."
         self._servers: dict[tuple[str, ...], ServerTransaction] = {}
         self._clients: dict[tuple[str, ...], ClientTransaction] = {}
         self._timers: Timers[Transaction] = Timers()
@@ -99,6 +110,11 @@ class Stack:
 
     def __len__(self) -> int:
         return len(self._servers) + len(self._clients)
+
+    @property
+    def held(self) -> tuple[int, int]:
+        """Transactions of others' requests, and of ours."""
+        return len(self._servers), len(self._clients)
 
     def looped(self, request: Request) -> bool:
         """This run has passed the same request on before (RFC 3261 16.3 step 4); raises SipError(400).
@@ -151,7 +167,7 @@ class Stack:
         request = error.request
         if request is not None and request.method != "ACK":
             back = _stamp_via(request, flow)
-            self.transmissions.append((request.respond(error.status, error.reason).encode(), back))
+            self._answer(request, request.respond(error.status, error.reason), back)
 
     def _request(self, request: Request, flow: Flow, now: float) -> None:
         key = _server_key(request, request.method)
@@ -165,7 +181,7 @@ class Stack:
         if len(self) >= MAX_TRANSACTIONS:
             self.events.append(Overloaded(flow))
             busy = request.respond(503, headers=[("Retry-After", "10")])
-            self.transmissions.append((busy.encode(), back))
+            self._answer(request, busy, back)
             return
         server = ServerTransaction(request, key, back)
         self._servers[key] = server
@@ -193,13 +209,16 @@ class Stack:
         before = client.state
         action = client.fire(event)
         if action == t.PASS_END:
+            self.outcomes[counted(client.method), CLASSES[status // 100]] += 1
             self._forget(client)
             self.events.append(ResponseReceived(response, client))
         elif action == t.PASS:
             if client.state == t.ACCEPTED != before:
+                self.outcomes[client.method, "2xx"] += 1
                 self._start(client, t.TIMER_M, GIVE_UP, now)
             self.events.append(ResponseReceived(response, client))
         elif action == t.PASS_ACK:
+            self.outcomes[client.method, CLASSES[status // 100]] += 1
             self._acknowledge(client, response)
             self._start(client, t.TIMER_D, 0.0 if client.flow.reliable else GIVE_UP, now)
             self.events.append(ResponseReceived(response, client))
@@ -228,6 +247,7 @@ class Stack:
         event = t.SEND_PROVISIONAL if status < 200 else t.SEND_SUCCESS if status < 300 else t.SEND_FAILURE
         if server.fire(event) != t.TRANSMIT:
             return
+        self.answers[counted(server.method), status] += 1
         server.sent = response.encode()
         self.transmissions.append((server.sent, server.flow))
         if status < 200:
@@ -249,7 +269,12 @@ class Stack:
         server = self._servers.pop(_server_key(request, request.method), None)
         if server is not None:
             server.state = t.TERMINATED
-        self.transmissions.append((response.encode(), server.flow if server is not None else flow))
+        self._answer(request, response, server.flow if server is not None else flow)
+
+    def _answer(self, request: Request, response: Response, flow: Flow) -> None:
+        """An answer that no transaction keeps."""
+        self.answers[counted(request.method), response.status] += 1
+        self.transmissions.append((response.encode(), flow))
 
     def request(
         self,
@@ -313,7 +338,7 @@ class Stack:
             action = client.fire(t.TRANSPORT_ERROR)
             self._forget(client)
             if action == t.FAIL:
-                self.events.append(TransactionFailed(client, 503))
+                self._failed(client, 503)
 
     # Time
 
@@ -336,9 +361,14 @@ class Stack:
             elif action == t.FAIL:
                 self.counters["timeouts"] += 1
                 self._forget(owner)
-                self.events.append(TransactionFailed(owner, 408))
+                self._failed(owner, 408)
             elif action == t.FORGET:
                 self._forget(owner)
+
+    def _failed(self, owner: Transaction, status: int) -> None:
+        if isinstance(owner, ClientTransaction):
+            self.outcomes[counted(owner.method), LOST[status]] += 1
+        self.events.append(TransactionFailed(owner, status))
 
     def _start(self, owner: Transaction, name: str, duration: float, now: float) -> None:
         """Set a timer; one of zero fires at once."""

@@ -59,6 +59,11 @@ class UdpEndpoint:
         self._drained = drained
         self._queue: deque[tuple[bytes, Address]] = deque()
 
+    @property
+    def queued(self) -> int:
+        """Datagrams that wait for the kernel."""
+        return len(self._queue)
+
     def start(self) -> None:
         """Read from now on."""
         self._loop.add_reader(self._socket.fileno(), self._drain)

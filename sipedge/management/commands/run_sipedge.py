@@ -63,6 +63,8 @@ class Command(BaseCommand):
             self.stdout.write(f"{listener.transport} {listener.sent_by} {listener.role}")
         for host, port in edge.telephony.served:
             self.stdout.write(f"csta {host}:{port}")
+        if edge.metrics.address is not None:
+            self.stdout.write(f"metrics {_shown(*edge.metrics.address)}")
         self.stdout.write("edge ready")
         self.stdout.flush()
         await stopping.wait()
@@ -80,6 +82,10 @@ def _provision(opened: list[listeners.Listener]) -> None:
     ]
     if any(made):
         announce(Listener)
+
+
+def _shown(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}/metrics" if ":" in host else f"http://{host}:{port}/metrics"
 
 
 def _loop_factory() -> Any:
