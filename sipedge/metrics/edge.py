@@ -215,7 +215,8 @@ FAMILIES: "Final[tuple[Family[Edge], ...]]" = (
     # Notifying
     Family("cups_notify_sent", COUNTER, (), "NOTIFYs sent to watchers.", lambda edge: one(edge.notifier.sent)),
     Family(
-        "cups_notify_coalesced", COUNTER, (), "Times that a watcher's news had to wait and goes with the next NOTIFY.",
+        "cups_notify_coalesced", COUNTER, (),
+        "Times that a watcher's turn had to wait; what is new goes with the next NOTIFY.",
         lambda edge: one(edge.notifier.coalesced),
     ),
     Family(

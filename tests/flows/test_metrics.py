@@ -58,6 +58,7 @@ def test_what_clients_do_is_counted_at_the_edge(deployment: Deployment) -> None:
         done = key("cups_sip_requests_sent_total", method="NOTIFY", outcome="2xx")
         looked = key("cups_edge_loop_lag_seconds_count")
         wait_until(lambda: (now := numbers(scrape(address))).get(done) == 2 and now[looked] > 0, "NOTIFYs answered")
+        wait_until(lambda: numbers(scrape(address))[key("cups_edge_bus_up")] == 1, "the bus")
         after = told(address, "edge")
         assert watcher.ask("FOO", f"sip:{one.aor}").status == 501
     asked, answered = "cups_sip_requests_received_total", "cups_sip_answers_sent_total"
@@ -89,13 +90,14 @@ def test_news_that_wait_and_notifies_that_fail_are_counted(deployment: Deploymen
         return numbers(scrape(f"http://127.0.0.1:{port}/metrics")).get(key(name, **labels), 0)
 
     with deployment.peer("u0") as one, deployment.peer("u1") as watcher:
+        wait_until(lambda: counted("cups_edge_bus_up") == 1, "the bus")
         watcher.subscribe(one.aor).heard(0)
         wait_until(lambda: counted("cups_sip_requests_sent_total", method="NOTIFY", outcome="2xx") == 1, "an answer")
         watcher.answer_with = 0
         tag = one.publish(pidf(one.aor)).get("SIP-ETag")
         wait_until(lambda: counted("cups_notify_sent_total") == 2, "a NOTIFY that nobody answers")
         one.publish(pidf(one.aor, "closed"), tag=tag)
-        wait_until(lambda: counted("cups_notify_coalesced_total") == 1, "the change to wait")
+        wait_until(lambda: counted("cups_notify_coalesced_total") >= 1, "the change to wait")
         watcher.answer_with = 481
         wait_until(lambda: counted("cups_notify_failed_total", reason="refused") == 1, "the end")
         assert counted("cups_sip_requests_sent_total", method="NOTIFY", outcome="4xx") == 1
