@@ -18,11 +18,16 @@ OWN_GROUPS = {"presence", "cti", "provisioning", "sipedge"}
 
 
 class Site(UnfoldAdminSite):
-    """All tables and pages."""
+    """All tables and pages; the first one says whether all is well (`cups_site.dashboard`)."""
+
+    index_template = "admin/presence/index.html"
 
     def get_urls(self) -> list[Any]:
         """With those of the pages, which a table's would hide."""
-        own = [
+        from cups_site import dashboard  # models are there by now
+
+        own = [path("dashboard/", self.admin_view(dashboard.fragment), name="dashboard")]
+        own += [
             path(f"{page.app}/{page.name}/", self.admin_view(partial(_show, page)), name=f"{page.app}_{page.name}")
             for page in PAGES
         ]

@@ -170,6 +170,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "django.contrib.humanize",
     "rest_framework",
     "rest_framework.authtoken",
     "django_filters",
@@ -270,6 +271,7 @@ SPECTACULAR_SETTINGS = {
 }
 
 UNFOLD = {
+    "DASHBOARD_CALLBACK": "cups_site.dashboard.fill",
     "SITE_TITLE": "Presence server",
     "SITE_HEADER": "Presence server",
     "SITE_SYMBOL": "sensors",

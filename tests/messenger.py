@@ -1,10 +1,12 @@
 """What the web side asks of the user agents behind the messenger, and what it is told (DESIGN section 15)."""
 
 import asyncio
+import contextlib
 import json
 import secrets
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import redis
@@ -21,6 +23,7 @@ class Edge:
         self.site = site
         self._client = redis.Redis.from_url(bus)
         self._bus = bus
+        self._sessions: list[Session] = []
         self._ids = {
             user: int(id)
             for user, id in json.loads(
@@ -42,8 +45,17 @@ class Edge:
         answer: dict[str, Any] = json.loads(found[1])
         return answer
 
+    def __enter__(self) -> "Edge":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nobody listens any more: what is left would find its bus gone, and say so all the time."""
+        for session in self._sessions:
+            session.close()
+
     def log_in(self, user: str, kind: str = "web") -> "Session":
         session = Session(self, user, kind, self._bus)
+        self._sessions.append(session)
         session.snapshot = session.ask("log_in", persona=self._ids[user], kind=kind)
         return session
 
@@ -58,13 +70,27 @@ class Session:
         self.events: list[dict[str, Any]] = []
         self.snapshot: dict[str, Any] = {}
         self.confirms = True
+        self._end: Callable[[], object] = lambda: None
         ready = threading.Event()
-        threading.Thread(target=lambda: asyncio.run(self._listen(bus, ready)), daemon=True).start()
+        self._thread = threading.Thread(target=self._run, args=(bus, ready), daemon=True)
+        self._thread.start()
         assert ready.wait(10)
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._end()
+        self._thread.join(10)
+
+    def _run(self, bus: str, ready: threading.Event) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            asyncio.run(self._listen(bus, ready))
 
     async def _listen(self, bus: str, ready: threading.Event) -> None:
         from channels_redis.pubsub import RedisPubSubChannelLayer
 
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        assert task is not None
+        self._end = lambda: loop.call_soon_threadsafe(task.cancel) if not loop.is_closed() else None
         layer = RedisPubSubChannelLayer(hosts=[bus])
         channel = await layer.new_channel()
         await layer.group_add(f"messenger.{self.id}", channel)

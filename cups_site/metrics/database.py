@@ -58,6 +58,10 @@ class Database:
             return self._figures
 
 
+FIGURES: Final = Database()
+"One for all that this process shows."
+
+
 def _read() -> Figures | None:
     now = timezone.now()
     try:

@@ -9,14 +9,14 @@ from django.views.decorators.http import require_GET
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from cups_site.metrics import web
-from cups_site.metrics.database import FAMILIES, Database
+from cups_site.metrics.database import FAMILIES, FIGURES
 from cups_site.metrics.exposition import exposition
 from sipedge.metrics.families import CONTENT_TYPE, Readings, text
 from sipedge.metrics.responder import bears
 
 WHOLE = CollectorRegistry()
 "What is the same whichever web process is asked."
-WHOLE.register(Readings(FAMILIES, Database()))
+WHOLE.register(Readings(FAMILIES, FIGURES))
 ProcessCollector(registry=web.REGISTRY)
 
 

@@ -8,7 +8,9 @@ from contextlib import closing, contextmanager, suppress
 from typing import Final
 
 from django.db import transaction
+from django.utils import timezone
 
+from presence.models import EdgeLease
 from provisioning.announce import announce
 from provisioning.models import Domain, Listener, Persona, ResourceList, ResourceListMember
 from provisioning.uri import Aor
@@ -29,7 +31,13 @@ ANYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 def proxy() -> tuple[str, int]:
-    """The UDP listener that clients log in at; raises Failed."""
+    """The UDP listener that clients log in at, of a running edge or else as provisioned; raises Failed."""
+    now = timezone.now()
+    for lease in EdgeLease.objects.order_by("edge"):
+        for row in lease.report.get("listeners", ()) if lease.state(now) == "running" else ():
+            if (row["transport"].lower(), row["role"]) == ("udp", "proxy"):
+                host, _, port = row["address"].rpartition(":")
+                return ANYWHERE.get(host, host), int(port)
     found = Listener.objects.filter(transport="udp", role="proxy").first()
     if found is None:
         raise Failed("there is no UDP listener in the proxy role")

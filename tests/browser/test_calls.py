@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from cti.csta import messages as m
-from tests.browser.messenger_page import PATIENCE, picture
+from tests.browser.admin_page import chromium, logged_in
+from tests.browser.messenger_page import picture
 from tests.phone import DOMAIN, PASSWORD
 from tests.program import Program
-from tests.programs import needs_program
 from tests.services import valkey
 from tests.system import Deployment, deployed
 
@@ -30,15 +30,9 @@ class Operator:
     """An administrator with the page open."""
 
     def __init__(self, browser: Any, web: str, **options: Any) -> None:
-        options = {"viewport": {"width": 1360, "height": 1180}, **options}
-        self.page = browser.new_context(locale="en-GB", **options).new_page()
-        self.page.set_default_timeout(PATIENCE)
         self.errors: list[str] = []
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.goto(f"{web}/admin/")
-        self.page.fill("input[name=username]", "admin")
-        self.page.fill("input[name=password]", "secret-admin")
-        self.page.click("button[type=submit]")
+        options = {"viewport": {"width": 1360, "height": 1180}, **options}
+        self.page = logged_in(browser, web, self.errors, **options)
         self.page.click("#nav-sidebar-inner a:text-is('Calls')")
 
     def row(self, table: str, words: str) -> Any:
@@ -90,18 +84,9 @@ def site() -> Iterator[Deployment]:
 
 
 @pytest.fixture(scope="module")
-def web(site: Deployment) -> str:
-    return site.start_web()
-
-
-@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=needs_program("chromium"), args=["--no-sandbox"])
+    with chromium() as found:
         yield found
-        found.close()
 
 
 def test_a_call_from_one_phone_to_another(site: Deployment, web: str, browser: Any) -> None:

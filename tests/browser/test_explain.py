@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.browser.messenger_page import PATIENCE, picture
+from tests.browser.admin_page import administrator
+from tests.browser.messenger_page import picture
 from tests.phone import DOMAIN, pidf
-from tests.programs import needs_program
 from tests.services import valkey
 from tests.system import Deployment, deployed
 
@@ -36,30 +36,11 @@ def site() -> Iterator[Deployment]:
         assert "Traceback" not in found.logs()
 
 
-@pytest.fixture(scope="module")
-def web(site: Deployment) -> str:
-    return site.start_web()
-
-
 @pytest.fixture
 def page(web: str) -> Iterator[Any]:
     """A page of an administrator, whose scripts must not have gone wrong."""
-    chromium = needs_program("chromium")
-    from playwright.sync_api import sync_playwright
-
-    errors: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        opened = browser.new_page(viewport={"width": 1360, "height": 1500})
-        opened.set_default_timeout(PATIENCE)
-        opened.on("pageerror", lambda error: errors.append(str(error)))
-        opened.goto(f"{web}/admin/")
-        opened.fill("input[name=username]", "admin")
-        opened.fill("input[name=password]", "secret-admin")
-        opened.click("button[type=submit]")
+    with administrator(web, viewport={"width": 1360, "height": 1500}) as opened:
         yield opened
-        browser.close()
-    assert errors == []
 
 
 def test_an_administrator_asks_why(page: Any) -> None:

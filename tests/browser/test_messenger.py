@@ -52,11 +52,6 @@ def site() -> Iterator[Deployment]:
         assert "Traceback" not in found.logs()
 
 
-@pytest.fixture(scope="module")
-def web(site: Deployment) -> str:
-    return site.start_web()
-
-
 @pytest.fixture
 def make(web: str) -> Iterator[Make]:
     with people(web) as found:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser.admin_page import administrator
 from tests.phone import Phone, pidf
-from tests.programs import needs_program
 from tests.services import valkey
 from tests.system import Deployment, deployed
 from tests.waiting import wait_until
@@ -15,19 +15,10 @@ pytestmark = pytest.mark.system
 
 def test_a_user_created_in_the_admin_registers_without_a_restart(tmp_path: Path) -> None:
     """R-AOR-04, R-REG-01, R-SEC-02: provisioning takes effect at a running edge; the live page shows the user."""
-    chromium = needs_program("chromium")
-    from playwright.sync_api import sync_playwright
-
     with valkey() as bus, deployed(bus=bus) as deployment:
         deployment.start_edge()
         web = deployment.start_web()
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-            page = browser.new_page()
-            page.goto(f"{web}/admin/")
-            page.fill("input[name=username]", "admin")
-            page.fill("input[name=password]", "secret-admin")
-            page.click("button[type=submit]")
+        with administrator(web) as page:
             page.goto(f"{web}/admin/provisioning/persona/add/")
             domain = deployment.manage(
                 "shell", "-v0", "-c",
@@ -51,7 +42,6 @@ def test_a_user_created_in_the_admin_registers_without_a_restart(tmp_path: Path)
             assert "eyeBeam" in page.inner_text("#components")
             assert "sip:xten3@compb.cisco.com" in page.inner_text("#subscriptions")
             assert "sip:carol@192.0.2.5" in page.inner_text("#bindings")
-            browser.close()
 
 
 def _registers_and_publishes(deployment: Deployment) -> None:

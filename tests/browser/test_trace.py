@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from tests.browser.admin_page import administrator
 from tests.browser.messenger_page import picture
 from tests.phone import DOMAIN, pidf
-from tests.programs import needs_program
 from tests.services import valkey
 from tests.system import Deployment, deployed
 
@@ -24,30 +24,13 @@ def site() -> Iterator[Deployment]:
         assert "Traceback" not in found.logs()
 
 
-@pytest.fixture(scope="module")
-def web(site: Deployment) -> str:
-    return site.start_web()
-
-
 @pytest.fixture(params=["light", "dark"])
 def page(web: str, request: pytest.FixtureRequest) -> Iterator[Any]:
     """A page of an administrator, whose scripts must not have gone wrong."""
-    chromium = needs_program("chromium")
-    from playwright.sync_api import sync_playwright
-
-    errors: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        opened = browser.new_page(color_scheme=request.param, viewport={"width": 1500, "height": 950})
-        opened.on("pageerror", lambda error: errors.append(str(error)))
-        opened.goto(f"{web}/admin/")
-        opened.fill("input[name=username]", "admin")
-        opened.fill("input[name=password]", "secret-admin")
-        opened.click("button[type=submit]")
+    size = {"width": 1500, "height": 950}
+    with administrator(web, color_scheme=request.param, viewport=size) as opened:
         opened.goto(web + ADDRESS)
         yield opened
-        browser.close()
-    assert errors == []
 
 
 def test_what_comes_is_added_while_the_page_follows(site: Deployment, web: str, page: Any) -> None:

@@ -178,7 +178,8 @@ def doors() -> Iterator[Doors]:
         targets = [{"uri": aor} for aor in (OPEN, BLOCKED, POLITE, FILTERED, NOBODY)]
         hook = {"name": "wall", "url": receiver.url, "secret": SECRET, "persona": WATCHER, "targets": targets}
         assert web.ask("POST", "webhooks/", hook)[0] == 201
-        yield made
+        with made.edge:
+            yield made
         assert "Traceback" not in deployment.logs()
 
 

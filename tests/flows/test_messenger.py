@@ -28,7 +28,8 @@ def edge() -> Iterator[Edge]:
             "M.objects.update(subscription_duration=60, grace=20)",
         )  # fmt: skip
         found.start_edge()
-        yield Edge(found, bus)
+        with Edge(found, bus) as made:
+            yield made
         assert "Traceback" not in found.logs()
 
 

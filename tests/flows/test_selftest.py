@@ -30,7 +30,7 @@ def verdicts(output: str) -> list[tuple[str, str]]:
 
 def test_all_examples_pass_and_nothing_is_left(site: Deployment) -> None:
     """EX-1 to EX-6, F-4, F-6."""
-    output = site.manage("self_test", "--proxy", f"127.0.0.1:{site.proxy}")
+    output = site.manage("self_test")
     assert verdicts(output) == [("pass", example) for example in EXAMPLES]
     assert "R-SUB-31" in output and left(site) == "0 0"
 

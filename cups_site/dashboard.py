@@ -1,0 +1,128 @@
+"""The first page of the admin: is it well? What wants to be looked at, what is held, and how much comes in."""
+
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+
+from cups_site.metrics.database import FIGURES, Figures
+from presence.backend import ACTIVE
+from presence.models import EdgeLease, WebhookDelivery
+from provisioning import bus
+
+LOOK: Final = 10
+"Seconds between two looks of the page: the figures are kept for as many."
+
+SWEPT_WITHIN: Final = 120
+"Seconds for which expired state may wait: twice what Celery's sweep takes when it runs."
+
+RIGHT: Final = "presence.view_edgelease"
+"Who may look."
+
+
+class Remark(NamedTuple):
+    """One thing that is as it should be, or is not."""
+
+    well: bool
+    text: str
+    address: str = ""
+    "Where there is more of it."
+
+
+class Number(NamedTuple):
+    """One thing that is counted."""
+
+    title: str
+    value: int
+    address: str
+
+
+def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """What the first page shows beside the tables; nothing to who may not view edges."""
+    if request.user.has_perm(RIGHT):
+        context |= {"dashboard": look(), "look": LOOK, "fragment": reverse("admin:dashboard")}
+    return context
+
+
+def fragment(request: HttpRequest) -> HttpResponse:
+    """The same once more, for a page that is open; 403 to others."""
+    if not request.user.has_perm(RIGHT):
+        return HttpResponse(status=403)
+    return render(request, "admin/presence/dashboard.html", {"dashboard": look()})
+
+
+def look() -> dict[str, Any]:
+    """This moment."""
+    figures, leases = FIGURES.figures(), list(EdgeLease.objects.all())
+    running = [lease for lease in leases if lease.state(timezone.now()) == "running"]
+    remarks = [*_processes(leases, len(running)), *_waiting(figures), *_certificates(running)]
+    return {
+        "remarks": sorted(remarks, key=lambda one: one.well),
+        "wrong": sum(not one.well for one in remarks),
+        "numbers": _numbers(figures) if figures is not None else [],
+        "received": sum(lease.report.get("transactions", {}).get("received", 0) for lease in running),
+    }
+
+
+def _processes(leases: list[EdgeLease], running: int) -> Iterator[Remark]:
+    page = _list("presence", "edgelease")
+    lost = [lease.edge for lease in leases if lease.state(timezone.now()) == "lost"]
+    if running:
+        yield Remark(True, f"{running} {'edge runs' if running == 1 else 'edges run'}", page)
+    else:
+        yield Remark(False, "No edge runs: nobody can register, publish or subscribe", page)
+    if lost:
+        yield Remark(False, f"Lost without an ordered stop: {', '.join(lost)}", page)
+    if not settings.VALKEY_URL:
+        yield Remark(False, "There is no bus: changes reach the edges late, and pages cannot ask them (VALKEY_URL)")
+    else:
+        reachable = bus.reachable()
+        yield Remark(bool(reachable), "The bus answers" if reachable else "The bus does not answer (VALKEY_URL)")
+
+
+def _waiting(figures: Figures | None) -> Iterator[Remark]:
+    if figures is None:
+        yield Remark(False, "The database cannot be read")
+        return
+    late = max(figures.sweep_lag.values(), default=0.0)
+    if late > SWEPT_WITHIN:
+        yield Remark(False, f"Expired state waits for the sweep for {late / 60:.0f} minutes: does the worker run?")
+    else:
+        yield Remark(True, "Expired state is swept in time")
+    trying = sum(count for state, count in figures.backends.items() if state != ACTIVE)
+    if trying:
+        page = _list("presence", "backendsubscription")
+        yield Remark(False, f"{trying} subscriptions to foreign servers do not work", page)
+    dead = figures.webhooks.get(WebhookDelivery.DEAD, 0)
+    if dead:
+        yield Remark(False, f"{dead} webhook deliveries were given up", _list("presence", "webhookdelivery"))
+
+
+def _certificates(running: list[EdgeLease]) -> Iterator[Remark]:
+    found = {
+        (row["file"], row["problem"] or "runs out soon")
+        for lease in running
+        for row in lease.report.get("certificates", ())
+        if row["problem"] or row["expires_soon"]
+    }
+    for file, why in sorted(found):
+        yield Remark(False, f"Certificate {file}: {why}", _list("presence", "edgelease"))
+
+
+def _numbers(figures: Figures) -> list[Number]:
+    return [
+        Number("Users", figures.users, _list("provisioning", "persona")),
+        Number("Registered contacts", figures.bindings, _list("sipedge", "binding")),
+        Number("Publications", figures.publications, _list("presence", "publication")),
+        Number("Subscriptions", sum(figures.subscriptions.values()), _list("presence", "subscription")),
+        Number("Messenger log-ins", figures.logins, _list("sipedge", "messengersession")),
+        Number("Messages kept for later", figures.messages, ""),
+    ]
+
+
+def _list(app: str, table: str) -> str:
+    return reverse(f"admin:{app}_{table}_changelist")
