@@ -26,6 +26,11 @@ def deployment() -> Iterator[Deployment]:
         assert "Traceback" not in found.logs()
 
 
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def scrape(address: str, token: str = "") -> str:
     request = urllib.request.Request(address, headers={"Authorization": f"Bearer {token}"} if token else {})
     with urllib.request.urlopen(request, timeout=10) as answer:
@@ -129,6 +134,7 @@ def test_web_and_worker_tell_theirs(deployment: Deployment) -> None:
     assert found[key("cups_users")] == 704
     deployment.start_worker()
     worker = f"http://127.0.0.1:{port}/metrics"
+    wait_until(lambda: listens(port), "the worker's address, which opens beside its start")
     with pytest.raises(urllib.error.HTTPError, match="401"):
         scrape(worker)
     done = key("cups_tasks_total", task="presence.tasks.refresh_backend", outcome="success")

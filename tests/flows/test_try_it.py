@@ -1,12 +1,9 @@
 """`manage.py try_it`: what a newcomer sees, and what it leaves behind."""
 
-import subprocess
-import sys
-
 import pytest
 
 from tests.phone import DOMAIN, PASSWORD
-from tests.system import ROOT, Deployment
+from tests.system import Deployment
 
 pytestmark = pytest.mark.system
 
@@ -23,8 +20,6 @@ def test_a_publication_is_seen_and_nothing_is_left(running: Deployment) -> None:
 def test_who_cannot_log_in_is_told_what_to_do(running: Deployment) -> None:
     """The demonstration's users are not everywhere."""
     words = ["try_it", "--proxy", f"127.0.0.1:{running.proxy}", "--watcher", f"u691@{DOMAIN}:wrong"]
-    done = subprocess.run(
-        [sys.executable, "manage.py", *words], cwd=ROOT, env=running.environment, capture_output=True, text=True
-    )
-    said = "CommandError: REGISTER was answered 401 Unauthorized; --publisher and --watcher name other users\n"
-    assert (done.returncode, done.stderr) == (1, said)
+    said, status = running.attempt(*words)
+    expected = "CommandError: REGISTER was answered 401 Unauthorized (--proxy, --publisher and --watcher name others)\n"
+    assert status == 1 and said.endswith(expected) and "Traceback" not in said
