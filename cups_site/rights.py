@@ -13,7 +13,11 @@ RIGHTS = {
 
 
 class ByTable(BasePermission):
-    """Staff, by the rights to the table of a resource, as in the admin; what is done to one row is a change of it."""
+    """Staff, by the rights to the table of a resource, as in the admin; what is done to one row is a change of it.
+
+    The table is that of the view's `queryset`, also where the view shows something else than its rows. `rights` of a
+    view says what a method needs where that is not the usual right.
+    """
 
     def has_permission(self, request: Request, view: Any) -> bool:
         """Whether this account may do this."""
@@ -21,6 +25,9 @@ class ByTable(BasePermission):
             return False
         if getattr(view, "_ignore_model_permissions", False):  # the list of all resources
             return True
-        right = "change" if request.method == "POST" and view.detail else RIGHTS.get(request.method or "", "change")
+        method = request.method or ""
+        usual = "change" if method == "POST" and view.detail else RIGHTS.get(method, "change")
+        right = getattr(view, "rights", {}).get(method, usual)
         table = view.queryset.model._meta
-        return bool(request.user.has_perm(f"{table.app_label}.{right}_{table.model_name}"))
+        enough = ("view", "change") if right == "view" else (right,)  # who may change something may see it
+        return any(request.user.has_perm(f"{table.app_label}.{one}_{table.model_name}") for one in enough)

@@ -18,6 +18,7 @@ from presence import feed, publishing, sending, store
 from presence.api.integrators import ComponentSerializer
 from presence.engine.errors import DomainError, NotAuthorised, TryAgainLater
 from presence.identity import Account, identify
+from presence.readers import Reader
 from presence.statuses import status_of
 from presence.store import DatabaseAway
 from provisioning.uri import Aor, BadUri
@@ -53,7 +54,7 @@ class PresenceConsumer(AsyncWebsocketConsumer):
 
     async def connect(self) -> None:
         """Let in who says who it is: in the header, by a session, or in the first message."""
-        self._reader: feed.Reader | None = None
+        self._reader: Reader | None = None
         self._jobs: set[asyncio.Task[None]] = set()
         self._writer: asyncio.Task[None] | None = None
         headers = dict(self.scope["headers"])
@@ -109,7 +110,7 @@ class PresenceConsumer(AsyncWebsocketConsumer):
     async def _enter(self, account: Account) -> None:
         found = await feed.current()
         wanted = Aor.parse(self._wanted) if self._wanted else None
-        reader = feed.Reader(
+        reader = Reader(
             lambda policy: identify(account, wanted, policy, policy.resolve), found.policy, self._user_agent
         )
         found.add(reader)
@@ -127,7 +128,7 @@ class PresenceConsumer(AsyncWebsocketConsumer):
 
     # What it wants
 
-    async def _do(self, message: dict[str, Any], reader: feed.Reader) -> None:
+    async def _do(self, message: dict[str, Any], reader: Reader) -> None:
         kind = message.get("type")
         if kind == "subscribe":
             await (await feed.current()).subscribe(reader, _aors(message), _text(message, "cursor"))
@@ -155,7 +156,7 @@ class PresenceConsumer(AsyncWebsocketConsumer):
         except DomainError as error:
             await self._error(message, status_of(error), str(error))
 
-    async def _publish(self, message: dict[str, Any], reader: feed.Reader) -> None:
+    async def _publish(self, message: dict[str, Any], reader: Reader) -> None:
         aor = Aor.parse(_text(message, "aor") or reader.identity.watcher)
         tag = _text(message, "etag") or None
         said, expires = None, 0
@@ -174,13 +175,13 @@ class PresenceConsumer(AsyncWebsocketConsumer):
             {"type": "published", **_id(message), "etag": published.entity_tag, "expires": published.expires}
         )
 
-    async def _send(self, message: dict[str, Any], reader: feed.Reader) -> None:
+    async def _send(self, message: dict[str, Any], reader: Reader) -> None:
         sent = await sending.send(reader.identity, Aor.parse(_text(message, "to")), _text(message, "text"))
         await self._say({"type": "sent", **_id(message), "status": sent.status, "reason": sent.reason})
 
     # What it is told
 
-    async def _tell(self, reader: feed.Reader) -> None:
+    async def _tell(self, reader: Reader) -> None:
         """The newest state of whatever has changed, as fast as the program reads."""
         found = await feed.current()
         with contextlib.suppress(*GONE):

@@ -6,7 +6,6 @@ between them, and stops them so that nothing acknowledged is lost. It holds no r
 """
 
 import asyncio
-import contextlib
 import secrets
 import time
 from collections import Counter
@@ -20,13 +19,12 @@ import structlog
 from django.conf import settings
 from django.db import connection
 
-from presence import store, webhooks
-from presence.access import COMPOSING, JUDGING
+from presence import store
 from presence.engine.errors import TryAgainLater
 from presence.personas import Personas
 from presence.sending import COMMAND
 from presence.store import DatabaseAway, Loaded, Outcome, Plan
-from provisioning import bus, snapshot
+from provisioning import snapshot
 from provisioning.policy import Policy
 from provisioning.uri import SipUri, Uri
 from sipedge.b2bua.legs import Legs
@@ -36,10 +34,11 @@ from sipedge.commands import Commands
 from sipedge.committer import PATIENCE, RETRY_AFTER, Committer
 from sipedge.console import Console
 from sipedge.departures import Departures
-from sipedge.dialogs import LiveSubscription, Subscriptions
+from sipedge.dialogs import Subscriptions
 from sipedge.dispatch import Dispatcher, Handler
 from sipedge.guests import Guests
 from sipedge.handlers import csta, message, notify, options, publish, register, relay, subscribe
+from sipedge.hints import Hints
 from sipedge.integrators import Courier
 from sipedge.lease import Lease
 from sipedge.listeners import Listener
@@ -103,17 +102,8 @@ READ_RETRY = 0.2
 EXPIRY_INTERVAL = 0.5
 "Seconds between two looks at what has run out: half the unit in which SIP counts expiry."
 
-ANNOUNCE_INTERVAL = 0.1
-"Seconds for which changes are gathered before other processes hear of them."
-
-LOOKED_AT = 500
-"Subscriptions looked at in one turn of the loop after a change of policy; requests are answered in between."
-
 MAX_NOTICED = 10_000
 "Different things that are counted."
-
-POLL_INTERVAL = 30.0
-"Seconds between two readings of the policy where there is no bus to announce changes."
 
 
 class Edge:
@@ -179,13 +169,12 @@ class Edge:
         self.committer: Committer
         self._readers = ThreadPoolExecutor(READERS, "reader")
         self._lease = Lease(self, self._readers)
+        self.hints = Hints(self, self._readers)
         self.noticed: Counter[tuple[str, str, str]] = Counter()
         "Legacy dialects and sources without a priority, by kind, name and peer."
-        self.bus_up = False
         self._tasks: set[asyncio.Task[Any]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = float("inf")
-        self._announced: set[int] = set()
 
     # Starting and stopping
 
@@ -206,8 +195,8 @@ class Edge:
         self._lease.start()
         for keep in (
             self._watch_expiry(),
-            self._listen(),
-            self._announce(),
+            self.hints.listen(),
+            self.hints.announce(),
             self.guests.keep(lambda: self.policy),
             self.telephony.states.keep(),
             self.agents.keep(),
@@ -321,7 +310,7 @@ class Edge:
             if applied is not None:
                 applied(outcome)
             if outcome is Outcome.COMMITTED:
-                self._announced.add(plan.persona_id)
+                self.hints.changed(plan.persona_id)
 
         return self.committer.submit(plan, announced)
 
@@ -376,94 +365,6 @@ class Edge:
             self.backends.look()
             self.registrar.expire(now)
             self.departures.end()
-
-    # What others say
-
-    async def _announce(self) -> None:
-        """Tell the other processes whose state has changed; a hint, gathered for a moment."""
-        while True:
-            await asyncio.sleep(ANNOUNCE_INTERVAL)
-            if self._announced:
-                personas, self._announced = list(self._announced), set()
-                hooked = webhooks.hooked(self.policy)
-                await self.loop.run_in_executor(self._readers, webhooks.announce, personas, self.name, hooked)
-
-    async def _listen(self) -> None:
-        """Follow the bus; after every connection catch up with what may have been missed."""
-        while not bus.configured():
-            await asyncio.sleep(POLL_INTERVAL)
-            with contextlib.suppress(TryAgainLater):  # the next look will do
-                await self._change_policy(None)
-                await self._reload(self.personas.held_ids())
-        async for hint in bus.listen():
-            self.bus_up = hint.kind != bus.AWAY
-            try:
-                if hint.kind == "connected":
-                    await self._change_policy(None)
-                    await self._reload(self.personas.held_ids())
-                elif hint.kind == "policy":
-                    await self._change_policy(hint.parts)
-                elif hint.kind == "state" and hint.origin != self.name:
-                    await self._reload(list(hint.personas))
-            except TryAgainLater:
-                log.warning("a hint came while the database was away; caught up with later")
-                self.background(self._catch_up())
-
-    async def _catch_up(self) -> None:
-        await asyncio.sleep(RETRY_AFTER)
-        try:
-            await self._change_policy(None)
-            await self._reload(self.personas.held_ids())
-        except TryAgainLater:
-            self.background(self._catch_up())
-
-    async def _reload(self, persona_ids: list[int]) -> None:
-        held = [id for id in persona_ids if id in self.registrar]
-        if held:
-            await self.reload_bindings(*held)
-        persona_ids = [id for id in persona_ids if self.personas.holds(id)]
-        if persona_ids:
-            await self.personas.reload(persona_ids)
-            for persona_id in persona_ids:
-                self.notifier.changed(persona_id)
-            self.backends.look(persona_ids)
-
-    async def _change_policy(self, parts: Sequence[str] | None) -> None:
-        """Take a new policy (None: all of it) and look at every live subscription again."""
-        if parts is None:
-            self.policy = await self.read(snapshot.load)
-        else:
-            self.policy = await self.read(snapshot.refresh, self.policy, parts)
-        self.network.take_options(self.policy)
-        self.trace.switch(self.policy.settings.trace)
-        self.guests.look_again()
-        self.agents.policy_changed()
-        await self.telephony.policy_changed(parts)
-        if parts is None or not JUDGING.isdisjoint(parts):
-            self.backends.policy_changed()
-            for index, live in enumerate(self.subscriptions):
-                if not live.ended:
-                    self.look_again(live)
-                if index % LOOKED_AT == LOOKED_AT - 1:
-                    await asyncio.sleep(0)
-        if parts is None or not COMPOSING.isdisjoint(parts):
-            self.personas.policy_changed()
-            for key in self.subscriptions.watched():
-                self.notifier.changed(key)
-        if parts is not None and self.policy.hooked:
-            await self.loop.run_in_executor(self._readers, webhooks.look_at, None)
-
-    def look_again(self, live: LiveSubscription) -> None:
-        """End a subscription that the policy does not allow any more (D-13); else see whether its view has changed."""
-        before = live.keys
-        reason = live.judged(self.policy)
-        if reason:
-            self.notifier.end(live, reason)
-            return
-        self.subscriptions.unwatch(live, set(before) - set(live.keys))
-        self.subscriptions.add(live)
-        self.backends.follow(live)
-        self.notifier.look_again(live)
 
 
 def _query(load: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:

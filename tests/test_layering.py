@@ -15,7 +15,7 @@ ALLOWED = {
 }
 PURE = (
     "provisioning/uri.py", "presence/engine", "cti/csta", "sipedge/sip",
-    "sipedge/phone/screens.py", "sipedge/phone/icons.py", "sipedge/phone/pages.py",
+    "sipedge/phone/screens.py", "sipedge/phone/icons.py", "sipedge/phone/pages",
     *(f"sipedge/trace/{name}.py" for name in ("ring", "masking", "reading", "filters", "ladder", "export")),
 )  # fmt: skip
 IMPURE = {

@@ -1,22 +1,12 @@
 """Sections of the provisioning file that belong to other applications; each registers its own when it starts."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
 
 from provisioning.importing.grammar import ELSEWHERE, Entry
-from provisioning.models import Persona
+from provisioning.importing.tables import Tables
 
-FindUser = Callable[[Entry, str], Persona]
-"The user whom a key of an entry names; raises BadFile."
-
-
-class PutRow(Protocol):
-    """Create or change one row found by its key."""
-
-    def __call__(self, kind: str, model: Any, entry: Entry, key: dict[str, Any], rest: dict[str, Any], /) -> Any: ...
-
-
-ApplyEntry = Callable[[Entry, FindUser, PutRow], None]
+ApplyEntry = Callable[[Entry, Tables], None]
+"Brings one entry into the tables; raises BadFile."
 
 REGISTERED: dict[str, ApplyEntry] = {}
 "Section -> what brings one of its entries into the tables."

@@ -256,7 +256,7 @@ FAMILIES: "Final[tuple[Family[Edge], ...]]" = (
     ),
     Family(
         "cups_edge_bus_up", GAUGE, (), "1 while the bus is heard, 0 while it is away or none is configured.",
-        lambda edge: one(edge.bus_up),
+        lambda edge: one(edge.hints.up),
     ),
     # Telephony
     Family(

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from cti.csta import messages as m
 from cti.csta.codec import ED3, Document, decode, encode
+from cti.csta.errors import Fault, named
 from cti.csta.features import Device
 from cti.gateway import Association, Gateway, Identity, Options
 from cti.switch import SimulatedSwitch
@@ -50,6 +51,12 @@ class Desk:
 
     def names(self) -> list[str]:
         return [type(message).__name__.removesuffix("Event") for message in self.told()]
+
+
+def fault(answer: m.Message) -> Fault | None:
+    """The error that an answer is."""
+    assert isinstance(answer, m.CSTAErrorCode), answer
+    return named(answer.value)
 
 
 class Site:

@@ -1,29 +1,22 @@
 """Associations, monitors and the order of answers and events (R-CTI-01, R-CTI-04, R-ARC-08, D-36)."""
 
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cti import gateway
 from cti.csta import messages as m
-from cti.csta.codec import ED3, SESSION, decode, encode
-from cti.csta.errors import Fault, named
+from cti.csta.codec import ED3, decode, encode
+from cti.csta.errors import Fault
 from cti.csta.features import Device
 from cti.csta.messages import AutoOriginate, ConnectionID, CSTAErrorCode
 from cti.csta.services import SERVICES
 from cti.gateway import FILTER_NAMES, Identity, Options, TooManyAssociations
 from tests.cti.csta import anything
-from tests.cti.desk import LINES, Desk, Site
+from tests.cti.desk import LINES, Desk, Site, fault
 
 NOW = AutoOriginate.DO_NOT_PROMPT
 LINE = "tel:2001;phone-context=dialstring"
-
-
-def fault(answer: m.Message) -> Fault | None:
-    assert isinstance(answer, CSTAErrorCode), answer
-    return named(answer.value)
 
 
 # System services (T-CTI-3)
@@ -354,85 +347,6 @@ def test_what_cannot_be_told_in_xml_is_left_out_of_what_was_dialled(site: Site, 
     assert first.called_device == second.called_device == f"x{told}"
 
 
-# Application sessions
-
-
-def start(*versions: str, duration: int | None = None, password: str = "secret") -> m.StartApplicationSession:
-    return m.StartApplicationSession(m.ApplicationInfo("desk", "ann", password), versions or (ED3,), duration)
-
-
-def decide(site: Site, identity: Identity | None) -> None:
-    login = site.gateway.logins.popleft()
-    assert (login.name, login.password) == ("ann", "secret")
-    site.gateway.decide(login, identity, site.now)
-    site.deliver()
-
-
-def test_a_session_is_opened_prolonged_and_closed(site: Site) -> None:
-    """ECMA-354."""
-    desk = site.desk(known=False)
-    desk.send(encode(start("urn:x", f"{ED3}/priv2", duration=60)))
-    assert desk.received == []
-    decide(site, Identity("ann", frozenset({"2001"})))
-    answer = desk.received.pop()
-    assert answer == (m.StartApplicationSessionPosResponse(desk.association.id, f"{ED3}/priv2", 60), 1)
-    desk.watch("2001")
-    site.wait(59)
-    prolonged = desk.ask(m.ResetApplicationSessionTimer(desk.association.id, 99_999))
-    assert prolonged == m.ResetApplicationSessionTimerPosResponse(1810)
-    wrong = desk.ask(m.ResetApplicationSessionTimer("other"))
-    assert wrong == m.ResetApplicationSessionTimerNegResponse("invalidSessionID")
-    assert desk.ask(m.StopApplicationSession("other")) == m.StopApplicationSessionNegResponse("invalidSessionID")
-    assert desk.ask(m.StopApplicationSession(desk.association.id)) == m.StopApplicationSessionPosResponse()
-    assert site.gateway.ended.popleft().reason == "logged out"
-
-
-def test_a_version_that_is_too_long_to_be_repeated(site: Site) -> None:
-    """The answer, four times as long as the question when it is escaped, would not fit into a frame."""
-    desk = site.desk(known=False)
-    desk.send(encode(start(ED3 + "-long")).replace(b"-long", b">" * 60_000))
-    assert not site.gateway.logins
-    assert desk.received == [(m.StartApplicationSessionNegResponse("requestedProtocolVersionNotSupported"), 1)]
-
-
-def test_before_the_log_in_nothing_is_supported(site: Site) -> None:
-    desk = site.desk(known=False)
-    for asked in (
-        m.RequestSystemStatus(),
-        m.GetCSTAFeatures(),
-        m.MonitorStart(m.DeviceObject("2001")),
-        m.MonitorStop("1"),
-        m.MakeCall("2001", "2002", NOW),
-    ):
-        assert fault(desk.ask(asked)) is Fault.SERVICE_NOT_SUPPORTED
-    site.wait(30)
-    assert site.gateway.ended.popleft().association is desk.association
-
-
-def test_a_wrong_password_is_refused_and_the_third_ends_it(site: Site) -> None:
-    desk = site.desk(known=False)
-    for _ in range(3):
-        desk.send(encode(start()))
-        decide(site, None)
-        refusal = m.StartApplicationSessionNegResponse("invalidApplicationInfo")
-        assert desk.received.pop()[0] == refusal
-    assert site.gateway.ended.popleft().reason == "too many wrong passwords"
-    site.gateway.decide(gateway.LogIn(desk.association, "ann", "", ED3, None, 1), Identity("ann"), site.now)
-    assert not site.gateway.transmissions
-
-
-def test_a_version_that_nobody_speaks_is_refused(site: Site) -> None:
-    answer = site.desk(known=False).ask(start("urn:x"))
-    assert answer == m.StartApplicationSessionNegResponse("requestedProtocolVersionNotSupported")
-
-
-def test_one_session_for_one_connection(site: Site) -> None:
-    assert site.desk("2001").ask(start()) == m.StartApplicationSessionNegResponse("invalidApplicationInfo")
-    desk = site.desk(known=False)
-    desk.send(encode(start()))
-    assert desk.ask(start()) == m.StartApplicationSessionNegResponse("invalidApplicationInfo")
-
-
 # Anything at all
 
 
@@ -453,13 +367,6 @@ def test_any_documents_have_one_answer_each(bodies: list[bytes]) -> None:
 def silent(body: bytes) -> bool:
     """An answer of the client's."""
     return isinstance(decode(body).message, m.Response)
-
-
-def test_the_names_of_sessions_are_not_those_of_services(site: Site) -> None:
-    body = encode(start()).replace(SESSION.encode(), ED3.encode())
-    desk: Any = site.desk("2001")
-    desk.send(body)
-    assert fault(desk.received.pop()[0]) is Fault.SERVICE_NOT_SUPPORTED
 
 
 def test_a_device_that_was_not_provisioned_is_nobodys(site: Site) -> None:

@@ -13,8 +13,9 @@ import pytest_asyncio
 from presence import feed as module
 from presence.engine.errors import NotAuthorised, TryAgainLater
 from presence.engine.reachability import INSTALLED
-from presence.feed import Feed, Reader
+from presence.feed import Feed
 from presence.identity import Account, identify
+from presence.readers import Reader
 from presence.rows import PublicationRow
 from presence.store import Loaded
 from provisioning import bus

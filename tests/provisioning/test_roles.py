@@ -1,5 +1,6 @@
 """What each role may do: every table of the admin, every resource of the REST API."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,12 @@ pytestmark = pytest.mark.django_db
 
 ALL, NONE = {"view", "add", "change", "delete"}, set[str]()
 PRIVATE = {"loggedmessage", "messengermessage", "storedmessage", "signallingtrace"}
+NOBODYS = "999999999/"
+"A row that is not there."
+
+AS_SOMEBODY = {"component"}
+"Actions of whoever acts as a user."
+
 SUPPORTED = {"alias", "privacylist", "privacylistmember", "resourcelist", "resourcelistmember"}
 
 
@@ -46,8 +53,11 @@ def user(request: pytest.FixtureRequest) -> User:
     return made
 
 
-def rights(user: Any, label: str, table: str) -> set[str]:
-    return NONE if user.role == "nobody" else wanted(user.role, label, table)
+def rights(user: Any, model: Any) -> set[str]:
+    """Those of the model's own rights that the user's role has."""
+    meta = model._meta
+    found = NONE if user.role == "nobody" else wanted(user.role, meta.app_label, meta.model_name)
+    return found & set(meta.default_permissions)
 
 
 def test_every_table(user: User) -> None:
@@ -56,7 +66,7 @@ def test_every_table(user: User) -> None:
         label, table = model._meta.app_label, model._meta.model_name
         if label in ("provisioning", "presence", "cti", "sipedge", "auth", "authtoken"):
             found = {one for one in ALL if user.has_perm(f"{label}.{one}_{table}")}
-            assert found == rights(user, label, table) & set(model._meta.default_permissions), (label, table)
+            assert found == rights(user, model), (label, table)
 
 
 def test_every_page_of_the_admin(user: User) -> None:
@@ -68,7 +78,7 @@ def test_every_page_of_the_admin(user: User) -> None:
         status = client.get(reverse(f"admin:{label}_{table}_changelist"), follow=True).status_code
         own = label in ("provisioning", "presence", "cti", "sipedge", "auth")
         if own:
-            assert (status == 200) == bool(rights(user, label, str(table))), (label, table, status)
+            assert (status == 200) == bool(rights(user, model)), (label, table, status)
 
 
 def _asked(client: APIClient, method: str, address: str) -> int:
@@ -79,21 +89,35 @@ def test_every_resource(user: User) -> None:
     """Reading needs the right to view a table, POST to add, PUT and PATCH to change, DELETE to delete."""
     client = APIClient()
     client.credentials(HTTP_AUTHORIZATION=f"Token {Token.objects.create(user=user).key}")
-    checked = 0
     for prefix, view, _ in router.registry:
-        if "cups_site" not in str(view.permission_classes[0].__module__) or not hasattr(view, "queryset"):
-            continue
-        table = view.queryset.model._meta
-        may = rights(user, table.app_label, str(table.model_name))
-        if hasattr(view, "list"):
-            assert (_asked(client, "get", f"/api/v1/{prefix}/") != 403) == ("view" in may), prefix
-            assert (_asked(client, "post", f"/api/v1/{prefix}/") != 403) == ("add" in may), prefix
-            checked += 1
-        row = f"/api/v1/{prefix}/999999999/"
-        for method, right in (("put", "change"), ("patch", "change"), ("delete", "delete")):
-            if hasattr(view, {"put": "update", "patch": "partial_update", "delete": "destroy"}[method]):
-                assert (_asked(client, method, row) != 403) == (right in may), (prefix, method)
-    assert checked > 30
+        may = rights(user, view.queryset.model)
+        asked = [
+            ("list", "get", "", "view"), ("list", "post", "", "add"), ("update", "put", NOBODYS, "change"),
+            ("partial_update", "patch", NOBODYS, "change"), ("destroy", "delete", NOBODYS, "delete"),
+        ]  # fmt: skip
+        for name, method, row, right in asked:
+            if hasattr(view, name):
+                status = _asked(client, method, f"/api/v1/{prefix}/{row}")
+                assert (status != 403) == (right in may), (prefix, method, status)
+
+
+def test_every_action(user: User) -> None:
+    """What can be done beside that: reading needs the right to view, and what is done to one row that to change it."""
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Token {Token.objects.create(user=user).key}")
+    met = set()
+    for prefix, view, _ in router.registry:
+        may = rights(user, view.queryset.model)
+        for action in view.get_extra_actions():
+            if "permission_classes" in action.kwargs or action.__name__ in AS_SOMEBODY:
+                continue
+            path = re.sub(r"\(\?P<.*\)", "abc", action.url_path)
+            for method in action.mapping:
+                right = "view" if method == "get" else "change"
+                status = _asked(client, method, f"/api/v1/{prefix}/{NOBODYS if action.detail else ''}{path}/")
+                assert (status != 403) == (right in may), (prefix, path, method, status)
+                met.add((prefix, action.__name__))
+    assert {("lines", "press"), ("lines", "ring"), ("telephony", "associations"), ("trace", "pcap")} <= met
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from presence.engine.reachability import Reachability
 from sipedge.phone import pages
 from sipedge.phone.pages import Contact, Message
+from sipedge.phone.screens import Screen
 from tests import phone_pages
 from tests.desk_phone import Page
 from tests.phone_pages import link
@@ -24,7 +25,7 @@ def test_every_page_is_documented() -> None:
     made = [
         name
         for name, value in vars(pages).items()
-        if callable(value) and getattr(value, "__annotations__", {}).get("return") is pages.Screen and name[0] != "_"
+        if callable(value) and getattr(value, "__annotations__", {}).get("return") is Screen and name[0] != "_"
     ]
     assert len(made) > 30
     assert [name for name in made if f"pages.{name}(" not in shown] == []

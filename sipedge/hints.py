@@ -1,0 +1,141 @@
+"""What edges, web and worker tell each other over the bus: whose state has changed, and which part of the policy.
+
+A hint only says where to look: the database has the truth, and after every connection everything is looked at again.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from typing import TYPE_CHECKING
+
+import structlog
+
+from presence import webhooks
+from presence.access import COMPOSING, JUDGING
+from presence.engine.errors import TryAgainLater
+from provisioning import bus, snapshot
+from sipedge.committer import RETRY_AFTER
+from sipedge.dialogs import LiveSubscription
+
+if TYPE_CHECKING:
+    from sipedge.worker import Edge
+
+log = structlog.get_logger(__name__)
+
+ANNOUNCE_INTERVAL = 0.1
+"Seconds for which changes are gathered before other processes hear of them."
+
+LOOKED_AT = 500
+"Subscriptions looked at in one turn of the loop after a change of policy; requests are answered in between."
+
+POLL_INTERVAL = 30.0
+"Seconds between two readings of the policy where there is no bus to announce changes."
+
+
+class Hints:
+    """Those of one edge, in both directions."""
+
+    def __init__(self, edge: "Edge", readers: Executor) -> None:
+        self._edge = edge
+        self._readers = readers
+        self._changed: set[int] = set()
+        "Personas whose state has changed here, and nobody else knows."
+        self.up = False
+        "The bus is heard."
+
+    def changed(self, persona_id: int) -> None:
+        """The others will hear of it in a moment."""
+        self._changed.add(persona_id)
+
+    async def announce(self) -> None:
+        """Tell the other processes whose state has changed; a hint, gathered for a moment."""
+        edge = self._edge
+        while True:
+            await asyncio.sleep(ANNOUNCE_INTERVAL)
+            if self._changed:
+                personas, self._changed = list(self._changed), set()
+                hooked = webhooks.hooked(edge.policy)
+                await edge.loop.run_in_executor(self._readers, webhooks.announce, personas, edge.name, hooked)
+
+    async def listen(self) -> None:
+        """Follow the bus; after every connection catch up with what may have been missed."""
+        while not bus.configured():
+            await asyncio.sleep(POLL_INTERVAL)
+            with contextlib.suppress(TryAgainLater):  # the next look will do
+                await self._look_at_all()
+        async for hint in bus.listen():
+            self.up = hint.kind != bus.AWAY
+            try:
+                if hint.kind == "connected":
+                    await self._look_at_all()
+                elif hint.kind == "policy":
+                    await self._change_policy(hint.parts)
+                elif hint.kind == "state" and hint.origin != self._edge.name:
+                    await self._reload(list(hint.personas))
+            except TryAgainLater:
+                log.warning("a hint came while the database was away; caught up with later")
+                self._edge.background(self._catch_up())
+
+    async def _catch_up(self) -> None:
+        await asyncio.sleep(RETRY_AFTER)
+        try:
+            await self._look_at_all()
+        except TryAgainLater:
+            self._edge.background(self._catch_up())
+
+    async def _look_at_all(self) -> None:
+        """Whatever was missed."""
+        await self._change_policy(None)
+        await self._reload(self._edge.personas.held_ids())
+
+    async def _reload(self, persona_ids: list[int]) -> None:
+        edge = self._edge
+        held = [id for id in persona_ids if id in edge.registrar]
+        if held:
+            await edge.reload_bindings(*held)
+        persona_ids = [id for id in persona_ids if edge.personas.holds(id)]
+        if persona_ids:
+            await edge.personas.reload(persona_ids)
+            for persona_id in persona_ids:
+                edge.notifier.changed(persona_id)
+            edge.backends.look(persona_ids)
+
+    async def _change_policy(self, parts: Sequence[str] | None) -> None:
+        """Take a new policy (None: all of it) and look at every live subscription again."""
+        edge = self._edge
+        if parts is None:
+            edge.policy = await edge.read(snapshot.load)
+        else:
+            edge.policy = await edge.read(snapshot.refresh, edge.policy, parts)
+        edge.network.take_options(edge.policy)
+        edge.trace.switch(edge.policy.settings.trace)
+        edge.guests.look_again()
+        edge.agents.policy_changed()
+        await edge.telephony.policy_changed(parts)
+        if parts is None or not JUDGING.isdisjoint(parts):
+            edge.backends.policy_changed()
+            for index, live in enumerate(edge.subscriptions):
+                if not live.ended:
+                    self._look_again(live)
+                if index % LOOKED_AT == LOOKED_AT - 1:
+                    await asyncio.sleep(0)
+        if parts is None or not COMPOSING.isdisjoint(parts):
+            edge.personas.policy_changed()
+            for key in edge.subscriptions.watched():
+                edge.notifier.changed(key)
+        if parts is not None and edge.policy.hooked:
+            await edge.loop.run_in_executor(self._readers, webhooks.look_at, None)
+
+    def _look_again(self, live: LiveSubscription) -> None:
+        """End a subscription that the policy does not allow any more (D-13); else see whether its view has changed."""
+        edge = self._edge
+        before = live.keys
+        reason = live.judged(edge.policy)
+        if reason:
+            edge.notifier.end(live, reason)
+            return
+        edge.subscriptions.unwatch(live, set(before) - set(live.keys))
+        edge.subscriptions.add(live)
+        edge.backends.follow(live)
+        edge.notifier.look_again(live)
