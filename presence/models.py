@@ -121,6 +121,11 @@ class EdgeLease(models.Model):
     def __str__(self) -> str:
         return str(self.edge)
 
+    @classmethod
+    def running(cls, now: datetime) -> "models.QuerySet[EdgeLease]":
+        """Those that live, by name."""
+        return cls.objects.filter(clean=False, expires_at__gt=now)
+
     def state(self, now: datetime) -> str:
         """running, stopped (in order) or lost."""
         if self.clean:

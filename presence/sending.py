@@ -72,5 +72,4 @@ def _edge_for(identity: Identity) -> str:
 
 def _an_edge() -> str | None:
     """One that runs."""
-    leases = EdgeLease.objects.filter(clean=False, expires_at__gt=timezone.now()).order_by("-renewed_at")
-    return leases.values_list("edge", flat=True).first()
+    return EdgeLease.running(timezone.now()).order_by("-renewed_at").values_list("edge", flat=True).first()

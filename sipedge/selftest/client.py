@@ -77,11 +77,14 @@ class Client:
         target: Aor,
         headers: Sequence[Header] = (),
         body: bytes = b"",
+        *,
         within: Response | None = None,
+        may_fail: bool = False,
     ) -> Response:
-        """Send a request, log in when challenged; the final answer. Raises Failed when there is none.
+        """Send a request, log in when challenged; the final answer.
 
-        `within`: the answer that has begun the dialog; its Contact is where the request goes.
+        Raises Failed when there is none, and, unless it `may_fail`, when it is not 200. `within`: the answer that has
+        begun the dialog; its Contact is where the request goes.
         """
         call_id, to = secrets.token_hex(8), f"<{target}>"
         uri = f"sip:{target.host}" if method == "REGISTER" else str(target)
@@ -93,19 +96,7 @@ class Client:
             self.challenged = True
             headers = [self._credentials(answer, method, uri), *headers]
             answer = self._exchange(method, uri, to, call_id, headers, body)
-        return answer
-
-    def must(
-        self,
-        method: str,
-        target: Aor,
-        headers: Sequence[Header] = (),
-        body: bytes = b"",
-        within: Response | None = None,
-    ) -> Response:
-        """`ask`; raises Failed when the answer is not 200."""
-        answer = self.ask(method, target, headers, body, within)
-        if answer.status != 200:
+        if answer.status != 200 and not may_fail:
             raise Failed(f"{method} was answered {answer.status} {answer.reason}")
         return answer
 

@@ -84,7 +84,7 @@ def _expect(holds: object, otherwise: str) -> None:
 
 def _register(cast: Cast) -> None:
     for client in (cast.one, cast.two):
-        answer = client.must("REGISTER", client.aor, [("Expires", "3600"), ("User-Agent", "CSCO/IPPM-1.0")])
+        answer = client.ask("REGISTER", client.aor, [("Expires", "3600"), ("User-Agent", "CSCO/IPPM-1.0")])
         _expect(client.challenged, "nobody was asked for a password: does the listener not authenticate?")
         _expect(client.aor.user in (answer.get("Contact") or ""), "the 200 does not name the contact")
 
@@ -95,7 +95,7 @@ def _subscribe(cast: Cast) -> None:
 
 
 def _subscribed(cast: Cast, target: Aor, headers: list[tuple[str, str]]) -> Response:
-    answer = cast.two.must("SUBSCRIBE", target, [("Event", "presence"), ("Expires", "300"), *headers])
+    answer = cast.two.ask("SUBSCRIBE", target, [("Event", "presence"), ("Expires", "300"), *headers])
     _expect(answer.expires, "the 200 does not say for how long")
     return answer
 
@@ -132,7 +132,7 @@ def _list(cast: Cast) -> None:
 def _publish(cast: Cast) -> None:
     body = DOCUMENT.format(aor=cast.one.aor).replace("\n", "\r\n").encode()
     headers = [("Event", "presence"), ("Expires", "3600"), ("Content-Type", "application/pidf+xml")]
-    answer = cast.one.must("PUBLISH", cast.one.aor, headers, body)
+    answer = cast.one.ask("PUBLISH", cast.one.aor, headers, body)
     _expect(answer.get("SIP-ETag"), "the 200 has no entity tag")
     _expect(not answer.body, "the 200 has a body")
     notify = cast.two.hear("NOTIFY", lambda one: _is_document(one) and b"available" in one.body)
@@ -141,7 +141,7 @@ def _publish(cast: Cast) -> None:
 
 
 def _message(cast: Cast) -> None:
-    cast.one.must("MESSAGE", cast.two.aor, [("Content-Type", "text/plain; charset=UTF-8")], HELLO)
+    cast.one.ask("MESSAGE", cast.two.aor, [("Content-Type", "text/plain; charset=UTF-8")], HELLO)
     message = cast.two.hear("MESSAGE")
     _expect(message.body == HELLO, "the text is not the one that was sent")
     asserted = message.get("P-Asserted-Identity") or ""

@@ -93,5 +93,4 @@ def message(edge: str, number: int) -> dict[str, Any] | None:
 
 
 def _running() -> list[str]:
-    now = timezone.now()
-    return [lease.edge for lease in EdgeLease.objects.all() if lease.state(now) == "running"]
+    return list(EdgeLease.running(timezone.now()).values_list("edge", flat=True))

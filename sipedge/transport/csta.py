@@ -30,7 +30,7 @@ class Clients(Protocol):
         """A document has come."""
 
     def sending(self, link: "CstaConnection", frame: Frame) -> None:
-        """A document has been written."""
+        """A document goes now."""
 
     def refused(self, link: "CstaConnection", reason: str) -> None:
         """The connection is being ended for this reason of `sipedge.refusals`."""

@@ -13,12 +13,12 @@ from tests.program import Program
 from tests.rest import Web, integrator
 from tests.services import free_port, valkey
 from tests.system import Deployment, deployed
+from tests.telephony import GATEWAY, open_gateway
 from tests.uacsta import DesktopProgram
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
 
-GATEWAY = f"sip:8000@{DOMAIN}"
 OUTSIDE = "+14085550100"
 LINES = f"""
 lines:
@@ -59,10 +59,7 @@ class Site(NamedTuple):
 def site() -> Iterator[Site]:
     with valkey() as bus, deployed(bus=bus) as found:
         found.apply(LINES)
-        found.manage(
-            "shell", "-v0", "-c",
-            f"from cti.models import CtiSettings; CtiSettings(gateway_uri='{GATEWAY}').save()",
-        )  # fmt: skip
+        open_gateway(found)
         found.start_edge()
         web = integrator(found)
         _, answer = web.ask("GET", "lines/")

@@ -11,12 +11,12 @@ from cti.csta.messages import AutoOriginate, ConnectionID
 from sipedge.handlers.csta import MAX_SESSIONS
 from tests.phone import DOMAIN
 from tests.system import Deployment, deployed
+from tests.telephony import GATEWAY, open_gateway
 from tests.uacsta import HEADERS, DesktopProgram
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
 
-GATEWAY = f"sip:8000@{DOMAIN}"
 LINE = "tel:2001;phone-context=dialstring"
 LINES = f"""
 lines:
@@ -30,10 +30,7 @@ lines:
 def site() -> Iterator[Deployment]:
     with deployed() as found:
         found.apply(LINES)
-        found.manage(
-            "shell", "-v0", "-c",
-            f"from cti.models import CtiSettings; CtiSettings(gateway_uri='{GATEWAY}').save()",
-        )  # fmt: skip
+        open_gateway(found)
         found.start_edge()
         yield found
         assert "Traceback" not in found.logs()

@@ -13,6 +13,7 @@ from cti.csta.messages import AutoOriginate, ConnectionID
 from tests.phone import DOMAIN, PASSWORD
 from tests.program import Program
 from tests.system import ROOT, Deployment, deployed
+from tests.telephony import add_desk
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
@@ -29,11 +30,7 @@ lines:
 def site() -> Iterator[Deployment]:
     with deployed(tls=True) as found:
         found.apply(LINES)
-        found.manage(
-            "shell", "-v0", "-c",
-            "from cti.models import ApplicationUser; user = ApplicationUser(name='desk', controls_all=True);"
-            "user.set_password('secret'); user.save()",
-        )  # fmt: skip
+        add_desk(found)
         found.start_edge()
         yield found
         assert "Traceback" not in found.logs()

@@ -13,6 +13,7 @@ from tests.phone import DOMAIN, PASSWORD
 from tests.program import Program
 from tests.services import free_port
 from tests.system import Deployment, deployed
+from tests.telephony import add_desk
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
@@ -74,11 +75,7 @@ def site() -> Iterator[tuple[Deployment, list[int]]]:
                 for index, (number, link) in enumerate(zip(NUMBERS, controls, strict=True), 1)
             )
         )
-        found.manage(
-            "shell", "-v0", "-c",
-            "from cti.models import ApplicationUser; user = ApplicationUser(name='desk', controls_all=True);"
-            "user.set_password('secret'); user.save()",
-        )  # fmt: skip
+        add_desk(found)
         found.start_edge()
         yield found, controls
         assert "Traceback" not in found.logs(), found.logs()[-4000:]

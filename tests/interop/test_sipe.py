@@ -14,12 +14,12 @@ from tests.phone import DOMAIN, PASSWORD
 from tests.program import Program
 from tests.programs import needs_file
 from tests.system import Deployment, deployed
+from tests.telephony import GATEWAY, open_gateway
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
 
 ALICE, BOB = f"xten3@{DOMAIN}", f"xten4@{DOMAIN}"
-GATEWAY = f"sip:8000@{DOMAIN}"
 LINE = "tel:2001;phone-context=dialstring"
 LINES = f"""
 lines:
@@ -34,11 +34,7 @@ def office(session_timer: int) -> Iterator[Deployment]:
     needs_file(PLUGIN)
     with deployed() as found:
         found.apply(LINES)
-        found.manage(
-            "shell", "-v0", "-c",
-            "from cti.models import CtiSettings;"
-            f"CtiSettings(gateway_uri='{GATEWAY}', session_timer={session_timer}).save()",
-        )  # fmt: skip
+        open_gateway(found, session_timer)
         found.start_edge()
         yield found
         assert "Traceback" not in found.logs()

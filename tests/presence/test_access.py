@@ -1,7 +1,5 @@
 """From policy rows to what a watcher sees, and why: judgement (DESIGN section 6)."""
 
-from datetime import UTC, datetime
-
 import pytest
 
 from presence import access
@@ -11,7 +9,6 @@ from provisioning.policy import (
     AclFacts,
     ClientFilterFacts,
     ListFacts,
-    PersonaFacts,
     Policy,
     PrivacyListFacts,
     RuleFacts,
@@ -19,13 +16,10 @@ from provisioning.policy import (
     SourceFacts,
 )
 from provisioning.uri import Aor
+from tests.presence.cast import JOE, PEOPLE
 
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-JOE = PersonaFacts(1, Aor("sip:joe@cisco.com"), "Joe", True, aliases=(Aor("sip:joseph@cisco.com"),))
-ANN = PersonaFacts(2, Aor("sip:ann@cisco.com"), "Ann", True, aliases=(Aor("sip:a@cisco.com"),))
 BASE = Policy(
-    personas={1: JOE, 2: ANN},
-    aliases={uri: one.id for one in (JOE, ANN) for uri in one.addresses},
+    **PEOPLE,
     sources={"Manually set by persona": SourceFacts(100, True)},
     rules=(RuleFacts("busy_only", "busy"), RuleFacts("otherwise", "available")),
     domain_filters={"example.org": "im_only"},

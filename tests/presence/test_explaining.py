@@ -215,7 +215,7 @@ def test_rest_is_for_staff_with_the_right(permissions: tuple[str, ...], is_staff
 
 
 def test_rest_only_reads() -> None:
-    assert api(staff("view_livestate")).post(API, {"watcher": ANN, "presentity": JOE}).status_code == 405
+    assert api(staff("add_livestate")).post(API, {"watcher": ANN, "presentity": JOE}).status_code == 405
 
 
 def test_the_description_says_that_the_answer_is_one_object() -> None:

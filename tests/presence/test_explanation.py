@@ -1,6 +1,6 @@
 """What a watcher sees, and why: the steps, from policy and rows alone (DESIGN section 7)."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -18,7 +18,6 @@ from provisioning.policy import (
     ClientFilterFacts,
     DeviceTypeFacts,
     MappingFacts,
-    PersonaFacts,
     Policy,
     PrivacyListFacts,
     RuleFacts,
@@ -26,15 +25,12 @@ from provisioning.policy import (
     SourceFacts,
 )
 from provisioning.uri import Aor
+from tests.presence.cast import ANN, JOE, NOON, PEOPLE
 from tests.presence.engine.documents import device, person, presence
 
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-JOE = PersonaFacts(1, Aor("sip:joe@cisco.com"), "Joe", True, aliases=(Aor("sip:joseph@cisco.com"),))
-ANN = PersonaFacts(2, Aor("sip:ann@cisco.com"), "Ann", True, aliases=(Aor("sip:a@cisco.com"),))
 POLICY: dict[str, Any] = {
     "domains": {},
-    "personas": {1: JOE, 2: ANN},
-    "aliases": {uri: one.id for one in (JOE, ANN) for uri in one.addresses},
+    **PEOPLE,
     "sources": {"Manually set by persona": SourceFacts(100, True), "Desk": SourceFacts(10, False)},
     "capabilities": (CapabilityFacts("Cisco-CCM", "", True, False, False),),
     "device_types": (DeviceTypeFacts("Cisco-CCM", "", "phone"), DeviceTypeFacts("eyeBeam", "", "computer")),

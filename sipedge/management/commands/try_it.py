@@ -49,19 +49,19 @@ class Command(BaseCommand):
 
     def _play(self, publisher: Client, watcher: Client) -> bool:
         """Whether the watcher was told."""
-        watcher.must("REGISTER", watcher.aor, [("Expires", "60")])
-        subscribed = watcher.must("SUBSCRIBE", publisher.aor, [("Event", "presence"), ("Expires", "60")])
+        watcher.ask("REGISTER", watcher.aor, [("Expires", "60")])
+        subscribed = watcher.ask("SUBSCRIBE", publisher.aor, [("Event", "presence"), ("Expires", "60")])
         watcher.hear("NOTIFY")
         published = [("Event", "presence"), ("Expires", "60"), ("Content-Type", "application/pidf+xml")]
         body = DOCUMENT.format(aor=publisher.aor).replace("\n", "\r\n").encode()
-        answer = publisher.must("PUBLISH", publisher.aor, published, body)
+        answer = publisher.ask("PUBLISH", publisher.aor, published, body)
         notify = watcher.hear("NOTIFY")
         self.stdout.write(notify.body.decode())
         ended = [("Event", "presence"), ("Expires", "0"), ("SIP-If-Match", answer.get("SIP-ETag") or "")]
-        publisher.must("PUBLISH", publisher.aor, ended)
-        watcher.must("SUBSCRIBE", publisher.aor, [("Event", "presence"), ("Expires", "0")], within=subscribed)
+        publisher.ask("PUBLISH", publisher.aor, ended)
+        watcher.ask("SUBSCRIBE", publisher.aor, [("Event", "presence"), ("Expires", "0")], within=subscribed)
         watcher.hear("NOTIFY", lambda one: (one.get("Subscription-State") or "").startswith("terminated"))
-        watcher.must("REGISTER", watcher.aor, [("Expires", "0")])
+        watcher.ask("REGISTER", watcher.aor, [("Expires", "0")])
         return b"rpid:busy" in notify.body
 
 
