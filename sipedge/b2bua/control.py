@@ -148,7 +148,7 @@ class Control:
         conference = self.conferences.get(wanted.call_id)
         if conference is None:
             conference = self.conferences[wanted.call_id] = Conference(self._ports)
-        host = leg.host
+        host = leg.phone.host
         try:
             party = await conference.join(leg.tag, leg.dialog.flow.local[0], host)
         except (NoPort, OSError) as error:

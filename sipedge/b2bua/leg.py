@@ -8,18 +8,19 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from provisioning.uri import SipUri
 from sipedge.b2bua import refer, sdp
 from sipedge.b2bua.accepted import Accepted
 from sipedge.b2bua.answers import Answer, Gone, Rejected, RetryLater
 from sipedge.b2bua.description import SDP, Description, is_sdp
+from sipedge.b2bua.invite import Invite
+from sipedge.b2bua.leg_user import LegUser
+from sipedge.b2bua.phone_dialog import PhoneDialog
 from sipedge.b2bua.watch import Watch, session_headers
 from sipedge.resolve import Target
 from sipedge.sip.dialog import Dialog
 from sipedge.sip.errors import SipError
-from sipedge.sip.flow import Flow
 from sipedge.sip.message import Request, Response
 from sipedge.sip.stack import GIVE_UP, ClientTransaction
 from sipedge.sip.timers import T1
@@ -37,45 +38,6 @@ ATTEMPTS = 4
 "Times that a re-INVITE is sent while the phone has one of its own under way (491)."
 
 
-class LegUser(Protocol):
-    """Who has to know what a phone does."""
-
-    def rings(self, leg: "Leg", response: Response) -> None:
-        """A provisional answer to the INVITE that has begun this leg."""
-
-    async def offers(self, leg: "Leg", offer: bytes) -> Answer:
-        """The phone offers other media (without `offer`: wants to hear ours); the answer for it."""
-
-    def confirms(self, leg: "Leg", answer: bytes) -> None:
-        """The phone has answered the offer that it had asked for."""
-
-    async def informs(self, leg: "Leg", request: Request) -> int:
-        """The phone has sent an INFO; the status for it."""
-
-    def refers(self, leg: "Leg", request: Request) -> None:
-        """The phone has sent a REFER: carried out at the next turn of the loop; raises SipError."""
-
-    def hung_up(self, leg: "Leg") -> None:
-        """The phone has ended the dialog, or is not there any more."""
-
-
-class _Invite:
-    """An INVITE of ours under way."""
-
-    __slots__ = ("answer", "cancelled", "confirmed", "heard", "number", "offered", "transaction")
-
-    def __init__(self, answer: "asyncio.Future[Answer]", number: int, offered: bytes) -> None:
-        self.answer = answer
-        self.number = number
-        self.offered = offered
-        "As its owner gave it; empty where the phone is to make the offer."
-        self.transaction: ClientTransaction | None = None
-        self.heard = False
-        self.cancelled = False
-        self.confirmed: bytes | None = None
-        "The body of its ACK, once that is out."
-
-
 class Leg:
     """One dialog. `ended` is true from the moment that nothing more is to be sent in it."""
 
@@ -87,13 +49,14 @@ class Leg:
         "Whose phone it is, as the switching function calls it."
         self.dialog = dialog
         self.tag = tag
+        self.phone = PhoneDialog(self._edge, dialog, tag)
         self.up = False
         "A 2xx has gone one way or the other."
         self.ended = False
         self.description = Description()
         self.turn = asyncio.Lock()
         "Held by whoever changes the media."
-        self._invite: _Invite | None = None
+        self._invite: Invite | None = None
         self._early: Response | None = None
         "The provisional answer that has made an early dialog."
         self._asked: tuple[Request, ServerTransaction] | None = None
@@ -111,54 +74,8 @@ class Leg:
         """The phone has called, and has no final answer yet."""
         return self._asked is not None and not self.up
 
-    @property
-    def _sent_by(self) -> str:
-        return self._edge.network.listener_of(self.dialog.flow).sent_by
-
-    @property
-    def host(self) -> str:
-        """The address of ours that the phone knows, an IPv6 one without brackets."""
-        return SipUri.parse(f"sip:{self._sent_by}").host.strip("[]")
-
-    @property
-    def contact(self) -> str:
-        """Where the phone sends requests of the dialog: the user part is our tag."""
-        transport = self.dialog.flow.transport.lower()
-        return f"<sip:{self.tag}@{self._sent_by};transport={transport}>"
-
-    def _build(
-        self, method: str, headers: Sequence[tuple[str, str]] = (), body: bytes = b"", number: int = 0
-    ) -> Request:
-        """A request in the dialog; a `number` is that of the INVITE that it belongs to."""
-        dialog = self.dialog
-        target, routes = dialog.target_and_routes()
-        if not number:
-            dialog.local_cseq += 1
-            number = dialog.local_cseq
-        lines = [("Route", route) for route in routes]
-        lines += [
-            ("Max-Forwards", "70"),
-            ("From", f"{dialog.local};tag={dialog.local_tag}"),
-            ("To", dialog.remote),
-            ("Call-ID", dialog.call_id),
-            ("CSeq", f"{number} {method}"),
-            ("Contact", self.contact),
-            *headers,
-        ]
-        return Request.build(method, target, lines, body)
-
     def _tell(self, body: bytes) -> bytes:
-        return self.description.tell(body, self.host)
-
-    async def _reach(self) -> Flow | None:
-        """The way to the phone, which may have connected again."""
-        flow, network = self.dialog.flow, self._edge.network
-        if network.alive(flow):
-            return flow
-        again = network.connections.find(flow) or await network.reconnect(self.dialog, self._edge.locator)
-        if again is not None:
-            self.dialog.flow = again
-        return again
+        return self.description.tell(body, self.phone.host)
 
     # INVITEs of ours
 
@@ -167,17 +84,14 @@ class Leg:
         self.dialog.remote_target, self.dialog.route_set = target.uri, target.routes
         return self._send_invite(offer, headers).answer
 
-    def _send_invite(self, offer: bytes, headers: Sequence[tuple[str, str]] = ()) -> _Invite:
+    def _send_invite(self, offer: bytes, headers: Sequence[tuple[str, str]] = ()) -> Invite:
         more = [("Allow", ALLOW), *headers]
         if offer:
             more.append(("Content-Type", SDP))
-        request = self._build("INVITE", more, self._tell(offer))
-        invite = _Invite(self._edge.loop.create_future(), self.dialog.local_cseq, offer)
+        request = self.phone.build("INVITE", more, self._tell(offer))
+        invite = Invite(self._edge.loop.create_future(), self.dialog.local_cseq, offer)
         self._invite = invite
-        invite.transaction = self._edge.stack.request(
-            request, self.dialog.flow, self._edge.loop.time(), sent_by=self._sent_by, user=self, context=invite
-        )
-        self._edge.flush()
+        invite.transaction = self.phone.send(request, self, invite)
         return invite
 
     async def renew(self, offer: bytes, *, patient: bool = True) -> bytes:
@@ -189,7 +103,7 @@ class Leg:
             await self._idle.wait()
             if self._accepted is not None:
                 await self.confirmation()
-            if self.ended or await self._reach() is None:
+            if self.ended or await self.phone.reach() is None:
                 self.vanished()
                 raise Gone
             invite = self._send_invite(offer)
@@ -218,20 +132,17 @@ class Leg:
     @property
     def unconfirmed(self) -> bool:
         """The phone waits for our answer to its offer."""
-        invite = self._invite
-        return invite is not None and invite.confirmed is None and invite.answer.done() and invite.answer.result().good
+        return self._invite is not None and self._invite.unconfirmed
 
-    def _acknowledge(self, invite: _Invite, body: bytes) -> None:
+    def _acknowledge(self, invite: Invite, body: bytes) -> None:
         invite.confirmed = body
         headers = [("Content-Type", SDP)] if body else []
-        request = self._build("ACK", headers, body, number=invite.number)
-        self._edge.stack.pass_on(request, self.dialog.flow, sent_by=self._sent_by)
-        self._edge.flush()
+        self.phone.acknowledge(invite.number, headers, body)
 
     def answered(self, transaction: ClientTransaction, response: Response) -> None:
         """The stack: an answer to a request of ours."""
         asked = transaction.context
-        if isinstance(asked, _Invite):
+        if isinstance(asked, Invite):
             self._invite_answered(asked, response)
         elif asked is not None and response.status >= 200 and not asked.done():
             asked.set_result(response.status)
@@ -239,7 +150,7 @@ class Leg:
     def failed(self, transaction: ClientTransaction, status: int) -> None:
         """The stack: there will be no answer."""
         asked = transaction.context
-        if isinstance(asked, _Invite):
+        if isinstance(asked, Invite):
             if not asked.answer.done():
                 if not self.up:
                     self.ended = True
@@ -248,7 +159,7 @@ class Leg:
         elif asked is not None and not asked.done():
             asked.set_result(status)
 
-    def _invite_answered(self, invite: _Invite, response: Response) -> None:
+    def _invite_answered(self, invite: Invite, response: Response) -> None:
         if response.status < 200:
             first, invite.heard = not invite.heard, True
             if invite.cancelled:
@@ -282,7 +193,7 @@ class Leg:
             self._forget()
         invite.answer.set_result(answer)
 
-    def _again(self, invite: _Invite, response: Response) -> None:
+    def _again(self, invite: Invite, response: Response) -> None:
         """The same 2xx once more is acknowledged once more; a second phone behind a fork is not needed."""
         if response.to.tag == self.dialog.remote_tag:
             if invite.confirmed is not None:
@@ -302,12 +213,12 @@ class Leg:
         spare.answered(response)
         return Leg(self._legs, self.user, self.device, spare, self.tag)
 
-    def _take_back(self, invite: _Invite) -> None:
+    def _take_back(self, invite: Invite) -> None:
         invite.cancelled = True
         if invite.heard:
             self._send_cancel(invite)
 
-    def _send_cancel(self, invite: _Invite) -> None:
+    def _send_cancel(self, invite: Invite) -> None:
         if invite.transaction is not None:
             self._edge.stack.cancel(invite.transaction, self._edge.loop.time(), user=self)
             self._edge.flush()
@@ -330,7 +241,7 @@ class Leg:
         request, transaction = self._asked
         headers = [("Allow", ALLOW)]
         if 100 < status < 300:
-            headers.append(("Contact", self.contact))
+            headers.append(("Contact", self.phone.contact))
         if 200 <= status < 300:
             headers += session_headers(request)
         if body:
@@ -419,7 +330,7 @@ class Leg:
     def _answer(self, call: "Call", status: int, body: bytes = b"") -> None:
         headers = [("Allow", ALLOW)]
         if call.request.method == "UPDATE" and status < 300:
-            headers += [("Contact", self.contact), *session_headers(call.request)]
+            headers += [("Contact", self.phone.contact), *session_headers(call.request)]
         if body:
             headers.append(("Content-Type", SDP))
             body = self._tell(body)
@@ -454,14 +365,10 @@ class Leg:
 
     async def ask(self, method: str, headers: Sequence[tuple[str, str]] = (), body: bytes = b"") -> int:
         """Send a request in the dialog; the status of its answer, 408 or 503 when there is none."""
-        if await self._reach() is None:
+        if await self.phone.reach() is None:
             return 503
         answer: asyncio.Future[int] = self._edge.loop.create_future()
-        self._edge.stack.request(
-            self._build(method, headers, body), self.dialog.flow, self._edge.loop.time(),
-            sent_by=self._sent_by, user=self, context=answer,
-        )  # fmt: skip
-        self._edge.flush()
+        self.phone.send(self.phone.build(method, headers, body), self, answer)
         return await answer
 
     async def ask_early(self, method: str, headers: Sequence[tuple[str, str]] = ()) -> int:

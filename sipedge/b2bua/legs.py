@@ -5,7 +5,8 @@ import secrets
 from typing import TYPE_CHECKING
 
 from provisioning.uri import BadUri, SipUri
-from sipedge.b2bua.leg import Leg, LegUser
+from sipedge.b2bua.leg import Leg
+from sipedge.b2bua.leg_user import LegUser
 from sipedge.b2bua.watch import LOOK_INTERVAL
 from sipedge.sip.dialog import Dialog
 from sipedge.sip.errors import SipError

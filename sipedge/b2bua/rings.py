@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from sipedge.b2bua.answers import Answer
-from sipedge.b2bua.leg import Leg, LegUser
+from sipedge.b2bua.leg import Leg
+from sipedge.b2bua.leg_user import LegUser
 from sipedge.listeners import PROXY
 from sipedge.resolve import Target
 from sipedge.senders.relay import UNREACHABLE

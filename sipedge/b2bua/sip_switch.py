@@ -7,13 +7,13 @@ leaves the media to `control`. So each service is written once, in the model.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from cti.csta import messages
-from cti.csta.calls import ALERTING, CONNECTED, HELD, INITIATED, TALKING, Call, News
+from cti.csta.calls import ALERTING, CONNECTED, HELD, TALKING, Call, News
 from cti.csta.devices import canonical
 from cti.csta.errors import Fault, Refused
 from cti.csta.features import Device, DeviceState
@@ -21,14 +21,15 @@ from cti.csta.messages import Cause
 from sipedge import dispatch
 from sipedge.b2bua import digits, phonelink, sdp
 from sipedge.b2bua.answers import Answer, Gone, Rejected
-from sipedge.b2bua.control import Control, Mixed, Silent, With
+from sipedge.b2bua.control import Control, Mixed
 from sipedge.b2bua.directory import Directory, self_named
 from sipedge.b2bua.leg import Leg
 from sipedge.b2bua.lines import LineFacts
 from sipedge.b2bua.mixer import Ports
 from sipedge.b2bua.model import SipModel
 from sipedge.b2bua.participants import Participants
-from sipedge.b2bua.rings import AUTO_ANSWER, Caller, Ring
+from sipedge.b2bua.ringing import Ringing
+from sipedge.b2bua.rings import Ring
 from sipedge.b2bua.transfers import Transfers
 from sipedge.handlers.relay import check_hops
 from sipedge.sip.errors import SipError
@@ -44,18 +45,6 @@ FAREWELL: Final = 2.0
 
 MAX_CALLS: Final = 100
 "Of one user's phones at a time: a small exchange behind a line has fewer; each call takes dialogs that others need."
-
-CAUSES: Final = {
-    404: Cause.NUMBER_UNALLOCATED,
-    408: Cause.DESTINATION_OUT_OF_ORDER,
-    410: Cause.NUMBER_UNALLOCATED,
-    480: Cause.DESTINATION_OUT_OF_ORDER,
-    486: Cause.BUSY,
-    503: Cause.DESTINATION_OUT_OF_ORDER,
-    600: Cause.BUSY,
-    603: Cause.CALL_NOT_ANSWERED,
-}
-"What a phone or server has said -> why the call has failed; anything else is destNotObtainable."
 
 STATUSES: Final = {
     Cause.BUSY: (486, None),
@@ -79,19 +68,13 @@ class SipSwitch:
         self.news: deque[News] = self.model.news
         self.heard: Callable[[], None] = lambda: None
         "Called when there may be news."
-        self._participants = Participants(self.model)
-        self._transfers = Transfers(edge.legs, self.model, self.directory, self._participants)
-        self.control = Control(edge, ports, self._participants.wanted, self._media_failed)
-        self._rings: dict[tuple[str, str], Ring] = {}
-        "By call and device."
-        self._ring_of: dict[Leg, Ring] = {}
-        self._offering: dict[Leg, Leg] = {}
+        self.participants = Participants(self.model)
+        self._transfers = Transfers(edge.legs, self.model, self.directory, self.participants)
+        self.control = Control(edge, ports, self.participants.wanted, self._media_failed)
+        self._ringing = Ringing(edge, self)
+        self.offering: dict[Leg, Leg] = {}
         "Phones that will answer the offer of another one."
-        self._names: dict[Leg, Caller] = {}
-        "How callers want to be called."
         self._failed: deque[tuple[Call, Cause]] = deque()
-        self._unprompted: set[str] = set()
-        "Calls whose caller need not lift the handset."
         self._timer: asyncio.TimerHandle | None = None
 
     # The seam
@@ -109,7 +92,7 @@ class SipSwitch:
         response = self.model.ask(request, now)
         if isinstance(request, messages.MakeCall) and isinstance(response, messages.MakeCallResponse):
             if request.auto_originate is messages.AutoOriginate.DO_NOT_PROMPT:
-                self._unprompted.add(response.calling_device.call_id or "")
+                self._ringing.unprompted.add(response.calling_device.call_id or "")
         elif isinstance(request, messages.GenerateDigits):
             self._edge.background(self._dial(request))
         self._edge.loop.call_soon(self.look)  # the answer goes out before anything happens
@@ -125,11 +108,10 @@ class SipSwitch:
 
     async def stop(self) -> None:
         """End all calls: nobody else could."""
-        for ring in list(self._rings.values()):
-            ring.cancel()
-        for leg in self._participants:
+        self._ringing.cancel()
+        for leg in self.participants:
             leg.hang_up(503)
-        if len(self._participants):
+        if len(self.participants):
             await asyncio.sleep(FAREWELL)
 
     # Calls that phones make
@@ -156,7 +138,7 @@ class SipSwitch:
         dispatch.check_extensions(request)
         called = self.directory.called(request)
         device = self.directory.calling(call, called)
-        if call.caller.persona is not None and len(self._participants.at(device)) >= MAX_CALLS:
+        if call.caller.persona is not None and len(self.participants.at(device)) >= MAX_CALLS:
             raise SipError(486, "Too Many Calls")
         leg = self._edge.legs.take(self, device, request, call.flow, call.transaction)
         self._edge.respond(call.transaction, request.respond(100))
@@ -166,9 +148,9 @@ class SipSwitch:
         if not self.model.may_call(device, called):
             leg.say(403)
             return
-        self._names[leg] = self_named(request, call.caller.aor)
+        self._ringing.names[leg] = self_named(request, call.caller.aor)
         new = self.model.new_call(device, called, Cause.NEW_CALL)
-        self._participants.join(leg, new)
+        self.participants.join(leg, new)
         self.model.originated(new, self._edge.loop.time())
         self.look()
 
@@ -178,16 +160,15 @@ class SipSwitch:
         """Something has changed."""
         self._settle()
         calls, devices = self.model.changed()
-        over = self._participants.follow(devices)
-        self._follow(devices)
+        over = self.participants.follow(devices)
+        self._ringing.follow(devices)
         for call in calls:
-            for device, state in list(call.parties.items()):
-                if state == ALERTING or (state == INITIATED and call.prompted):
-                    self._start_ring(call, device)
+            for device in list(call.parties):
+                self._ringing.start(call, device)
         for leg in over:
             self._drop(leg)
             leg.hang_up()
-        self.control.look(leg for device in devices for leg in self._participants.at(device))
+        self.control.look(leg for device in devices for leg in self.participants.at(device))
         self._set_timer()
         self.heard()
 
@@ -199,7 +180,7 @@ class SipSwitch:
                 continue
             status, reason = STATUSES.get(cause, (404, None))
             for device in [one for one, state in call.parties.items() if state in TALKING]:
-                leg = self._participants.of(call, device)
+                leg = self.participants.of(call, device)
                 waits = leg is not None and leg.incoming
                 if leg is not None and waits:
                     leg.say(status, reason=reason)
@@ -207,27 +188,10 @@ class SipSwitch:
                 if over and device in call.parties and call.id in self.model.calls:
                     self.model.drop(call, device, cause)
 
-    def _follow(self, devices: Set[str]) -> None:
-        """Rings go with their devices when calls are joined."""
-        for key, ring in [(key, ring) for key, ring in self._rings.items() if ring.device in devices]:
-            if not self._rings_for(self.model.calls.get(ring.call_id), ring.device):
-                heir = next((one for one in self.model.of(ring.device) if self._rings_for(one, ring.device)), None)
-                del self._rings[key]
-                if heir is None or (heir.id, ring.device) in self._rings:
-                    ring.cancel()
-                else:
-                    ring.call_id = heir.id
-                    self._rings[heir.id, ring.device] = ring
-
-    @staticmethod
-    def _rings_for(call: Call | None, device: str) -> bool:
-        state = call.parties.get(device) if call is not None else None
-        return state == ALERTING or (call is not None and state == INITIATED and call.prompted)
-
     def _drop(self, leg: Leg) -> None:
-        self._participants.drop(leg)
-        self._offering.pop(leg, None)
-        self._names.pop(leg, None)
+        self.participants.drop(leg)
+        self.offering.pop(leg, None)
+        self._ringing.names.pop(leg, None)
         self.control.forget(leg)
 
     def _set_timer(self) -> None:
@@ -241,102 +205,15 @@ class SipSwitch:
         self.model.timeout(self._edge.loop.time())
         self.look()
 
-    # Ringing
-
-    def _start_ring(self, call: Call, device: str) -> None:
-        if (call.id, device) in self._rings:
-            return
-        talking = sorted(call.others(device), key=lambda one: one != call.calling)
-        found = (self._participants.of(call, one) for one in talking if call.parties[one] in TALKING)
-        caller = next((leg for leg in found if leg is not None), None)
-        offer = b""
-        if caller is not None:
-            offer = (
-                sdp.with_direction(caller.description.remote, sdp.SENDRECV) if caller.up else caller.description.remote
-            )
-        ring = self._rings[call.id, device] = Ring(call.id, device, caller, offer)
-        self._edge.background(self._ring(ring, call))
-
-    async def _ring(self, ring: Ring, call: Call) -> None:
-        if call.parties.get(ring.device) == INITIATED:  # its own user wants to call somebody
-            caller = self.directory.name(call.called)
-            headers = AUTO_ANSWER if call.id in self._unprompted else ()
-        else:
-            calling = self._participants.of(call, call.calling)
-            said = self._names.get(calling) if calling is not None else None
-            caller, headers = said or self.directory.name(call.calling), ()
-        try:
-            targets = await self.directory.targets(ring.device)
-        except SipError as error:
-            leg, answer = None, Answer(error.status)
-        else:
-
-            def began(leg: Leg) -> None:
-                self._ring_of[leg] = ring
-
-            leg, answer = await ring.run(
-                self._edge.legs, self, targets, caller, self.directory.address(ring.device), headers, began
-            )
-        for one in [one for one, of in self._ring_of.items() if of is ring]:
-            del self._ring_of[one]
-        now = self.model.calls.get(ring.call_id)
-        if ring.cancelled or now is None or not self._rings_for(now, ring.device):
-            if leg is not None:
-                leg.hang_up()
-        elif leg is None:
-            self._rings.pop((now.id, ring.device), None)
-            self._not_answered(now, ring.device, CAUSES.get(answer.status, Cause.DESTINATION_NOT_OBTAINABLE))
-        else:
-            self._rings.pop((now.id, ring.device), None)
-            self._participants.join(leg, now)
-            self._ring_answered(now, ring, leg, answer.body)
-        self.look()
-
-    def _not_answered(self, call: Call, device: str, cause: Cause) -> None:
-        if call.parties[device] == INITIATED:  # MakeCall, at the caller's own phone
-            self.model.incomplete(call, device, cause)
-            self.model.drop(call, device, cause)
-        else:
-            self.model.refused(call, device, cause, self._edge.loop.time())
-
-    def _ring_answered(self, call: Call, ring: Ring, leg: Leg, said: bytes) -> None:
-        if call.parties[ring.device] == INITIATED:
-            self._unprompted.discard(call.id)
-            leg.confirm(sdp.silent(said))
-            self.control.agreed(leg, Silent(sdp.INACTIVE))
-            self.model.originated(call, self._edge.loop.time())
-            return
-        caller = ring.caller
-        if caller is not None and caller.incoming:
-            caller.say(200, said)
-            self.control.agreed(caller, With(leg))
-            if not ring.offer:
-                self._offering[caller] = leg
-                self._edge.background(self._pass_answer(caller))
-        elif not ring.offer:
-            leg.confirm(sdp.silent(said))
-        if caller is not None and ring.offer:
-            self.control.agreed(leg, With(caller))
-        else:
-            self.control.agreed(leg, With(caller) if caller is not None and caller.up else Silent(sdp.INACTIVE))
-        self.model.answered(call, ring.device)
-
-    async def _pass_answer(self, leg: Leg) -> None:
-        """The ACK of one who has called without an offer holds the answer to the other's."""
-        try:
-            self.confirms(leg, await leg.confirmation())
-        except Gone:
-            pass  # its user knows
-
     # What the model asks of the phones
 
     def present(self, call: Call) -> bool:
         """One of the caller's phones is in a call."""
-        return any(leg.up for leg in self._participants.at(call.calling))
+        return any(leg.up for leg in self.participants.at(call.calling))
 
     def pick_up(self, call: Call, device: str) -> None:
         """By the link to the phone, else by NOTIFY where it has said that it listens to that."""
-        line, ring = self.directory.line(device), self._rings.get((call.id, device))
+        line, ring = self.directory.line(device), self._ringing.at(call, device)
         if ring is None:
             raise Refused(Fault.NO_CALL_TO_ANSWER)
         if line is None or (line.link is None and not ring.talks):
@@ -360,28 +237,12 @@ class SipSwitch:
     # What phones do
 
     def rings(self, leg: Leg, response: Response) -> None:
-        """A provisional answer: the caller's phone hears what this one says."""
-        ring = self._ring_of.get(leg)
-        call = self.model.calls.get(ring.call_id) if ring is not None else None
-        if ring is None or call is None or ring.cancelled:
-            return
-        events = {one.strip().lower() for one in response.get_all("Allow-Events")}
-        ring.talks = ring.talks or "talk" in events
-        if call.parties.get(ring.device) == INITIATED:
-            line = self.directory.line(ring.device)
-            if call.id in self._unprompted and line is not None and line.link is not None:
-                self._unprompted.discard(call.id)
-                self._edge.background(phonelink.command(line.link, "accept"))
-            return
-        if ring.caller is not None and ring.caller.incoming:
-            early = response.body if response.get("Content-Type") == "application/sdp" else b""
-            ring.caller.say(response.status, early, response.reason)
-        self.model.rings(call, ring.device)
-        self.heard()
+        """A provisional answer."""
+        self._ringing.provisional(leg, response)
 
     async def offers(self, leg: Leg, offer: bytes) -> Answer:
         """A phone holds, retrieves, or changes its media: those who hear it have to agree."""
-        media, partner = self.control.media(leg), self._participants.partner(leg)
+        media, partner = self.control.media(leg), self.participants.partner(leg)
         if isinstance(media, Mixed):
             return Answer(200, leg.description.local)
         if partner is None:
@@ -397,32 +258,32 @@ class SipSwitch:
             except Gone:
                 return Answer(480)
             if not offer:
-                self._offering[leg] = other
+                self.offering[leg] = other
             else:
                 self._note_hold(leg, call, sdp.holds(offer))
             for one in (leg, other):
-                self.control.agreed(one, self._participants.wanted(one))
+                self.control.agreed(one, self.participants.wanted(one))
         self.look()
         return Answer(200, answer)
 
     def _note_hold(self, leg: Leg, call: Call, held: bool) -> None:
         state = call.parties.get(leg.device)
         if held and state == CONNECTED:
-            self._participants.holding.add(leg)
+            self.participants.holding.add(leg)
             self.model.hold(call, leg.device, Cause.NORMAL)
         elif not held and state == HELD:
-            self._participants.holding.discard(leg)
+            self.participants.holding.discard(leg)
             self.model.retrieve(call, leg.device, Cause.NORMAL)
 
     def confirms(self, leg: Leg, answer: bytes) -> None:
         """The answer to an offer that was made for it by another phone."""
-        other = self._offering.pop(leg, None)
+        other = self.offering.pop(leg, None)
         if other is not None:
             other.confirm(answer or sdp.silent(other.description.remote))
 
     async def informs(self, leg: Leg, request: Request) -> int:
         """Digits of a phone go to those whom it hears."""
-        partner = self._participants.partner(leg)
+        partner = self.participants.partner(leg)
         if partner is None:
             return 200
         kind = request.get("Content-Type")
@@ -435,7 +296,7 @@ class SipSwitch:
 
     def hung_up(self, leg: Leg) -> None:
         """The phone is in no call any more."""
-        mine = self._participants.calls(leg)
+        mine = self.participants.calls(leg)
         self._drop(leg)
         for call in mine:
             if leg.device in call.parties and call.id in self.model.calls:
@@ -444,7 +305,7 @@ class SipSwitch:
 
     def _media_failed(self, leg: Leg, status: int) -> None:
         """The phones could not be joined as a service has promised."""
-        call = self._participants.active(leg)
+        call = self.participants.active(leg)
         log.warning("a phone does not take its media", device=leg.device, status=status)
         if call is not None:
             self.model.incomplete(call, leg.device, Cause.DESTINATION_NOT_OBTAINABLE)
@@ -456,7 +317,7 @@ class SipSwitch:
         device = canonical(connection.device_id or "")
         mine = [call for call in self.model.of(device) if connection.call_id in (None, call.id)]
         for call in mine[:1]:
-            legs = [leg for other in call.others(device) if (leg := self._participants.of(call, other)) is not None]
+            legs = [leg for other in call.others(device) if (leg := self.participants.of(call, other)) is not None]
             if not await digits.send(legs, request.characters_to_send) and device in call.parties:
                 self.model.incomplete(call, device, Cause.DESTINATION_NOT_OBTAINABLE)
                 self.heard()
