@@ -1,11 +1,11 @@
 """The Celery application and what beat runs, as one table."""
 
-import os
-
 from celery import Celery
 from celery.signals import worker_ready
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cups_site.settings")
+from cups_site import starting
+
+starting.configure()
 
 from cups_site.metrics import tasks
 
