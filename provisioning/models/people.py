@@ -67,10 +67,10 @@ class Persona(models.Model):
     confirm_watchers = models.BooleanField(
         "confirm unknown watchers",
         default=False,
-        help_text="Watchers whom no access or privacy list names wait until the user has decided (D-15).",
+        help_text="Watchers whom no access or privacy list names wait until the user has decided.",
     )
     offline_messages = models.BooleanField(
-        "keep messages", default=False, help_text="Messages that come while nothing is registered wait (D-34)."
+        "keep messages", default=False, help_text="Messages that come while nothing is registered wait."
     )
     ever_published = models.BooleanField(default=False, editable=False)
     md5 = models.CharField(max_length=32, blank=True, editable=False)
