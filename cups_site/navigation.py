@@ -178,6 +178,19 @@ def grouped(entries: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
+def search(text: str, groups: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
+    """Title, group and address of what has these letters in its title; everything of a group that has them."""
+    wanted = text.strip().lower()
+    if not wanted:
+        return []
+    return [
+        (str(entry["name"]), str(group["name"]), str(entry["admin_url"]))
+        for group in groups
+        for entry in group["models"]
+        if wanted in str(entry["name"]).lower() or wanted in str(group["name"]).lower()
+    ]
+
+
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """The same for unfold's sidebar; nothing at all to whom nothing is shown."""
     groups = [

@@ -277,7 +277,7 @@ UNFOLD = {
     "SITE_HEADER": "Presence server",
     "SITE_SYMBOL": "sensors",
     "SHOW_HISTORY": True,
-    "SIDEBAR": {"show_search": True, "navigation": "cups_site.navigation.sidebar"},
+    "SIDEBAR": {"show_search": True, "command_search": True, "navigation": "cups_site.navigation.sidebar"},
 }
 
 CHANNEL_LAYERS = {

@@ -2,7 +2,20 @@
 
 import django.core.validators
 import provisioning.fields
+import django.db.models.functions.text
 from django.db import migrations, models
+
+
+BY_NAME = "CREATE INDEX user_by_name ON provisioning_persona (LOWER(name){})"
+
+
+def index(apps, schema_editor):
+    """On PostgreSQL one of patterns: it answers what a name begins with in any language of the database."""
+    schema_editor.execute(BY_NAME.format(" text_pattern_ops" if schema_editor.connection.vendor == "postgresql" else ""))
+
+
+def no_index(apps, schema_editor):
+    schema_editor.execute("DROP INDEX user_by_name")
 
 
 class Migration(migrations.Migration):
@@ -86,5 +99,14 @@ class Migration(migrations.Migration):
             model_name='watcherfilter',
             name='client_version',
             field=models.CharField(blank=True, help_text='Exact or the beginning of it; empty for all versions.', max_length=50),
+        ),
+        migrations.SeparateDatabaseAndState(
+            database_operations=[migrations.RunPython(index, no_index)],
+            state_operations=[
+                migrations.AddIndex(
+                    model_name='persona',
+                    index=models.Index(django.db.models.functions.text.Lower('name'), name='user_by_name'),
+                ),
+            ],
         ),
     ]
