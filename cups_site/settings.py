@@ -157,6 +157,7 @@ ASGI_APPLICATION = "cups_site.asgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "cups_site" / "templates"],  # what is said differently than by unfold
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -228,7 +229,7 @@ UNFOLD = {
     "SITE_HEADER": "Presence server",
     "SITE_SYMBOL": "sensors",
     "SHOW_HISTORY": True,
-    "SIDEBAR": {"show_search": True, "show_all_applications": True},
+    "SIDEBAR": {"show_search": True, "command_search": True, "navigation": "cups_site.navigation.sidebar"},
 }
 
 CHANNEL_LAYERS = {

@@ -163,7 +163,7 @@ class PresenceViewSet(viewsets.GenericViewSet):
     @extend_schema(request=DecisionSerializer, responses={204: None})
     @action(detail=True, methods=["post"])
     def decide(self, request: Request, aor: str) -> Response:
-        """Allow or block a watcher on behalf of this user (D-15): it goes into one of the user's privacy lists."""
+        """Allow or block a watcher on behalf of this user: it goes into one of the user's privacy lists."""
         found, _ = _find(aor)
         wanted = DecisionSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)

@@ -139,7 +139,7 @@ class WatcherFilter(models.Model):
         max_length=100, blank=True, help_text="As in User-Agent before / or white space; any case."
     )
     client_version = models.CharField(
-        max_length=50, blank=True, help_text="Exact or the beginning of it; empty for all versions (D-17)."
+        max_length=50, blank=True, help_text="Exact or the beginning of it; empty for all versions."
     )
 
     class Meta:

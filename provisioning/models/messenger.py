@@ -20,7 +20,7 @@ class MessengerSettings(models.Model):
 
     enabled = models.BooleanField(default=True, help_text="Whether users can sign in to the messenger.")
     subscription_duration = _number(
-        3600, 60, 86_400, "Seconds for which a buddy is subscribed to; refreshed while the user is logged in (R-IM-02)."
+        3600, 60, 86_400, "Seconds for which a buddy is subscribed to; refreshed while the user is logged in."
     )
     grace = _number(60, 5, 3600, "Seconds after which a browser that went away without logging out is logged out.")
     contacts = _number(100, 1, 1000, "Buddies of one user at most.")

@@ -7,6 +7,7 @@ from django.contrib.auth.hashers import check_password, make_password
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import QuerySet
+from django.db.models.functions import Lower
 from django.utils.crypto import constant_time_compare
 
 from provisioning.choices import PublishPolicy
@@ -67,10 +68,10 @@ class Persona(models.Model):
     confirm_watchers = models.BooleanField(
         "confirm unknown watchers",
         default=False,
-        help_text="Watchers whom no access or privacy list names wait until the user has decided (D-15).",
+        help_text="Watchers whom no access or privacy list names wait until the user has decided.",
     )
     offline_messages = models.BooleanField(
-        "keep messages", default=False, help_text="Messages that come while nothing is registered wait (D-34)."
+        "keep messages", default=False, help_text="Messages that come while nothing is registered wait."
     )
     ever_published = models.BooleanField(default=False, editable=False)
     md5 = models.CharField(max_length=32, blank=True, editable=False)
@@ -84,6 +85,7 @@ class Persona(models.Model):
         ordering = ["aor"]
         verbose_name = "user"
         constraints = [models.UniqueConstraint(fields=["domain", "user"], name="one_user_of_a_name_in_a_domain")]
+        indexes = [models.Index(Lower("name"), name="user_by_name")]
 
     def __str__(self) -> str:
         return str(self.aor)

@@ -32,7 +32,7 @@ class Listener(models.Model):
         max_length=8,
         choices=ClientCertificates.choices,
         default=ClientCertificates.OPTIONAL,
-        help_text="TLS only. A peer is told from others by the names in its certificate (R-SEC-05).",
+        help_text="TLS only. A peer is told from others by the names in its certificate.",
     )
     advertised = models.CharField(
         max_length=255, blank=True, help_text="host or host:port told to peers, where it differs from the address."
@@ -83,7 +83,7 @@ class TrustedPeer(models.Model):
     )
     description = models.CharField(max_length=200, blank=True)
     automatic = models.BooleanField(
-        default=False, editable=False, help_text="Follows from other provisioning; not edited by hand (D-22)."
+        default=False, editable=False, help_text="Follows from other provisioning; not edited by hand."
     )
 
     class Meta:
@@ -143,9 +143,7 @@ class ForeignServer(models.Model):
     name = models.CharField(max_length=64, unique=True)
     address = ServerAddressField(help_text="IP address or host name; without :port as the name server says, else 5060.")
     transport = models.CharField(max_length=8, choices=ForeignTransport.choices, default=ForeignTransport.UDP)
-    domain = DomainNameField(
-        blank=True, help_text="All presentities of this domain are there: they need no mapping (D-02)."
-    )
+    domain = DomainNameField(blank=True, help_text="All presentities of this domain are there: they need no mapping.")
     expires = models.PositiveIntegerField(
         null=True,
         blank=True,
@@ -159,7 +157,7 @@ class ForeignServer(models.Model):
     identity = AorField(
         "own identity", blank=True, default="", help_text="With shared identity; empty: presence@ our first domain."
     )
-    call_manager = models.BooleanField(default=False, help_text="A CallManager node (D-22).")
+    call_manager = models.BooleanField(default=False, help_text="A CallManager node.")
     enabled = models.BooleanField(default=True)
 
     class Meta:
@@ -187,7 +185,7 @@ class ForeignMapping(models.Model):
     foreign = AorField("foreign presentity")
     server = models.ForeignKey(ForeignServer, on_delete=models.CASCADE, related_name="mappings")
     priority = models.IntegerField(
-        default=0, help_text="Of this component of state, unless its source says otherwise; the larger wins (D-25)."
+        default=0, help_text="Of this component of state, unless its source says otherwise; the larger wins."
     )
 
     class Meta:

@@ -35,13 +35,13 @@ class UserAgentCapability(models.Model):
 
     client_type = models.CharField(max_length=100, help_text="As in User-Agent before / or white space; any case.")
     client_version = models.CharField(
-        max_length=50, blank=True, help_text="Exact or the beginning of it; empty for all versions (D-17)."
+        max_length=50, blank=True, help_text="Exact or the beginning of it; empty for all versions."
     )
     audio = models.BooleanField(default=False)
     video = models.BooleanField(default=False)
     text = models.BooleanField(default=True)
     one_message_per_read = models.BooleanField(
-        default=False, help_text="On streams this client loses messages that arrive together (D-47)."
+        default=False, help_text="On streams this client loses messages that arrive together."
     )
     linphone_lists = models.BooleanField(
         "lists as Linphone reads them",
