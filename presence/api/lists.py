@@ -10,6 +10,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, viewsets
 from rest_framework.parsers import BaseParser
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -17,6 +18,7 @@ from presence.engine.errors import MalformedDocument, UnknownPresentity, Unsuppo
 from presence.engine.media import RESOURCE_LISTS, is_resource_lists
 from presence.engine.resource_lists import MAX_DEPTH, Entry, XmlList, parse, serialize
 from provisioning.announce import announce
+from provisioning.api.media import raw
 from provisioning.models import Alias, Persona, ResourceList, ResourceListMember
 from provisioning.uri import Aor, BadUri
 
@@ -40,6 +42,7 @@ class ResourceListsViewSet(viewsets.ViewSet):
     lookup_field = "aor"
     lookup_value_regex = "[^/]+"
     parser_classes = [AnyParser]
+    renderer_classes = [raw(RESOURCE_LISTS), JSONRenderer]
     serializer_class = serializers.Serializer
 
     @extend_schema(responses={(200, RESOURCE_LISTS): OpenApiTypes.STR})

@@ -5,10 +5,12 @@ from typing import Any
 from django.db import transaction
 from django.http import HttpResponse
 from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
 from rest_framework import mixins, serializers, viewsets
 from rest_framework.decorators import action
 from rest_framework.permissions import BasePermission
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -28,6 +30,7 @@ from presence.models import BackendSubscription, EdgeLease, LiveState, Publicati
 from presence.seen import ENDED
 from provisioning import snapshot
 from provisioning.announce import announce
+from provisioning.api.media import raw
 from provisioning.api.serializers.base import AorField
 from provisioning.models import PrivacyList
 from provisioning.models.access import decide
@@ -90,11 +93,26 @@ class PreviewSerializer(serializers.Serializer):
     steps = ExplainedStepSerializer(many=True)
 
 
+PIDF = "application/pidf+xml"
+
+AS = OpenApiParameter("as", description="The watcher; accounts that are bound to one may leave it out.")
+
+TAG = OpenApiParameter("If-Match", location=OpenApiParameter.HEADER, description="Entity tag of the component.")
+
+TAGGED = [
+    OpenApiParameter(
+        "ETag", location=OpenApiParameter.HEADER, response=[200, 201], description="The component's new entity tag."
+    )
+]
+
+
 class PresenceViewSet(viewsets.GenericViewSet):
     """The state of one user, by any address that leads to it."""
 
     queryset = LiveState.objects.none()
     serializer_class = PresenceSerializer
+    filter_backends = ()
+    pagination_class = None
     lookup_field = "aor"
     lookup_value_regex = "[^/]+"
 
@@ -103,10 +121,8 @@ class PresenceViewSet(viewsets.GenericViewSet):
         return [Acts()] if self.action in ("retrieve", "component", "unpublish") else super().get_permissions()
 
     @extend_schema(
-        parameters=[
-            OpenApiParameter("as", description="The watcher; accounts that are bound to one may leave it out.")
-        ],
-        responses=PolymorphicProxySerializer("Presence", [PresenceSerializer, SeenSerializer], None),
+        parameters=[AS],
+        responses=PolymorphicProxySerializer("PresenceOrSeen", [PresenceSerializer, SeenSerializer], None),
     )
     def retrieve(self, request: Request, aor: str) -> Response:
         """The composed state, with its sources; for integrators, and with `as`, what that watcher may see of it."""
@@ -120,7 +136,12 @@ class PresenceViewSet(viewsets.GenericViewSet):
             raise UnknownPresentity("there is nothing to be seen at this address")
         return Response(shown)
 
-    @extend_schema(request=ComponentSerializer, responses={200: PublishedSerializer, 201: PublishedSerializer})
+    @extend_schema(
+        parameters=[AS, TAG, *TAGGED],
+        request=ComponentSerializer,
+        responses={200: PublishedSerializer, 201: PublishedSerializer},
+        extensions={"x-problems": [412]},
+    )
     @action(detail=True, methods=["put"])
     def component(self, request: Request, aor: str) -> Response:
         """Publish a component of state; with If-Match change it, or, without a body, refresh it."""
@@ -136,7 +157,7 @@ class PresenceViewSet(viewsets.GenericViewSet):
         )
         return _published(done)
 
-    @extend_schema(responses={204: None})
+    @extend_schema(parameters=[AS, TAG], responses={204: None}, extensions={"x-problems": [412]})
     @component.mapping.delete
     def unpublish(self, request: Request, aor: str) -> Response:
         """Remove the component that If-Match names."""
@@ -146,11 +167,12 @@ class PresenceViewSet(viewsets.GenericViewSet):
         publishing.publish(identity_of(request), parse(aor, "aor"), None, expires=0, entity_tag=tag)
         return Response(status=204)
 
-    @action(detail=True)
+    @extend_schema(responses={(200, PIDF): OpenApiTypes.STR})
+    @action(detail=True, renderer_classes=[raw(PIDF), JSONRenderer])
     def document(self, request: Request, aor: str) -> HttpResponse:
         """The presence document itself."""
         found, current = _find(aor)
-        return HttpResponse(found.document(current, timezone.now()), content_type="application/pidf+xml")
+        return HttpResponse(found.document(current, timezone.now()), content_type=PIDF)
 
     @extend_schema(responses=WatcherSerializer(many=True))
     @action(detail=True)

@@ -1,39 +1,15 @@
 """Resources of /api/v1/ for everything that is provisioned."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from django.db import transaction
-from django.db.models import Model, ProtectedError
-from rest_framework import mixins, serializers, viewsets
+from django.db.models import Model
+from rest_framework import serializers
 
 from provisioning import models
-from provisioning.announce import announce
+from provisioning.api import many_users
+from provisioning.api.resources import FixedRows, PolicyViewSet
 from provisioning.api.serializers import access, integrators, lists, messenger, people, routing, rules, servers
-
-
-class PolicyViewSet(viewsets.ModelViewSet):
-    """List, filter, search, create, change and delete; edges hear of every change."""
-
-    def perform_create(self, serializer: serializers.BaseSerializer[Any]) -> None:
-        """Save and announce."""
-        with transaction.atomic():
-            super().perform_create(serializer)
-            announce(self.queryset.model)
-
-    def perform_update(self, serializer: serializers.BaseSerializer[Any]) -> None:
-        """Save and announce."""
-        with transaction.atomic():
-            super().perform_update(serializer)
-            announce(self.queryset.model)
-
-    def perform_destroy(self, instance: Model) -> None:
-        """Delete and announce."""
-        try:
-            with transaction.atomic():
-                super().perform_destroy(instance)
-                announce(self.queryset.model)
-        except ProtectedError as error:
-            raise serializers.ValidationError(str(error)) from None
 
 
 class DomainViewSet(PolicyViewSet):
@@ -53,6 +29,20 @@ class PersonaViewSet(PolicyViewSet):
     filterset_fields = {"aor": ["exact"], "domain__name": ["exact"], "enabled": ["exact"], "user": ["exact"]}
     search_fields = ["aor", "name", "aliases__uri"]
     ordering_fields = ["aor", "name"]
+    unversioned = frozenset({"ever_published"})
+    hashed = "pin"
+
+    def create_many(self, items: Sequence[dict[str, Any]]) -> list[Model]:
+        """At once."""
+        return many_users.create(items)
+
+    def update_many(self, items: Sequence[dict[str, Any]], rows: dict[Any, Any], partial: bool) -> list[Model]:
+        """At once."""
+        return many_users.update(items, rows, partial)
+
+    def destroy_many(self, rows: Sequence[Model]) -> None:
+        """At once."""
+        models.Persona.objects.filter(pk__in=[row.pk for row in rows]).delete()
 
 
 class AliasViewSet(PolicyViewSet):
@@ -266,16 +256,6 @@ class CannedMessageViewSet(PolicyViewSet):
     serializer_class = messenger.CannedMessageSerializer
     filterset_fields = {"owner__aor": ["exact"]}
     search_fields = ["text", "owner__aor"]
-
-
-class FixedRows(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.UpdateModelMixin, viewsets.GenericViewSet):
-    """Rows that are there from the start: they can be changed, not made or deleted."""
-
-    def perform_update(self, serializer: serializers.BaseSerializer[Any]) -> None:
-        """Save and announce."""
-        with transaction.atomic():
-            super().perform_update(serializer)
-            announce(self.queryset.model)
 
 
 class ExpirySettingViewSet(FixedRows):

@@ -78,3 +78,16 @@ class AorField(serializers.CharField):
             return Aor.parse(super().to_internal_value(data))
         except ValueError as error:
             raise serializers.ValidationError(str(error)) from None
+
+
+class Named(serializers.SlugRelatedField):
+    """Another row by its name; those that a request about many rows names were looked up before, at once."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """The row."""
+        found = self.context.get(KNOWN, {}).get((self.queryset.model, data)) if isinstance(data, str) else None
+        return super().to_internal_value(data) if found is None else found
+
+
+KNOWN = "known"
+"In the context of a serializer: (model, name) -> row."
