@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from django.db import transaction
 from django.db.models import Model, ProtectedError
 from rest_framework import mixins, serializers, viewsets
 
 from provisioning import models
 from provisioning.announce import announce
 from provisioning.api.serializers import access, integrators, lists, messenger, people, routing, rules, servers
+from provisioning.history import recording
 
 
 class PolicyViewSet(viewsets.ModelViewSet):
@@ -16,20 +16,20 @@ class PolicyViewSet(viewsets.ModelViewSet):
 
     def perform_create(self, serializer: serializers.BaseSerializer[Any]) -> None:
         """Save and announce."""
-        with transaction.atomic():
+        with recording.together():
             super().perform_create(serializer)
             announce(self.queryset.model)
 
     def perform_update(self, serializer: serializers.BaseSerializer[Any]) -> None:
         """Save and announce."""
-        with transaction.atomic():
+        with recording.together():
             super().perform_update(serializer)
             announce(self.queryset.model)
 
     def perform_destroy(self, instance: Model) -> None:
         """Delete and announce."""
         try:
-            with transaction.atomic():
+            with recording.together():
                 super().perform_destroy(instance)
                 announce(self.queryset.model)
         except ProtectedError as error:
@@ -273,7 +273,7 @@ class FixedRows(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.UpdateM
 
     def perform_update(self, serializer: serializers.BaseSerializer[Any]) -> None:
         """Save and announce."""
-        with transaction.atomic():
+        with recording.together():
             super().perform_update(serializer)
             announce(self.queryset.model)
 
