@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.db import transaction
 from django.http import HttpResponse
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
@@ -32,6 +31,7 @@ from provisioning import snapshot
 from provisioning.announce import announce
 from provisioning.api.media import raw
 from provisioning.api.serializers.base import AorField
+from provisioning.history import recording
 from provisioning.models import PrivacyList
 from provisioning.models.access import decide
 from provisioning.policy import Policy
@@ -189,7 +189,7 @@ class PresenceViewSet(viewsets.GenericViewSet):
         found, _ = _find(aor)
         wanted = DecisionSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
-        with transaction.atomic():
+        with recording.together():
             decide(found.persona.id, wanted.validated_data["watcher"], wanted.validated_data["effect"] == "allow")
             announce(PrivacyList)
         return Response(status=204)

@@ -4,10 +4,11 @@ from typing import Any
 
 from django.db.models import Model, QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin
 
 from provisioning.announce import announce
+from provisioning.history import recording
 
 
 class PolicyAdmin(ModelAdmin):
@@ -28,5 +29,20 @@ class PolicyAdmin(ModelAdmin):
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet) -> None:
         """Announce a bulk deletion."""
-        super().delete_queryset(request, queryset)
-        announce(self.model)
+        with recording.together():
+            super().delete_queryset(request, queryset)
+            announce(self.model)
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """What is saved with one form is one version."""
+        if request.method != "POST":
+            return super().changeform_view(request, *args, **kwargs)
+        with recording.together():
+            return super().changeform_view(request, *args, **kwargs)
+
+    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """A deletion takes along what hangs on it."""
+        if request.method != "POST":
+            return super().delete_view(request, *args, **kwargs)
+        with recording.together():
+            return super().delete_view(request, *args, **kwargs)

@@ -12,6 +12,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 from provisioning.admin.base import PolicyAdmin
 from provisioning.announce import announce
 from provisioning.fields import domain_name
+from provisioning.history import recording
 from provisioning.models import Alias, Domain, ForeignMapping, Persona
 
 
@@ -200,8 +201,11 @@ class PersonaAdmin(PolicyAdmin):
         self._switch(request, queryset, False)
 
     def _switch(self, request: HttpRequest, queryset: QuerySet[Persona], on: bool) -> None:
-        count = Persona.objects.filter(pk__in=queryset.values("pk")).update(enabled=on)
-        announce(Persona)
+        with recording.together():
+            keys = list(queryset.exclude(enabled=on).values_list("pk", flat=True))
+            count = Persona.objects.filter(pk__in=queryset.values("pk")).update(enabled=on)
+            recording.changed(Persona, keys)
+            announce(Persona)
         self.message_user(request, f"{count} users {'enabled' if on else 'disabled'}.", messages.SUCCESS)
 
 

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import as_serializer_error
 
 from provisioning.api.versions import lock
+from provisioning.history import recording
 
 MOST = 1000
 "Rows of one request: on SQLite nobody else writes meanwhile, and a thousand rows take some seconds at most."
@@ -111,7 +112,7 @@ class Bulk:
 
     def _write(self: Any, work: Callable[[], list[Model]], status: int) -> Response:
         self.many = True
-        with transaction.atomic():
+        with recording.together():
             made = [row.pk for row in work()]
             self.finish()
             stored = {row.pk: row for row in self.get_queryset().filter(pk__in=made)} if made else {}

@@ -9,6 +9,7 @@ from rest_framework import exceptions
 from provisioning.api.bulk import look_at
 from provisioning.api.serializers.base import KNOWN
 from provisioning.api.serializers.people import OneOfManySerializer
+from provisioning.history import recording
 from provisioning.models import Alias, Domain, Persona, ResourceList
 from provisioning.uri import Aor
 
@@ -17,6 +18,9 @@ CHANGED = [
     "sha256_full", "pin",
 ]  # fmt: skip
 "Columns that a change can reach while the address stays."
+
+SECRETS = {"password": "md5", "PIN": "pin"}
+"What the history calls a secret -> a column that is empty without it."
 
 
 def create(items: Sequence[dict[str, Any]]) -> list[Model]:
@@ -31,6 +35,7 @@ def create(items: Sequence[dict[str, Any]]) -> list[Model]:
     Persona.objects.bulk_create(made)
     Alias.objects.bulk_create([Alias(uri=persona.aor, persona=persona) for persona in made])
     _delegate(zip(made, delegates, strict=True))
+    _record(made, dict.fromkeys(SECRETS, [""] * len(made)))
     return list(made)
 
 
@@ -42,6 +47,7 @@ def update(items: Sequence[dict[str, Any]], rows: dict[Any, Persona], partial: b
     _free([values.pop("aor") for values in given], [persona.pk for persona in found])
     delegates = [values.pop("delegates", None) for values in given]
     before = [persona.aor for persona in found]
+    secrets = {name: [getattr(persona, column) for persona in found] for name, column in SECRETS.items()}
     for persona, values in zip(found, given, strict=True):
         OneOfManySerializer.filled(persona, values)
     moved = [one for one, aor in zip(found, before, strict=True) if one.computed_aor() != aor]
@@ -51,7 +57,24 @@ def update(items: Sequence[dict[str, Any]], rows: dict[Any, Persona], partial: b
     wanted = [(one, rest) for one, rest in zip(found, delegates, strict=True) if rest is not None]
     Persona.delegates.through.objects.filter(from_persona__in=[one for one, _ in wanted]).delete()
     _delegate(wanted)
+    _record(found, secrets)
     return list(found)
+
+
+def _record(rows: Sequence[Persona], secrets: dict[str, list[str]]) -> None:
+    """Nothing tells the history of rows that are written in bulk; `secrets`: what was there before, row by row."""
+    for name, before in secrets.items():
+        column = SECRETS[name]
+        for word, there in (("set", True), ("removed", False)):
+            recording.written(
+                [
+                    row
+                    for row, old in zip(rows, before, strict=True)
+                    if getattr(row, column) != old and bool(getattr(row, column)) == there
+                ],
+                secrets={name: word},
+            )
+    recording.written(rows)
 
 
 def _known(items: Iterable[dict[str, Any]]) -> dict[tuple[type[Model], str], Model]:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.db import transaction
 from django.db.models import Model, ProtectedError
 from rest_framework import mixins, serializers, viewsets
 from rest_framework.request import Request
@@ -11,6 +10,7 @@ from rest_framework.response import Response
 from provisioning.announce import announce
 from provisioning.api.bulk import Bulk
 from provisioning.api.versions import Versioned
+from provisioning.history import recording
 
 
 class Announced:
@@ -23,7 +23,7 @@ class Announced:
 
     def perform_update(self: Any, serializer: serializers.BaseSerializer[Any]) -> None:
         """Save and announce."""
-        with transaction.atomic():
+        with recording.together():
             serializer.save()
             self.announce()
 
@@ -41,26 +41,26 @@ class PolicyViewSet(Announced, Versioned, Bulk, viewsets.ModelViewSet):
             return self.bulk_create(request)
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        with transaction.atomic():
+        with recording.together():
             self.perform_create(serializer)
             return self.answer(self.reread(serializer.instance), 201)
 
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Delete a row; with If-Match only if it is still what was read."""
-        with transaction.atomic():
+        with recording.together():
             self.perform_destroy(self.get_locked())
         return Response(status=204)
 
     def perform_create(self, serializer: serializers.BaseSerializer[Any]) -> None:
         """Save and announce."""
-        with transaction.atomic():
+        with recording.together():
             serializer.save()
             self.announce()
 
     def perform_destroy(self, instance: Model) -> None:
         """Delete and announce."""
         try:
-            with transaction.atomic():
+            with recording.together():
                 instance.delete()
                 self.announce()
         except ProtectedError as error:

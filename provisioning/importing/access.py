@@ -5,6 +5,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 
 from provisioning.choices import AccessKind, Effect, PrivacyKind, SubjectKind
+from provisioning.history import recording
 from provisioning.importing.grammar import BadFile, Entry, inner
 from provisioning.importing.tables import BATCH, Tables
 from provisioning.models import (
@@ -54,6 +55,7 @@ def resource_list(entry: Entry, tables: Tables) -> None:
                 ResourceListMember(list=row, position=number, uri=uri, name=names.get(uri, ""))
                 for number, uri in enumerate(wanted, 1)
             )
+            recording.written([row])
             tables.report.changed["list members"] += 1
 
 
@@ -79,6 +81,7 @@ def uri_acl(entry: Entry, tables: Tables) -> None:
             [UriAclEntry(acl=row, kind=kind, value=value, effect=one) for (kind, value), one in wanted.items()],
             batch_size=BATCH,
         )
+        recording.written([row])
         tables.report.changed["access list entries"] += 1
 
 

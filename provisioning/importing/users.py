@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from django.core.exceptions import ValidationError
 
 from provisioning.digests import digests
+from provisioning.history import recording
 from provisioning.importing.grammar import BadFile, Entry
 from provisioning.importing.tables import BATCH, Tables
 from provisioning.models import Alias, Persona
@@ -12,6 +13,11 @@ from provisioning.uri import Aor
 
 MAX_PATTERN = 1_000_000
 "Users of one pattern; more is a slip of the finger."
+
+NAME, PASSWORD, PIN = "name", "password", "PIN"
+
+SECRETS = {PASSWORD: "md5", PIN: "pin"}
+"What the history calls a secret -> a column that is empty without it."
 
 
 def apply_users(entries: list[Entry], tables: Tables) -> None:
@@ -29,7 +35,7 @@ def apply_users(entries: list[Entry], tables: Tables) -> None:
         for persona in Persona.objects.filter(aor__in=list(wanted)[start : start + BATCH])
     }
     fresh: list[Persona] = []
-    changed: list[Persona] = []
+    changed: list[tuple[Persona, list[str]]] = []
     for aor, (user, password, name) in wanted.items():
         persona = held.get(aor)
         if persona is None:
@@ -39,16 +45,25 @@ def apply_users(entries: list[Entry], tables: Tables) -> None:
                 persona.set_password(password)
             if aor in pins:
                 persona.set_pin(pins[aor])
-        elif _update(persona, password, name, pins.get(aor), tables):
-            changed.append(persona)
+        elif what := _update(persona, password, name, pins.get(aor), tables):
+            changed.append((persona, what))
     columns = ["name", "md5", "sha256", "md5_full", "sha256_full", "pin"]
     taken = _taken([persona.aor for persona in fresh])
     if taken:
         raise BadFile(f"section “users”: {taken[0].uri} is already an alias of {taken[0].persona.aor}")
     Persona.objects.bulk_create(fresh, batch_size=BATCH)
     Alias.objects.bulk_create([Alias(uri=one.aor, persona=one) for one in fresh], batch_size=BATCH)
-    Persona.objects.bulk_update(changed, columns, batch_size=BATCH)
+    Persona.objects.bulk_update([persona for persona, _ in changed], columns, batch_size=BATCH)
+    _record(fresh, changed)
     tables.count("users", len(fresh), len(changed), len(wanted))
+
+
+def _record(fresh: list[Persona], changed: list[tuple[Persona, list[str]]]) -> None:
+    """Nothing tells the history of rows that are written in bulk."""
+    recording.made(fresh, {secret: [one for one in fresh if getattr(one, own)] for secret, own in SECRETS.items()})
+    for secret in SECRETS:
+        recording.written([one for one, what in changed if secret in what], secrets={secret: "set"})
+    recording.written([one for one, _ in changed])
 
 
 def _taken(aors: list[Aor]) -> list[Alias]:
@@ -101,19 +116,20 @@ def _pin(entry: Entry) -> str | None:
     return pin
 
 
-def _update(persona: Persona, password: str | None, name: str | None, pin: str | None, tables: Tables) -> bool:
-    """Change a user where the file says something else; True when something was changed."""
-    changed = False
+def _update(persona: Persona, password: str | None, name: str | None, pin: str | None, tables: Tables) -> list[str]:
+    """Change a user where the file says something else; what was changed."""
+    changed = []
     if name is not None and name != persona.name:
-        persona.name, changed = name, True
+        persona.name = name
+        changed.append(NAME)
     if password is not None:
         secrets = digests(persona.user, tables.domains[persona.aor.host].name, password)
         if secrets != (persona.md5, persona.sha256, persona.md5_full, persona.sha256_full):
             persona.set_password(password)
-            changed = True
+            changed.append(PASSWORD)
     if pin is not None and not persona.check_pin(pin):
         persona.set_pin(pin)
-        changed = True
+        changed.append(PIN)
     return changed
 
 

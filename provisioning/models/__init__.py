@@ -7,6 +7,7 @@ from provisioning.models.access import (
     UriAclEntry,
     WatcherFilter,
 )
+from provisioning.models.changes import RecordedChange
 from provisioning.models.integrators import Integrator, Webhook, WebhookTarget
 from provisioning.models.limits import ExpirySetting, LimitExemption, PeerLimits
 from provisioning.models.lists import ResourceList, ResourceListMember
@@ -47,6 +48,7 @@ __all__ = [
     "PrivacyList",
     "PrivacyListMember",
     "ReachabilityRule",
+    "RecordedChange",
     "ResourceList",
     "ResourceListMember",
     "SourcePriority",

@@ -15,6 +15,7 @@ from provisioning.fields import (
     network,
     server_address,
 )
+from provisioning.history.records import Part, Records
 from provisioning.models.people import Domain, Persona
 
 
@@ -37,6 +38,7 @@ class Listener(models.Model):
     advertised = models.CharField(
         max_length=255, blank=True, help_text="host or host:port told to peers, where it differs from the address."
     )
+    history = Records(parts=(Part("advertisements", ("network", "address"), key=("network",)),))
 
     class Meta:
         ordering = ["transport", "host", "port"]
@@ -85,6 +87,7 @@ class TrustedPeer(models.Model):
     automatic = models.BooleanField(
         default=False, editable=False, help_text="Follows from other provisioning; not edited by hand."
     )
+    history = Records()
 
     class Meta:
         ordering = ["network", "tls_name"]
@@ -119,6 +122,7 @@ class AccessListEntry(models.Model):
     asserts_identity = models.BooleanField(
         default=False, help_text="Its P-Asserted-Identity and Remote-Party-ID are believed; otherwise only From is."
     )
+    history = Records()
 
     class Meta:
         ordering = ["kind", "value"]
@@ -159,6 +163,7 @@ class ForeignServer(models.Model):
     )
     call_manager = models.BooleanField(default=False, help_text="A CallManager node.")
     enabled = models.BooleanField(default=True)
+    history = Records()
 
     class Meta:
         ordering = ["name"]
@@ -187,6 +192,7 @@ class ForeignMapping(models.Model):
     priority = models.IntegerField(
         default=0, help_text="Of this component of state, unless its source says otherwise; the larger wins."
     )
+    history = Records()
 
     class Meta:
         ordering = ["persona__aor", "-priority", "foreign"]

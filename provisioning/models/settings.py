@@ -7,6 +7,8 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
+from provisioning.history.records import Records
+
 
 def nonce_key() -> bytes:
     """A new key for digest nonces."""
@@ -78,7 +80,15 @@ class EngineSettings(models.Model):
     method_event_routing = models.BooleanField(
         "method and event routing", default=True, help_text="Whether method and event routes count."
     )
+    history_days = models.PositiveIntegerField(
+        "history kept for",
+        default=400,
+        validators=[MinValueValidator(1), MaxValueValidator(3650)],
+        help_text="Days after which older versions of what is provisioned are deleted; the newest one always stays.",
+    )
+    "Somewhat more than a year by default: what is done once a year can be looked up the next time."
     nonce_key = models.BinaryField(default=nonce_key, editable=False)
+    history = Records(left_out=("nonce_key",))
 
     class Meta:
         verbose_name = "settings"

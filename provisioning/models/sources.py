@@ -4,6 +4,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from provisioning.choices import DeviceKind, DeviceMatch
+from provisioning.history.records import Records
 
 
 class SourcePriority(models.Model):
@@ -14,6 +15,7 @@ class SourcePriority(models.Model):
     manual_override = models.BooleanField(
         default=False, help_text="What such a source states overrules everything that devices report."
     )
+    history = Records()
 
     class Meta:
         ordering = ["-priority", "value"]
@@ -51,6 +53,7 @@ class UserAgentCapability(models.Model):
     md5_only = models.BooleanField(
         "MD5 challenge only", default=False, help_text="This client gives up when it is offered SHA-256 beside MD5."
     )
+    history = Records()
 
     class Meta:
         ordering = ["client_type", "client_version"]
@@ -72,6 +75,7 @@ class DeviceType(models.Model):
     )
     value = models.CharField(max_length=200)
     kind = models.CharField("device type", max_length=16, choices=DeviceKind.choices)
+    history = Records()
 
     class Meta:
         ordering = ["match", "value"]

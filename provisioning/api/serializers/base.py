@@ -6,6 +6,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from rest_framework import serializers
 
+from provisioning.history import recording
 from provisioning.uri import Aor
 
 
@@ -63,6 +64,7 @@ class Parts(serializers.ModelSerializer):
         try:
             with transaction.atomic():
                 related.model.objects.bulk_create(made)
+                recording.written([instance])
         except IntegrityError:
             raise serializers.ValidationError({self.parts[0]: "One of them stands there twice."}) from None
         getattr(instance, "_prefetched_objects_cache", {}).clear()

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from provisioning.history.doors import Door, acting
 from provisioning.importing.apply import apply
 from provisioning.importing.grammar import BadFile, read
 
@@ -24,7 +25,8 @@ class Command(BaseCommand):
         """Apply and report."""
         path: Path = options["file"]
         try:
-            report = apply(read(path.read_text(encoding="utf-8")), dry_run=options["dry_run"])
+            with acting(Door.FILE, name=path.name):
+                report = apply(read(path.read_text(encoding="utf-8")), dry_run=options["dry_run"])
         except OSError as error:
             raise CommandError(f"{path}: {error.strerror}") from None
         except UnicodeDecodeError:
