@@ -45,10 +45,15 @@ def apply_users(entries: list[Entry], tables: Tables) -> None:
     taken = _taken([persona.aor for persona in fresh])
     if taken:
         raise BadFile(f"section “users”: {taken[0].uri} is already an alias of {taken[0].persona.aor}")
-    Persona.objects.bulk_create(fresh, batch_size=BATCH)
-    Alias.objects.bulk_create([Alias(uri=one.aor, persona=one) for one in fresh], batch_size=BATCH)
+    create(fresh)
     Persona.objects.bulk_update(changed, columns, batch_size=BATCH)
     tables.count("users", len(fresh), len(changed), len(wanted))
+
+
+def create(personas: list[Persona]) -> None:
+    """Write new users with their addresses of record, which are free, in bulk."""
+    Persona.objects.bulk_create(personas, batch_size=BATCH)
+    Alias.objects.bulk_create([Alias(uri=one.aor, persona=one) for one in personas], batch_size=BATCH)
 
 
 def _taken(aors: list[Aor]) -> list[Alias]:

@@ -7,6 +7,7 @@ from provisioning.models.access import (
     UriAclEntry,
     WatcherFilter,
 )
+from provisioning.models.directories import Directory, DirectoryRun, DirectoryUser
 from provisioning.models.integrators import Integrator, Webhook, WebhookTarget
 from provisioning.models.limits import ExpirySetting, LimitExemption, PeerLimits
 from provisioning.models.lists import ResourceList, ResourceListMember
@@ -31,6 +32,9 @@ __all__ = [
     "Alias",
     "CannedMessage",
     "DeviceType",
+    "Directory",
+    "DirectoryRun",
+    "DirectoryUser",
     "Domain",
     "EngineSettings",
     "ExpirySetting",
