@@ -22,11 +22,15 @@ REFRESH = 2.0
 RETRY = 5.0
 "Seconds between two looks for webhooks that are due: the shortest pause after a failure."
 
+MINUTE = 60.0
+"Seconds between two looks for directories that are due: their intervals are minutes."
+
 app.conf.beat_schedule = {
     "sweep expired publications and subscriptions": {"task": "presence.tasks.sweep_expired", "schedule": SWEEP},
     "refresh back-end subscriptions": {"task": "presence.tasks.refresh_backend", "schedule": REFRESH},
     "tell webhooks that wait": {"task": "presence.tasks.retry_webhooks", "schedule": RETRY},
     "look at webhooks": {"task": "presence.tasks.tell_webhooks", "schedule": SWEEP},
+    "synchronise directories": {"task": "provisioning.tasks.sync_due_directories", "schedule": MINUTE},
     "sweep expired bindings": {"task": "sipedge.tasks.sweep_bindings", "schedule": 2 * SWEEP},
     "sweep messages that nobody fetched": {"task": "sipedge.tasks.sweep_messages", "schedule": 4 * SWEEP},
     "sweep log-ins to the messenger": {"task": "sipedge.tasks.sweep_messenger", "schedule": 4 * SWEEP},

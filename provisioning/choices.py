@@ -160,3 +160,37 @@ class PrivacyKind(TextChoices):
     DEFAULT = "default", "Default (everyone who is in no other list)"
     BLOCKED = "blocked", "Blocked (politely)"
     CUSTOM = "custom", "Custom"
+
+
+class SearchScope(TextChoices):
+    """How far below the base a directory is searched."""
+
+    SUBTREE = "subtree", "Everything below the base"
+    LEVEL = "level", "One level below the base"
+
+
+class EnabledBy(TextChoices):
+    """How an entry of a directory says that its user may log in."""
+
+    ALWAYS = "always", "Not at all: every entry is enabled"
+    ACCOUNT_CONTROL = "account_control", "Active Directory: bit 2 of the attribute disables"
+    TRUE_ENABLES = "true_enables", "TRUE, yes or 1 enables, all else disables"
+    PRESENT_DISABLES = "present_disables", "Any value but FALSE, no or 0 disables"
+
+
+class Vanished(TextChoices):
+    """What becomes of a directory's users whom its server does not name any more."""
+
+    KEEP = "keep", "Stay as they are"
+    DISABLE = "disable", "Are disabled"
+    DELETE = "delete", "Are disabled, and deleted later"
+
+
+class RunState(TextChoices):
+    """How far a synchronisation has come."""
+
+    WAITING = "waiting", "Waiting"
+    RUNNING = "running", "Running"
+    DONE = "done", "Done"
+    HELD = "held", "Held: has to be confirmed"
+    FAILED = "failed", "Failed"

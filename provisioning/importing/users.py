@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from django.core.exceptions import ValidationError
 
 from provisioning.digests import digests
-from provisioning.history import recording
 from provisioning.importing.grammar import BadFile, Entry
+from provisioning.importing.saving import SECRETS, change_users, create_users, taken
 from provisioning.importing.tables import BATCH, Tables
 from provisioning.models import Alias, Persona
 from provisioning.uri import Aor
@@ -14,10 +14,8 @@ from provisioning.uri import Aor
 MAX_PATTERN = 1_000_000
 "Users of one pattern; more is a slip of the finger."
 
-NAME, PASSWORD, PIN = "name", "password", "PIN"
-
-SECRETS = {PASSWORD: "md5", PIN: "pin"}
-"What the history calls a secret -> a column that is empty without it."
+COLUMNS = ("name", "md5", "sha256", "md5_full", "sha256_full", "pin")
+"What a file changes of a user."
 
 
 def apply_users(entries: list[Entry], tables: Tables) -> None:
@@ -47,31 +45,13 @@ def apply_users(entries: list[Entry], tables: Tables) -> None:
                 persona.set_pin(pins[aor])
         elif what := _update(persona, password, name, pins.get(aor), tables):
             changed.append((persona, what))
-    columns = ["name", "md5", "sha256", "md5_full", "sha256_full", "pin"]
-    taken = _taken([persona.aor for persona in fresh])
-    if taken:
-        raise BadFile(f"section “users”: {taken[0].uri} is already an alias of {taken[0].persona.aor}")
-    Persona.objects.bulk_create(fresh, batch_size=BATCH)
-    Alias.objects.bulk_create([Alias(uri=one.aor, persona=one) for one in fresh], batch_size=BATCH)
-    Persona.objects.bulk_update([persona for persona, _ in changed], columns, batch_size=BATCH)
-    _record(fresh, changed)
+    if held_by_others := taken([persona.aor for persona in fresh]):
+        other = held_by_others[0]
+        raise BadFile(f"section “users”: {other.uri} is already an alias of {other.persona.aor}")
+    create_users(fresh)
+    secrets = {name: [persona for persona, what in changed if name in what] for name in SECRETS}
+    change_users([persona for persona, _ in changed], COLUMNS, secrets)
     tables.count("users", len(fresh), len(changed), len(wanted))
-
-
-def _record(fresh: list[Persona], changed: list[tuple[Persona, list[str]]]) -> None:
-    """Nothing tells the history of rows that are written in bulk."""
-    recording.made(fresh, {secret: [one for one in fresh if getattr(one, own)] for secret, own in SECRETS.items()})
-    for secret in SECRETS:
-        recording.written([one for one, what in changed if secret in what], secrets={secret: "set"})
-    recording.written([one for one, _ in changed])
-
-
-def _taken(aors: list[Aor]) -> list[Alias]:
-    for start in range(0, len(aors), BATCH):
-        found = list(Alias.objects.filter(uri__in=aors[start : start + BATCH]).select_related("persona")[:1])
-        if found:
-            return found
-    return []
 
 
 def _expand(entry: Entry, tables: Tables) -> Iterator[tuple[Aor, str | None, str | None]]:
@@ -121,15 +101,15 @@ def _update(persona: Persona, password: str | None, name: str | None, pin: str |
     changed = []
     if name is not None and name != persona.name:
         persona.name = name
-        changed.append(NAME)
+        changed.append("name")
     if password is not None:
         secrets = digests(persona.user, tables.domains[persona.aor.host].name, password)
         if secrets != (persona.md5, persona.sha256, persona.md5_full, persona.sha256_full):
             persona.set_password(password)
-            changed.append(PASSWORD)
+            changed.append("password")
     if pin is not None and not persona.check_pin(pin):
         persona.set_pin(pin)
-        changed.append(PIN)
+        changed.append("PIN")
     return changed
 
 

@@ -8,6 +8,7 @@ from provisioning.models.access import (
     WatcherFilter,
 )
 from provisioning.models.changes import RecordedChange
+from provisioning.models.directories import Directory, DirectoryRun, DirectoryUser
 from provisioning.models.integrators import Integrator, Webhook, WebhookTarget
 from provisioning.models.limits import ExpirySetting, LimitExemption, PeerLimits
 from provisioning.models.lists import ResourceList, ResourceListMember
@@ -32,6 +33,9 @@ __all__ = [
     "Alias",
     "CannedMessage",
     "DeviceType",
+    "Directory",
+    "DirectoryRun",
+    "DirectoryUser",
     "Domain",
     "EngineSettings",
     "ExpirySetting",

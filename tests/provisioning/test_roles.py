@@ -119,6 +119,7 @@ def test_every_action(user: User) -> None:
                 assert (status != 403) == (right in may), (prefix, path, method, status)
                 met.add((prefix, action.__name__))
     assert {("lines", "press"), ("lines", "ring"), ("telephony", "associations"), ("trace", "pcap")} <= met
+    assert {("directories", name) for name in ("test", "dry_run", "run", "runs")} <= met
 
 
 def test_a_preview_needs_the_right_of_the_change(user: User) -> None:
