@@ -24,11 +24,13 @@ from provisioning.models.servers import (
 )
 from provisioning.models.settings import EngineSettings
 from provisioning.models.sources import DeviceType, SourcePriority, UserAgentCapability
+from provisioning.models.tokens import ApiToken, KeptAnswer
 
 __all__ = [
     "AccessListEntry",
     "AdvertisedAddress",
     "Alias",
+    "ApiToken",
     "CannedMessage",
     "DeviceType",
     "Domain",
@@ -37,6 +39,7 @@ __all__ = [
     "ForeignMapping",
     "ForeignServer",
     "Integrator",
+    "KeptAnswer",
     "LimitExemption",
     "Listener",
     "MessengerSettings",
