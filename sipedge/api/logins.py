@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.utils import timezone
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import mixins, serializers, viewsets
 
 from presence import store
@@ -55,6 +56,7 @@ class KeptMessageSerializer(serializers.ModelSerializer):
         return bytes(message.body).decode("utf-8", "replace")
 
 
+@extend_schema_view(destroy=extend_schema(extensions={"x-problems": [412]}))
 class KeptMessageViewSet(mixins.DestroyModelMixin, viewsets.ReadOnlyModelViewSet):
     """Messages that wait until their users register, the oldest first; one that is deleted is never delivered."""
 

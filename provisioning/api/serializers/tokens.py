@@ -6,7 +6,7 @@ from django.contrib.auth import get_user_model
 from rest_framework import serializers
 
 from provisioning import tokens
-from provisioning.api.serializers.base import Validated
+from provisioning.api.serializers.base import Validated, example
 from provisioning.models.tokens import MOST_NETWORKS, PREFIX, ApiToken, Scope
 
 
@@ -22,6 +22,7 @@ class Networks(serializers.ListField):
         return [text for text in data.split(", ") if text]
 
 
+@example(name="wall board in the lobby", scopes=["read"], networks=["192.0.2.0/24"])
 class ApiTokenSerializer(Validated):
     """A token, without what it is worth."""
 
