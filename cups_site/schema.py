@@ -7,7 +7,7 @@ from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
 from rest_framework.parsers import FormParser, MultiPartParser
 
-from cups_site.rest import PROBLEM
+from cups_site.problems import PROBLEM
 from provisioning.api.bulk import MOST, Bulk
 from provisioning.api.versions import Versioned
 

@@ -115,6 +115,13 @@ CUPS_ADMIN_PASSWORD = value("CUPS_ADMIN_PASSWORD")
 CUPS_DEMO = value("CUPS_DEMO")
 "Whether an empty database gets demonstration users."
 
+CUPS_API_RATE = env_count("CUPS_API_RATE", 12_000)
+"Requests of REST that one account may make in a minute: more than a script without pauses makes; 0: any number."
+CUPS_API_RATE_STRANGERS = env_count("CUPS_API_RATE_STRANGERS", 600)
+"Requests without a token that counts, of an address in a minute: a monitor with an old one stays below; 0: any."
+DATA_UPLOAD_MAX_MEMORY_SIZE = 8_388_608
+"Bytes of a request: a thousand rows with all their texts; more would only fill the memory."
+
 INSTALLED_APPS = [
     "cups_site.admin_site.Unfold",
     "django.contrib.admin",
@@ -140,7 +147,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "cups_site.request_id.identified",
     "cups_site.metrics.web.measured",
-    "cups_site.rest.problems",
+    "cups_site.problems.problems",
+    "cups_site.throttles.strangers",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -151,6 +159,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
+    "cups_site.repeats.repeated",
 ]
 
 ROOT_URLCONF = "cups_site.urls"
@@ -195,10 +204,11 @@ WHITENOISE_AUTOREFRESH = False
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "rest_framework.authentication.TokenAuthentication",
+        "provisioning.api.authentication.Tokens",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["cups_site.rights.ByTable"],
+    "DEFAULT_THROTTLE_CLASSES": ["cups_site.throttles.PerAccount"],
     "DEFAULT_FILTER_BACKENDS": [
         "django_filters.rest_framework.DjangoFilterBackend",
         "rest_framework.filters.SearchFilter",
@@ -228,8 +238,8 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
     "SERVE_AUTHENTICATION": [
+        "provisioning.api.authentication.Tokens",
         "rest_framework.authentication.SessionAuthentication",
-        "rest_framework.authentication.TokenAuthentication",
     ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
-from rest_framework import mixins, serializers, viewsets
+from rest_framework import serializers, viewsets
 from rest_framework.decorators import action
 from rest_framework.permissions import BasePermission
 from rest_framework.renderers import JSONRenderer
@@ -251,7 +251,7 @@ class PublicationSerializer(serializers.ModelSerializer):
     class Meta:
         model = Publication
         fields = [
-            "entity_tag", "persona", "publisher", "user_agent", "door", "created_at", "changed_at", "expires_at",
+            "id", "entity_tag", "persona", "publisher", "user_agent", "door", "created_at", "changed_at", "expires_at",
         ]  # fmt: skip
 
 
@@ -278,16 +278,22 @@ class BackendSubscriptionSerializer(serializers.ModelSerializer):
         ]  # fmt: skip
 
 
-class BackendSubscriptionViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
+class BackendSubscriptionViewSet(viewsets.ReadOnlyModelViewSet):
     """Subscriptions at foreign servers, also those that wait for their next attempt or have been given up."""
 
     queryset = BackendSubscription.objects.select_related("server").order_by("local", "id")
     serializer_class = BackendSubscriptionSerializer
-    filterset_fields = {"local": ["exact"], "foreign": ["exact"], "server__name": ["exact"], "state": ["exact"]}
+    filterset_fields = {
+        "local": ["exact"],
+        "foreign": ["exact"],
+        "server__name": ["exact"],
+        "state": ["exact"],
+        "edge": ["exact"],
+    }
     search_fields = ["local", "foreign", "watcher"]
 
 
-class _Live(mixins.ListModelMixin, viewsets.GenericViewSet):
+class _Live(viewsets.ReadOnlyModelViewSet):
     def get_queryset(self) -> Any:
         """What has not expired."""
         return super().get_queryset().filter(expires_at__gt=timezone.now())
@@ -298,7 +304,7 @@ class PublicationViewSet(_Live):
 
     queryset = Publication.objects.select_related("persona").order_by("persona__aor", "id")
     serializer_class = PublicationSerializer
-    filterset_fields = {"persona__aor": ["exact"], "door": ["exact"]}
+    filterset_fields = {"persona__aor": ["exact"], "door": ["exact"], "expires_at": ["lt", "gt"]}
     search_fields = ["persona__aor", "user_agent"]
 
 
@@ -312,6 +318,7 @@ class SubscriptionViewSet(_Live):
         "uri": ["exact"],
         "kind": ["exact"],
         "watcher": ["exact"],
+        "state": ["exact"],
         "edge": ["exact"],
     }
     search_fields = ["uri", "watcher"]
@@ -331,12 +338,14 @@ class EdgeSerializer(serializers.ModelSerializer):
         return lease.state(timezone.now())
 
 
-class EdgeViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
+class EdgeViewSet(viewsets.ReadOnlyModelViewSet):
     """Edges with their connections, transactions, refusals, TLS errors, listeners and certificates."""
 
     queryset = EdgeLease.objects.order_by("edge")
     serializer_class = EdgeSerializer
-    filterset_fields = {"edge": ["exact"]}
+    filterset_fields = {"edge": ["exact"], "host": ["exact"]}
+    search_fields = ["edge", "host"]
+    lookup_value_regex = "[^/]+"
 
 
 class WebhookDeliverySerializer(serializers.ModelSerializer):
@@ -351,7 +360,7 @@ class WebhookDeliverySerializer(serializers.ModelSerializer):
         ]  # fmt: skip
 
 
-class WebhookDeliveryViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+class WebhookDeliveryViewSet(viewsets.ReadOnlyModelViewSet):
     """Deliveries to webhooks, one for each address; `state=dead` are those that were given up."""
 
     queryset = WebhookDelivery.objects.select_related("webhook").order_by("-changed_at", "id")

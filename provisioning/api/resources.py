@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from provisioning.announce import announce
 from provisioning.api.bulk import Bulk
-from provisioning.api.versions import Versioned
+from provisioning.api.versions import Versioned, VersionedDestroy
 from provisioning.history import recording
 
 
@@ -32,7 +32,7 @@ class Announced:
         announce(self.queryset.model)
 
 
-class PolicyViewSet(Announced, Versioned, Bulk, viewsets.ModelViewSet):
+class PolicyViewSet(Announced, Versioned, VersionedDestroy, Bulk, viewsets.ModelViewSet):
     """List, filter, search, create, change and delete, one by one or many at once; edges hear of every change."""
 
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -44,12 +44,6 @@ class PolicyViewSet(Announced, Versioned, Bulk, viewsets.ModelViewSet):
         with recording.together():
             self.perform_create(serializer)
             return self.answer(self.reread(serializer.instance), 201)
-
-    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Delete a row; with If-Match only if it is still what was read."""
-        with recording.together():
-            self.perform_destroy(self.get_locked())
-        return Response(status=204)
 
     def perform_create(self, serializer: serializers.BaseSerializer[Any]) -> None:
         """Save and announce."""

@@ -94,6 +94,16 @@ class Versioned:
         return row
 
 
+class VersionedDestroy:
+    """Rows that can be deleted, for view sets with `Versioned`."""
+
+    def destroy(self: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Delete a row; with If-Match only if it is still what was read."""
+        with transaction.atomic():
+            self.perform_destroy(self.get_locked())
+        return Response(status=204)
+
+
 def lock(model: type[Model], **rows: Any) -> None:
     """Keep others from these rows until the transaction ends (SQLite has one writer anyway)."""
     list(model._base_manager.select_for_update().filter(**rows).order_by("pk").values_list("pk"))

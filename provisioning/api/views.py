@@ -26,7 +26,17 @@ class PersonaViewSet(PolicyViewSet):
 
     queryset = models.Persona.objects.select_related("domain").prefetch_related("aliases", "delegates")
     serializer_class = people.PersonaSerializer
-    filterset_fields = {"aor": ["exact"], "domain__name": ["exact"], "enabled": ["exact"], "user": ["exact"]}
+    filterset_fields = {
+        "aor": ["exact"],
+        "domain__name": ["exact"],
+        "user": ["exact"],
+        "name": ["exact"],
+        "enabled": ["exact"],
+        "publish_policy": ["exact"],
+        "confirm_watchers": ["exact"],
+        "offline_messages": ["exact"],
+        "delegates__aor": ["exact"],
+    }
     search_fields = ["aor", "name", "aliases__uri"]
     ordering_fields = ["aor", "name"]
     unversioned = frozenset({"ever_published"})
@@ -72,7 +82,7 @@ class SourcePriorityViewSet(PolicyViewSet):
 
     queryset = models.SourcePriority.objects.all()
     serializer_class = rules.SourcePrioritySerializer
-    filterset_fields = ["value", "manual_override"]
+    filterset_fields = ["value", "priority", "manual_override"]
     search_fields = ["value"]
 
 
@@ -91,6 +101,7 @@ class ReachabilityRuleViewSet(PolicyViewSet):
     queryset = models.ReachabilityRule.objects.all()
     serializer_class = rules.ReachabilityRuleSerializer
     filterset_fields = ["condition", "state"]
+    search_fields = ["condition", "state"]
 
 
 class ListenerViewSet(PolicyViewSet):
@@ -99,6 +110,7 @@ class ListenerViewSet(PolicyViewSet):
     queryset = models.Listener.objects.prefetch_related("advertisements")
     serializer_class = servers.ListenerSerializer
     filterset_fields = ["transport", "host", "port", "role"]
+    search_fields = ["host", "advertised", "transport"]
 
 
 class TrustedPeerViewSet(PolicyViewSet):
@@ -106,8 +118,8 @@ class TrustedPeerViewSet(PolicyViewSet):
 
     queryset = models.TrustedPeer.objects.all()
     serializer_class = servers.TrustedPeerSerializer
-    filterset_fields = ["network", "automatic"]
-    search_fields = ["network", "description"]
+    filterset_fields = ["network", "tls_name", "automatic"]
+    search_fields = ["network", "tls_name", "description"]
 
     def perform_update(self, serializer: serializers.BaseSerializer[Any]) -> None:
         """D-22."""
@@ -130,7 +142,8 @@ class AccessListEntryViewSet(PolicyViewSet):
 
     queryset = models.AccessListEntry.objects.all()
     serializer_class = servers.AccessListEntrySerializer
-    filterset_fields = ["kind", "value"]
+    filterset_fields = ["kind", "value", "asserts_identity"]
+    search_fields = ["value"]
 
 
 class UriAclViewSet(PolicyViewSet):
@@ -202,6 +215,7 @@ class LimitExemptionViewSet(PolicyViewSet):
     queryset = models.LimitExemption.objects.all()
     serializer_class = rules.LimitExemptionSerializer
     filterset_fields = ["network"]
+    search_fields = ["network", "description"]
 
 
 class StaticRouteViewSet(PolicyViewSet):
@@ -209,7 +223,7 @@ class StaticRouteViewSet(PolicyViewSet):
 
     queryset = models.StaticRoute.objects.all()
     serializer_class = routing.StaticRouteSerializer
-    filterset_fields = ["kind", "pattern", "next_hop", "in_service"]
+    filterset_fields = ["kind", "pattern", "next_hop", "transport", "in_service"]
     search_fields = ["pattern", "next_hop", "description"]
 
 
@@ -264,6 +278,7 @@ class ExpirySettingViewSet(FixedRows):
     queryset = models.ExpirySetting.objects.all()
     serializer_class = rules.ExpirySettingSerializer
     filterset_fields = ["method"]
+    search_fields = ["method"]
 
 
 class EngineSettingsViewSet(FixedRows):

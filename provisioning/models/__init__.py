@@ -26,11 +26,13 @@ from provisioning.models.servers import (
 )
 from provisioning.models.settings import EngineSettings
 from provisioning.models.sources import DeviceType, SourcePriority, UserAgentCapability
+from provisioning.models.tokens import ApiToken, KeptAnswer
 
 __all__ = [
     "AccessListEntry",
     "AdvertisedAddress",
     "Alias",
+    "ApiToken",
     "CannedMessage",
     "DeviceType",
     "Directory",
@@ -42,6 +44,7 @@ __all__ = [
     "ForeignMapping",
     "ForeignServer",
     "Integrator",
+    "KeptAnswer",
     "LimitExemption",
     "Listener",
     "MessengerSettings",

@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import mixins, serializers, viewsets
+from rest_framework import serializers, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -31,12 +31,12 @@ class BindingSerializer(serializers.ModelSerializer):
         fields = ["id", "persona", "contact", "q", "user_agent", "flow", "edge", "created_at", "expires_at"]
 
 
-class BindingViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
+class BindingViewSet(viewsets.ReadOnlyModelViewSet):
     """Bindings that are live."""
 
     queryset = Binding.objects.select_related("persona").order_by("persona__aor", "id")
     serializer_class = BindingSerializer
-    filterset_fields = {"persona__aor": ["exact"]}
+    filterset_fields = {"persona__aor": ["exact"], "edge": ["exact"], "expires_at": ["lt", "gt"]}
     search_fields = ["persona__aor", "contact", "user_agent"]
 
     def get_queryset(self) -> Any:
@@ -82,7 +82,7 @@ class LoggedMessageFilter(filters.FilterSet):
         return rows.annotate(words=AsText("body")).filter(words__icontains=searchable(value))
 
 
-class LoggedMessageViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
+class LoggedMessageViewSet(viewsets.ReadOnlyModelViewSet):
     """The message log, newest first."""
 
     queryset = LoggedMessage.objects.select_related("persona").order_by("-created_at", "id")

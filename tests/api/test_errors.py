@@ -9,7 +9,8 @@ import pytest
 from django.db import IntegrityError, OperationalError
 from rest_framework.test import APIClient
 
-from cups_site.rest import MAX_BODY, RETRY_AFTER
+from cups_site.problems import MAX_BODY
+from cups_site.rest import RETRY_AFTER
 from provisioning.api.views import DomainViewSet
 from tests.api.conftest import DOMAIN, XTEN3
 

@@ -34,6 +34,8 @@ def wanted(role: str, label: str, table: str) -> set[str]:
     """The rights that a role has to a table, as docs/security.md says."""
     if label in ("auth", "authtoken"):
         return {"Administrator": ALL, "Auditor": {"view"} if label == "auth" else NONE}.get(role, NONE)
+    if table == "apitoken":
+        return {"Administrator": ALL, "Auditor": {"view"}}.get(role, NONE)
     if role in ("Administrator", "Operator"):
         return ALL
     if role == "Auditor":

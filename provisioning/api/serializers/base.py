@@ -1,13 +1,17 @@
 """What all serializers need: models validate, parts are saved with their whole."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from provisioning.history import recording
 from provisioning.uri import Aor
+
+Type = TypeVar("Type", bound=type)
 
 
 class Validated(serializers.ModelSerializer):
@@ -93,3 +97,11 @@ class Named(serializers.SlugRelatedField):
 
 KNOWN = "known"
 "In the context of a serializer: (model, name) -> row."
+
+
+def example(**values: Any) -> Callable[[Type], Type]:
+    """What a request can look like, for the OpenAPI document."""
+    found: Callable[[Type], Type] = extend_schema_serializer(
+        examples=[OpenApiExample("example", value=values, request_only=True)]
+    )
+    return found

@@ -5,10 +5,11 @@ from typing import Any
 from rest_framework import serializers
 
 from provisioning import models
-from provisioning.api.serializers.base import AorField, Named, Validated
+from provisioning.api.serializers.base import AorField, Named, Validated, example
 from provisioning.uri import BadUri
 
 
+@example(name="example.org", description="Head office")
 class DomainSerializer(Validated):
     """A domain that is served."""
 
@@ -30,6 +31,7 @@ class DomainSerializer(Validated):
         return super().update(instance, validated_data)  # type: ignore[no-any-return]
 
 
+@example(domain="example.org", user="alice", name="Alice Adams", password="correct horse", enabled=True)
 class PersonaSerializer(Validated):
     """A user; password and PIN can be set, never read."""
 
@@ -104,6 +106,7 @@ class OneOfManySerializer(PersonaSerializer):
         return attrs
 
 
+@example(uri="sip:alice.adams@example.org", persona="sip:alice@example.org")
 class AliasSerializer(Validated):
     """An address that leads to a user."""
 
