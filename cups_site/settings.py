@@ -115,9 +115,9 @@ CUPS_ADMIN_PASSWORD = value("CUPS_ADMIN_PASSWORD")
 CUPS_DEMO = value("CUPS_DEMO")
 "Whether an empty database gets demonstration users."
 
-CUPS_API_RATE = env_count("CUPS_API_RATE", 12_000)
+CUPS_API_RATE = value("CUPS_API_RATE")
 "Requests of REST that one account may make in a minute: more than a script without pauses makes; 0: any number."
-CUPS_API_RATE_STRANGERS = env_count("CUPS_API_RATE_STRANGERS", 600)
+CUPS_API_RATE_STRANGERS = value("CUPS_API_RATE_STRANGERS")
 "Requests without a token that counts, of an address in a minute: a monitor with an old one stays below; 0: any."
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8_388_608
 "Bytes of a request: a thousand rows with all their texts; more would only fill the memory."

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('provisioning', '0007_trace'),
+        ("provisioning", "0010_directories"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
