@@ -1,5 +1,5 @@
 """The administrator's pages for everything that is provisioned."""
 
-from provisioning.admin import access, integrators, lists, messenger, people, routing, rules, servers, staff
+from provisioning.admin import access, changes, integrators, lists, messenger, people, routing, rules, servers, staff
 
-__all__ = ["access", "integrators", "lists", "messenger", "people", "routing", "rules", "servers", "staff"]
+__all__ = ["access", "changes", "integrators", "lists", "messenger", "people", "routing", "rules", "servers", "staff"]

@@ -7,11 +7,12 @@ from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin
 
+from provisioning.admin.history import HistoryPages
 from provisioning.announce import announce
 from provisioning.history import recording
 
 
-class PolicyAdmin(ModelAdmin):
+class PolicyAdmin(HistoryPages, ModelAdmin):
     """Edges take over a change within a second."""
 
     list_fullwidth = True

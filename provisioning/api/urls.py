@@ -2,7 +2,7 @@
 
 from rest_framework.routers import BaseRouter
 
-from provisioning.api import views
+from provisioning.api import history, views
 
 
 def register(router: BaseRouter) -> None:
@@ -34,3 +34,4 @@ def register(router: BaseRouter) -> None:
     router.register("limit-exemptions", views.LimitExemptionViewSet)
     router.register("integrators", views.IntegratorViewSet)
     router.register("webhooks", views.WebhookViewSet)
+    router.register("changes", history.ChangeViewSet)

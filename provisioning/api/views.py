@@ -7,11 +7,12 @@ from rest_framework import mixins, serializers, viewsets
 
 from provisioning import models
 from provisioning.announce import announce
+from provisioning.api.history import Histories
 from provisioning.api.serializers import access, integrators, lists, messenger, people, routing, rules, servers
 from provisioning.history import recording
 
 
-class PolicyViewSet(viewsets.ModelViewSet):
+class PolicyViewSet(Histories, viewsets.ModelViewSet):
     """List, filter, search, create, change and delete; edges hear of every change."""
 
     def perform_create(self, serializer: serializers.BaseSerializer[Any]) -> None:
@@ -268,7 +269,7 @@ class CannedMessageViewSet(PolicyViewSet):
     search_fields = ["text", "owner__aor"]
 
 
-class FixedRows(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.UpdateModelMixin, viewsets.GenericViewSet):
+class FixedRows(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.UpdateModelMixin, Histories):
     """Rows that are there from the start: they can be changed, not made or deleted."""
 
     def perform_update(self, serializer: serializers.BaseSerializer[Any]) -> None:
