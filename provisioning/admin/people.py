@@ -40,8 +40,19 @@ class DomainForm(forms.ModelForm):
         return values
 
 
+class TakesAddressesAlong(PolicyAdmin):
+    """An address of record cannot be removed by itself, and goes with its user."""
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Whoever may delete aliases may delete these with what they belong to."""
+        found, counts, missing, protected = super().get_deleted_objects(objs, request)
+        if request.user.has_perm("provisioning.delete_alias"):
+            missing.discard(Alias._meta.verbose_name)
+        return found, counts, missing, protected
+
+
 @admin.register(Domain)
-class DomainAdmin(PolicyAdmin):
+class DomainAdmin(TakesAddressesAlong):
     """Domains that are served."""
 
     form = DomainForm
@@ -156,7 +167,7 @@ class HasPassword(admin.SimpleListFilter):
 
 
 @admin.register(Persona)
-class PersonaAdmin(PolicyAdmin):
+class PersonaAdmin(TakesAddressesAlong):
     """Users."""
 
     form = PersonaForm
