@@ -34,7 +34,7 @@ class DifferenceSerializer(serializers.Serializer):
 
     field = serializers.CharField()
     label = serializers.CharField()
-    before = serializers.CharField(help_text="Empty for secrets and for parts.")
+    before = serializers.CharField(help_text="Empty for a new row, for secrets and for parts.")
     after = serializers.CharField(help_text="Of a secret: `set` or `removed`.")
     added = serializers.ListField(child=serializers.CharField(), help_text="Rows of a part.")
     removed = serializers.ListField(child=serializers.CharField())
@@ -52,7 +52,7 @@ class VersionSerializer(serializers.Serializer):
 
     version = serializers.IntegerField(source="version.history_id")
     at = serializers.DateTimeField(source="version.history_date")
-    kind = serializers.ChoiceField(list(BY_KIND))
+    action = serializers.ChoiceField(list(BY_KIND), source="kind")
     who = serializers.CharField(
         source="version.history_actor", help_text="Name of an account, address of a user, or name of a file."
     )
@@ -160,7 +160,7 @@ class WantedSerializer(serializers.Serializer):
         source="text", required=False, max_length=LONGEST, help_text="Part of what the object was called."
     )
     door = serializers.ChoiceField(Door.choices, required=False)
-    kind = serializers.ChoiceField(list(BY_KIND), required=False)
+    action = serializers.ChoiceField(list(BY_KIND), source="kind", required=False)
     since = serializers.DateTimeField(required=False, help_text="Not before.")
     until = serializers.DateTimeField(required=False, help_text="Before.")
 

@@ -17,7 +17,7 @@ class Difference:
     label: str
     before: str = ""
     after: str = ""
-    "Of a field; what a secret became."
+    "Of a field, without `before` where the row is new; what a secret became."
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     altered: tuple[tuple[str, str, str], ...] = ()
@@ -27,7 +27,7 @@ class Difference:
 
     def __str__(self) -> str:
         if not (self.added or self.removed or self.altered or self.moved):
-            return f"{self.label}: {self.before} → {self.after}" if self.before else f"{self.label} {self.after}"
+            return f"{self.label}: {self.before} → {self.after}" if self.before else f"{self.label}: {self.after}"
         said = [f"+ {row}" for row in self.added] + [f"− {row}" for row in self.removed]
         said += [f"{name}: {before} → {after}" for name, before, after in self.altered]
         return f"{self.label}: {', '.join(said + ['another order'] * self.moved)}"
@@ -40,7 +40,7 @@ def differences(model: Any, before: Any, after: Any) -> list[Difference]:
         if column.primary_key or (before is None and getattr(after, column.attname) in ("", None, [])):
             continue
         if before is None or getattr(before, column.attname) != getattr(after, column.attname):
-            was = shown(column, before) if before is not None else NOTHING
+            was = shown(column, before) if before is not None else ""
             found.append(Difference(column.name, _capital(column.verbose_name), was, shown(column, after)))
     for name, became in after.history_secrets.items():
         found.append(Difference(name, _capital(name), after=became))

@@ -38,7 +38,7 @@ def test_a_change_is_read_back_and_taken_back(api: APIClient, acl: UriAcl) -> No
     entries = [{"kind": "domain", "value": "example.net", "effect": "allow"}]
     ask(api, "patch", f"uri-acls/{acl.pk}/", entries=entries)
     newest, before, *_ = ask(api, "get", f"uri-acls/{acl.pk}/history/")["results"]
-    assert (newest["kind"], newest["who"], newest["door"]) == ("changed", "Operator-robot", "rest")
+    assert (newest["action"], newest["who"], newest["door"]) == ("changed", "Operator-robot", "rest")
     assert newest["differences"] == [
         {
             "field": "entries", "label": "Entries", "before": "", "after": "", "moved": False, "altered": [],
@@ -70,7 +70,7 @@ def test_the_order_of_members_comes_back(api: APIClient, xten3: Persona) -> None
 def test_deleted_ones_keep_their_history_and_come_back(api: APIClient, acl: UriAcl, xten3: Persona) -> None:
     ask(api, "delete", f"users/{xten3.pk}/", 204)
     gone, *_ = ask(api, "get", f"uri-acls/{acl.pk}/history/")["results"]
-    assert gone["kind"] == "deleted"
+    assert gone["action"] == "deleted"
     way = f"uri-acls/{acl.pk}/history/{gone['version']}/revert/"
     assert "bring it back first" in ask(api, "post", way, 409)["detail"]
     user, *_ = ask(api, "get", f"users/{xten3.pk}/history/")["results"]
@@ -85,7 +85,7 @@ def test_all_changes_with_filters(api: APIClient, acl: UriAcl) -> None:
     found = ask(api, "get", "changes/")
     assert found["count"] > 30, "what was installed has its first versions"
     assert (found["results"][0]["table"], found["results"][0]["id"]) == ("provisioning.uriacl", acl.pk)
-    mine = ask(api, "get", "changes/", who="robot", door="rest", kind="changed", object="xten3")
+    mine = ask(api, "get", "changes/", who="robot", door="rest", action="changed", object="xten3")
     assert [one["differences"][0]["after"] for one in mine["results"]] == ["Allow"]
     assert ask(api, "get", "changes/", table="provisioning.uriacl", id=acl.pk)["count"] == 3
     assert ask(api, "get", "changes/", until="2020-01-01T00:00:00Z")["count"] == 0
