@@ -36,6 +36,7 @@ app.conf.beat_schedule = {
     "sweep log-ins to the messenger": {"task": "sipedge.tasks.sweep_messenger", "schedule": 4 * SWEEP},
     "sweep the message log": {"task": "sipedge.tasks.sweep_message_log", "schedule": 20 * SWEEP},
     "forget answers that are not given again": {"task": "provisioning.tasks.sweep_answers", "schedule": 20 * SWEEP},
+    "sweep the history of provisioning": {"task": "provisioning.tasks.sweep_history", "schedule": 240 * SWEEP},
 }
 for entry in app.conf.beat_schedule.values():
     entry["options"] = {"expires": entry["schedule"]}  # a worker that was away runs each task once, not in a row

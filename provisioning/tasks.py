@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from provisioning import answers
 from provisioning.directories import runs
+from provisioning.history import keeping
 
 LONGEST_RUN = 3600
 "Seconds of one synchronisation at most: 200,000 entries from a slow server."
@@ -26,3 +27,9 @@ def sync_directory(run: int) -> None:
 def sweep_answers() -> int:
     """Forget answers that are not given again any more; returns how many. Safe to run twice and to run late."""
     return answers.sweep(timezone.now())
+
+
+@shared_task
+def sweep_history() -> int:
+    """Delete versions that are old enough; returns how many."""
+    return keeping.sweep(timezone.now())

@@ -2,6 +2,7 @@
 
 from provisioning.admin import (
     access,
+    changes,
     directories,
     integrators,
     lists,
@@ -16,6 +17,7 @@ from provisioning.admin import (
 
 __all__ = [
     "access",
+    "changes",
     "directories",
     "integrators",
     "lists",

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
 from provisioning import beginnings
+from provisioning.admin.history import HistoryPages
 from provisioning.announce import announce
 from provisioning.history import recording
 
@@ -43,7 +44,7 @@ class UsersSearch:
         return queryset.filter(pk__in=keys.order_by().values("pk")), False
 
 
-class PolicyAdmin(ModelAdmin):
+class PolicyAdmin(HistoryPages, ModelAdmin):
     """Edges take over a change within a second."""
 
     list_fullwidth = True

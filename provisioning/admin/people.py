@@ -40,16 +40,19 @@ class DomainForm(forms.ModelForm):
         return values
 
 
-def _with_addresses(deleted: Any, request: HttpRequest) -> Any:
-    """An address of record is protected for itself, and goes with its user."""
-    found, counts, missing, protected = deleted
-    if request.user.has_perm("provisioning.delete_alias"):
-        missing = set(missing) - {Alias._meta.verbose_name}
-    return found, counts, missing, protected
+class TakesAddressesAlong(PolicyAdmin):
+    """An address of record cannot be removed by itself, and goes with its user."""
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Whoever may delete aliases may delete these with what they belong to."""
+        found, counts, missing, protected = super().get_deleted_objects(objs, request)
+        if request.user.has_perm("provisioning.delete_alias"):
+            missing = set(missing) - {Alias._meta.verbose_name}
+        return found, counts, missing, protected
 
 
 @admin.register(Domain)
-class DomainAdmin(PolicyAdmin):
+class DomainAdmin(TakesAddressesAlong):
     """Domains that are served."""
 
     form = DomainForm
@@ -69,7 +72,7 @@ class DomainAdmin(PolicyAdmin):
         """A domain with many users goes only after them: one request could not take them all away."""
         users = Persona.objects.filter(domain__in=[one.pk for one in objs]).order_by()
         if users[: LISTED + 1].count() <= LISTED:
-            return _with_addresses(super().get_deleted_objects(objs, request), request)
+            return super().get_deleted_objects(objs, request)
         number = users.count()
         return [str(one) for one in objs], {"users": number}, set(), [f"{number} users: delete them first"]
 
@@ -172,7 +175,7 @@ class HasPassword(admin.SimpleListFilter):
 
 
 @admin.register(Persona)
-class PersonaAdmin(UsersSearch, PolicyAdmin):
+class PersonaAdmin(UsersSearch, TakesAddressesAlong):
     """Users."""
 
     form = PersonaForm
@@ -194,10 +197,6 @@ class PersonaAdmin(UsersSearch, PolicyAdmin):
         """With the addresses: those of one page, where counting them by SQL would count all."""
         found: QuerySet[Persona] = super().get_queryset(request).prefetch_related("aliases")
         return found
-
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """With the users' addresses of record, which go by no other way."""
-        return _with_addresses(super().get_deleted_objects(objs, request), request)
 
     @admin.display(description="Addresses")
     def addresses(self, persona: Persona) -> int:

@@ -104,6 +104,7 @@ class EngineSettingsAdmin(OneRowAdmin):
                 ]
             },
         ),
+        ("History", {"fields": ["history_days"]}),
         ("Signalling trace", {"fields": ["trace", "trace_bodies"]}),
         ("Routing", {"fields": ["method_event_routing"]}),
         ("Older clients", {"fields": ["legacy_dialects", "legacy_digest"]}),

@@ -9,6 +9,7 @@ from rest_framework.response import Response
 
 from provisioning.announce import announce
 from provisioning.api.bulk import Bulk
+from provisioning.api.history import Histories
 from provisioning.api.versions import Versioned, VersionedDestroy
 from provisioning.history import recording
 
@@ -32,7 +33,7 @@ class Announced:
         announce(self.queryset.model)
 
 
-class PolicyViewSet(Announced, Versioned, VersionedDestroy, Bulk, viewsets.ModelViewSet):
+class PolicyViewSet(Announced, Versioned, VersionedDestroy, Bulk, Histories, viewsets.ModelViewSet):
     """List, filter, search, create, change and delete, one by one or many at once; edges hear of every change."""
 
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -67,7 +68,7 @@ class FixedRows(
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,
     mixins.UpdateModelMixin,
-    viewsets.GenericViewSet,
+    Histories,
 ):
     """Rows that are there from the start: they can be changed, not made or deleted."""
 

@@ -2,7 +2,7 @@
 
 from rest_framework.routers import BaseRouter
 
-from provisioning.api import directories, tokens, views
+from provisioning.api import directories, history, tokens, views
 
 
 def register(router: BaseRouter) -> None:
@@ -37,3 +37,4 @@ def register(router: BaseRouter) -> None:
     router.register("directories", directories.DirectoryViewSet)
     router.register("directory-runs", directories.DirectoryRunViewSet)
     router.register("tokens", tokens.ApiTokenViewSet)
+    router.register("changes", history.ChangeViewSet)

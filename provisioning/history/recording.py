@@ -51,7 +51,7 @@ _off: ContextVar[bool] = ContextVar("off", default=False)
 
 def tracked() -> list[type[models.Model]]:
     """All tables that have a history, by name."""
-    found = [model for model in apps.get_models() if hasattr(model, "records")]
+    found = [model for model in apps.get_models() if "records" in vars(model)]  # not those that stand for another
     return sorted(found, key=lambda model: (model._meta.app_label, str(model._meta.verbose_name)))
 
 

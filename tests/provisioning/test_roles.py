@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.urls import reverse
 from rest_framework.authtoken.models import Token
@@ -15,6 +15,7 @@ from rest_framework.test import APIClient
 from cups_site.api import router
 from presence.api.preview import RESOURCES
 from presence.identity import Account
+from provisioning.history import reading, recording
 from provisioning.roles import ROLES
 
 pytestmark = pytest.mark.django_db
@@ -72,6 +73,16 @@ def test_every_table(user: User) -> None:
             assert found == rights(user, model), (label, table)
 
 
+def test_histories_follow_the_rights_to_their_tables(user: User) -> None:
+    """They have no rights of their own; who sees none of the tables does not see the list of all changes either."""
+    for model in recording.tracked():
+        versions = model.records.versions  # type: ignore[attr-defined]
+        assert not Permission.objects.filter(content_type__model=versions._meta.model_name).exists()
+        assert reading.may(user, model, "view") == ("view" in rights(user, model)), model
+    assert user.has_perm("provisioning.view_recordedchange") == (user.role != "nobody")  # type: ignore[attr-defined]
+    assert bool(reading.visible(user)) == (user.role != "nobody")  # type: ignore[attr-defined]
+
+
 def test_every_page_of_the_admin(user: User) -> None:
     """A list is shown to whoever may view it, else the answer is 403."""
     client = Client()
@@ -122,6 +133,7 @@ def test_every_action(user: User) -> None:
                 met.add((prefix, action.__name__))
     assert {("lines", "press"), ("lines", "ring"), ("telephony", "associations"), ("trace", "pcap")} <= met
     assert {("directories", name) for name in ("test", "dry_run", "run", "runs")} <= met
+    assert {("users", "history"), ("users", "revert"), ("settings", "history"), ("lines", "revert")} <= met
 
 
 def test_a_preview_needs_the_right_of_the_change(user: User) -> None:

@@ -50,6 +50,7 @@ class EngineSettingsSerializer(Validated):
             "id", "allow_by_default", "legacy_dialects", "legacy_digest", "digest_sha256", "digest_md5",
             "list_interval", "relay_message_reports", "message_limit", "offline_limit", "offline_lifetime",
             "message_log", "message_log_days", "trace", "trace_bodies", "method_event_routing",
+            "history_days",
         ]  # fmt: skip
 
 
