@@ -21,6 +21,7 @@ from provisioning.directories import planning, records, writing
 from provisioning.directories.planning import Plan
 from provisioning.directories.records import BadEntry, Raw
 from provisioning.history import recording
+from provisioning.history.doors import Door, acting
 from provisioning.models import Directory, DirectoryRun, Domain
 from provisioning.models.directories import UNDER_WAY
 
@@ -117,7 +118,8 @@ def _perform(run: DirectoryRun) -> None:
         return
     _sign(run)
     try:
-        with recording.together():  # SQLite has one writer: compared before, so that nobody waits where nothing is new
+        # SQLite has one writer: compared before, so that nobody waits where nothing is new
+        with acting(Door.DIRECTORY, name=run.directory.name), recording.together():
             plan = planning.plan(run.directory, readings, now)
             problem = _problem(run, plan)
             if not problem:

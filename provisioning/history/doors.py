@@ -18,6 +18,8 @@ class Door(models.TextChoices):
     ADMIN = "admin", "Administration"
     REST = "rest", "REST"
     FILE = "file", "Provisioning file"
+    IMPORT = "import", "Import"
+    DIRECTORY = "directory", "Directory"
     MESSENGER = "messenger", "Messenger"
     COMMAND = "command", "Command line"
     SYSTEM = "system", "The system"
@@ -29,7 +31,7 @@ class Author:
 
     door: Door
     name: str = ""
-    "Of an account, the address of a user, or the name of a file; empty: nobody in particular."
+    "Of an account, of a file or a directory, or the address of a user; empty: nobody in particular."
     account: int | None = None
     "Id of the account, which may be gone since."
 

@@ -2,6 +2,7 @@
 
 import django.core.validators
 import django.db.models.deletion
+import simple_history.models
 from django.db import migrations, models
 
 
@@ -89,5 +90,56 @@ class Migration(migrations.Migration):
                 'ordering': ['persona__aor'],
                 'constraints': [models.UniqueConstraint(fields=('directory', 'identifier'), name='one_directory_user_an_identifier')],
             },
+        ),
+        migrations.CreateModel(
+            name='HistoricalDirectory',
+            fields=[
+                ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
+                ('history_door', models.CharField(max_length=16)),
+                ('history_actor', models.CharField(blank=True, max_length=320)),
+                ('history_label', models.CharField(blank=True, max_length=400)),
+                ('history_names', models.JSONField(default=dict)),
+                ('history_parts', models.JSONField(default=dict)),
+                ('history_secrets', models.JSONField(default=dict)),
+                ('name', models.CharField(max_length=64)),
+                ('enabled', models.BooleanField(default=True, help_text='Off: runs only when somebody asks for it.')),
+                ('server', models.CharField(help_text='ldap://host or ldaps://host, with :port where it is not 389 or 636.', max_length=300)),
+                ('start_tls', models.BooleanField(default=True, help_text='Encrypt an ldap:// connection before anything is said. Off: in the clear.', verbose_name='StartTLS')),
+                ('verify', models.BooleanField(default=True, help_text='Off: any server is believed, and may be told the password.', verbose_name='verify certificate')),
+                ('ca_file', models.CharField(blank=True, help_text='File on this server (PEM) with the authorities to believe; empty: those of the system.', max_length=500, verbose_name='CA file')),
+                ('bind_name', models.CharField(blank=True, help_text='DN or user name to log in with; empty: anonymously.', max_length=500)),
+                ('base', models.CharField(help_text='DN below which users are looked for.', max_length=500)),
+                ('filter', models.CharField(default='(objectClass=inetOrgPerson)', help_text='Which entries are users (RFC 4515).', max_length=1000)),
+                ('scope', models.CharField(choices=[('subtree', 'Everything below the base'), ('level', 'One level below the base')], default='subtree', max_length=8)),
+                ('page_size', models.PositiveIntegerField(default=500, help_text='Entries that are asked for at once.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(5000)])),
+                ('entries_limit', models.PositiveIntegerField(default=50000, help_text='With more entries nothing is changed: the filter is too wide.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(200000)])),
+                ('id_attribute', models.CharField(default='entryUUID', help_text='Never changes for an entry: entryUUID, or objectGUID.', max_length=128)),
+                ('user_attribute', models.CharField(default='uid', help_text='Becomes the user part; of an address, what stands before the @.', max_length=128)),
+                ('domain_attribute', models.CharField(blank=True, default='mail', help_text='The address whose domain counts, where none is given.', max_length=128)),
+                ('name_attribute', models.CharField(blank=True, default='cn', help_text='Becomes the display name.', max_length=128)),
+                ('mail_attributes', models.CharField(blank=True, help_text='Their addresses, in domains of ours, become aliases; with spaces between.', max_length=300)),
+                ('number_attributes', models.CharField(blank=True, help_text='Their phone numbers become aliases; with spaces between them.', max_length=300)),
+                ('enabled_by', models.CharField(choices=[('always', 'Not at all: every entry is enabled'), ('account_control', 'Active Directory: bit 2 of the attribute disables'), ('true_enables', 'TRUE, yes or 1 enables, all else disables'), ('present_disables', 'Any value but FALSE, no or 0 disables')], default='always', help_text='Where an attribute decides, it overrules what is set here by hand.', max_length=16, verbose_name='enabled by')),
+                ('enabled_attribute', models.CharField(blank=True, help_text='As userAccountControl, employeeStatus or pwdAccountLockedTime.', max_length=128)),
+                ('adopt', models.BooleanField(default=False, help_text="Users who are here already under an entry's address become the directory's. Off: a conflict.", verbose_name='adopt users')),
+                ('interval', models.PositiveIntegerField(default=60, help_text='Minutes between two synchronisations; 0: only when somebody asks for it.', validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(43200)])),
+                ('vanished', models.CharField(choices=[('keep', 'Stay as they are'), ('disable', 'Are disabled'), ('delete', 'Are disabled, and deleted later')], default='disable', help_text='Those of this directory whom the server does not name any more.', max_length=8, verbose_name='users who vanish')),
+                ('delete_after', models.PositiveIntegerField(default=30, help_text='Days until a user who has vanished is deleted, where that is chosen.', validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(3650)])),
+                ('most_vanish', models.PositiveIntegerField(default=10, help_text='Percent of its users who may be disabled or deleted by one run; more has to be confirmed.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100)])),
+                ('history_user_id', models.BigIntegerField(null=True)),
+                ('history_id', models.BigAutoField(editable=False, primary_key=True, serialize=False)),
+                ('history_date', models.DateTimeField(db_index=True)),
+                ('history_change_reason', models.CharField(max_length=100, null=True)),
+                ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
+                ('domain', models.ForeignKey(blank=True, db_constraint=False, db_index=False, help_text='Of all its users; empty: the domain of the mail address.', null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='provisioning.domain')),
+            ],
+            options={
+                'verbose_name': 'historical directory',
+                'verbose_name_plural': 'historical directories',
+                'ordering': ('-history_date', '-history_id'),
+                'get_latest_by': ('history_date', 'history_id'),
+                'default_permissions': (),
+            },
+            bases=(simple_history.models.HistoricalChanges, models.Model),
         ),
     ]

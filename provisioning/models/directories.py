@@ -11,6 +11,7 @@ from django.db.models import Q
 
 from provisioning.choices import EnabledBy, RunState, SearchScope, Vanished
 from provisioning.directories.sealing import seal, unseal
+from provisioning.history.records import Records
 from provisioning.models.people import Domain, Persona
 
 ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}", re.ASCII)
@@ -98,6 +99,8 @@ class Directory(models.Model):
     most_vanish = _number(
         10, 1, 100, "Percent of its users who may be disabled or deleted by one run; more has to be confirmed."
     )
+
+    history = Records(secrets={"password": ("sealed_password",)})
 
     class Meta:
         ordering = ["name"]
