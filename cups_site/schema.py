@@ -76,6 +76,10 @@ class Schema(AutoSchema):
             if not isinstance(parser, FormParser | MultiPartParser)
         ]
 
+    def _get_format_parameters(self) -> list[Any]:
+        """None: Accept chooses between types."""
+        return []
+
     def get_operation_id(self) -> str:
         """Of many rows at once by what is done to them."""
         name = BULK.get(getattr(self.view, "action", ""))
