@@ -32,6 +32,7 @@ def report(edge: "Edge") -> dict[str, Any]:
             **edge.stack.counters,
         },
         "subscriptions": len(edge.subscriptions),
+        "drain": edge.drain.report(),
         "refusals": peers.refusals.report(),
         "tls_errors": peers.refusals.errors(),
         "certificates": [

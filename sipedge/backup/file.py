@@ -109,6 +109,8 @@ class Writer:
 
     def discard(self) -> None:
         """Leave nothing behind; after `finish` there is nothing to do."""
+        with contextlib.suppress(ValueError, OSError):  # a full disk takes no directory either
+            self._zip.close()
         self._file.close()
         self._temporary.unlink(missing_ok=True)
 
