@@ -2,22 +2,22 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from unfold.admin import ModelAdmin
 
-from presence import live, preview_pages, webhooks  # noqa: F401  (previews extend the pages of provisioning)
+from presence import draining, live, preview_pages, webhooks  # noqa: F401  (previews extend the pages of provisioning)
 from presence.engine.explain import explain
 from presence.explain_page import may_explain
 from presence.models import BackendSubscription, EdgeLease, LiveState, Publication, Subscription, WebhookDelivery
 from presence.references import explain_url
-from provisioning import snapshot
+from provisioning import asking, snapshot
 from provisioning.admin.base import UsersSearch
 from provisioning.policy import PersonaFacts
 
@@ -188,6 +188,29 @@ class WebhookDeliveryAdmin(ReadOnly):
 class EdgeLeaseAdmin(ReadOnly):
     """Edge processes, with what each says about itself: one page for all."""
 
+    def get_urls(self) -> list[Any]:
+        """With what drains an edge."""
+        view = self.admin_site.admin_view(self.drain_view)
+        return [path("<str:edge>/drain/", view, name="presence_edgelease_drain"), *super().get_urls()]
+
+    def drain_view(self, request: HttpRequest, edge: str) -> HttpResponse:
+        """Take an edge out of service; the page then shows how far it is."""
+        if not request.user.has_perm("presence.change_edgelease"):
+            raise PermissionDenied
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not EdgeLease.objects.filter(edge=edge).exists():
+            raise Http404
+        try:
+            draining.drain(edge, restart="restart" in request.POST)
+        except asking.NoAnswer as error:
+            self.message_user(request, f"Nothing is known to have begun: {error}.", messages.ERROR)
+        except asking.Refused as refused:
+            self.message_user(request, f"{edge} has refused: {refused.reason}.", messages.ERROR)
+        else:
+            self.message_user(request, f"{edge} is being drained.", messages.SUCCESS)
+        return HttpResponseRedirect(reverse("admin:presence_edgelease_changelist"))
+
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Connections, requests, refusals, TLS errors, listeners and certificates of every edge."""
         if not self.has_view_permission(request):
@@ -197,6 +220,7 @@ class EdgeLeaseAdmin(ReadOnly):
             **self.admin_site.each_context(request),
             "title": "Edges",
             "opts": self.model._meta,
+            "may_drain": request.user.has_perm("presence.change_edgelease"),
             "edges": [(lease, lease.state(now), lease.report) for lease in EdgeLease.objects.all()],
             "refresh": PAGE_REFRESH,
         }

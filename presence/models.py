@@ -127,10 +127,17 @@ class EdgeLease(models.Model):
         """Those that live, by name."""
         return cls.objects.filter(clean=False, expires_at__gt=now)
 
+    @property
+    def draining(self) -> bool:
+        """It is about to leave."""
+        return bool(self.report.get("drain"))
+
     def state(self, now: datetime) -> str:
-        """running, stopped (in order) or lost."""
+        """running, draining, stopped (in order) or lost."""
         if self.clean:
             return "stopped"
+        if self.draining and self.expires_at > now:
+            return "draining"
         return "running" if self.expires_at > now else "lost"
 
 

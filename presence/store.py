@@ -339,6 +339,12 @@ def load_subscriptions(edge: str) -> list[SubscriptionRow]:
     return [SubscriptionRow(*row) for row in rows.values_list(*SubscriptionRow._fields).iterator()]
 
 
+def load_handed_over(edge: str, ids: Sequence[int]) -> list[SubscriptionRow]:
+    """Those of these subscriptions that are now of this edge, and have not ended."""
+    rows = Subscription.objects.filter(edge=edge, id__in=ids).exclude(state="terminated").order_by("id")
+    return [SubscriptionRow(*row) for row in rows.values_list(*SubscriptionRow._fields)]
+
+
 def load_backends(edge: str) -> list[BackendRow]:
     """The back-end subscriptions of an edge."""
     rows = BackendSubscription.objects.filter(edge=edge).order_by("id").values_list(*BackendRow._fields)

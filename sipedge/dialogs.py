@@ -49,7 +49,7 @@ class LiveSubscription:
     """One watcher's subscription to one presentity, while its dialog is with this edge."""
 
     __slots__ = (
-        "_row", "cseq", "dialog", "digest", "flow", "forced", "head", "not_before", "outstanding", "reason",
+        "_row", "cseq", "dialog", "digest", "flow", "forced", "head", "moved", "not_before", "outstanding", "reason",
         "reserving", "strikes", "suppress", "tcp_flow", "view", "waiting",
     )  # fmt: skip
 
@@ -72,6 +72,8 @@ class LiveSubscription:
         "Of the document that was sent last; empty when it is not known what the watcher has."
         self.reason = ""
         "Why the subscription has ended; empty while it is alive (D-13)."
+        self.moved = False
+        "It was handed over to another edge, or is just being."
         self.reserving = False
         self.strikes = 0
         "NOTIFYs in a row that nobody answered."

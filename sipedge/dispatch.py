@@ -140,6 +140,7 @@ class Dispatcher:
                 edge.respond(event.transaction, request.respond(200))
                 return
             _check_syntax(request)
+            edge.drain.check(request)
             client = call.listener.proxies  # trusted peers speak for many
             if client and not edge.peers.may_ask(flow.remote[0]):
                 busy = answer(request, errors.TryAgainLater(BUSY_AFTER))
@@ -229,6 +230,11 @@ class Dispatcher:
             self._edge.peers.requests.give(call.flow.remote[0])
         if response is not None:
             self._edge.respond(event.transaction, response)
+
+    @property
+    def busy(self) -> bool:
+        """Requests are being handled."""
+        return bool(self._running)
 
     async def drain(self, patience: float) -> None:
         """Let the requests that are being handled end, for `patience` seconds at most."""

@@ -93,6 +93,10 @@ class Lease:
             await self._renew(settled_at, clean=False)
             await asyncio.sleep(INTERVAL)
 
+    async def renew(self) -> None:
+        """Write the row now."""
+        await self._renew(await self.settle(), clean=False)
+
     async def _renew(self, settled_at: datetime, *, clean: bool) -> None:
         row: dict[str, Any] = {
             "host": f"{socket.gethostname()}:{os.getpid()}",

@@ -38,13 +38,9 @@ async def resume(edge: "Edge") -> None:
     edge.backends.resume(found.backends)
     ended: list[tuple[LiveSubscription, str]] = []
     for row in found.subscriptions:
-        try:
-            dialog = Dialog.loads(row.dialog)
-        except ValueError:
-            log.error("a subscription's dialog cannot be read", subscription=row.id)
+        live = _live(edge, row)
+        if live is None:
             continue
-        dialog.local_cseq = row.cseq
-        live = live_of(row, dialog, edge.network.flow_again(dialog))
         reason = live.judged(edge.policy)
         if not found.unsettled.isdisjoint(live.keys):
             live.unknown()
@@ -70,6 +66,42 @@ async def resume(edge: "Edge") -> None:
             bindings=len(found.bindings),
             presentities_in_doubt=len(found.unsettled),
         )
+
+
+async def adopt(edge: "Edge", ids: list[int]) -> int:
+    """Go on with subscriptions that another edge has handed over; the number of those that go on.
+
+    Each watcher is told at once: the NOTIFY brings it our Contact, where it refreshes from now on.
+    """
+    count = 0
+    for row in await edge.read(store.load_handed_over, edge.name, ids):
+        if edge.subscriptions.get(row.id) is not None:
+            continue  # asked twice
+        live = _live(edge, row)
+        if live is None:
+            continue
+        live.unknown()
+        reason = live.judged(edge.policy)
+        edge.subscriptions.add(live)
+        if reason:
+            edge.notifier.end(live, reason)
+        else:
+            edge.backends.follow(live)
+            edge.notifier.first(live)
+        count += 1
+    log.info("adopted", subscriptions=count)
+    return count
+
+
+def _live(edge: "Edge", row: SubscriptionRow) -> LiveSubscription | None:
+    """The subscription of a row, with its dialog as the row says; None where that cannot be read."""
+    try:
+        dialog = Dialog.loads(row.dialog)
+    except ValueError:
+        log.error("a subscription's dialog cannot be read", subscription=row.id)
+        return None
+    dialog.local_cseq = row.cseq
+    return live_of(row, dialog, edge.network.flow_again(dialog))
 
 
 def _lost_connections(edge: "Edge", found: "_Found") -> None:

@@ -36,6 +36,8 @@ from sipedge.console import Console
 from sipedge.departures import Departures
 from sipedge.dialogs import Subscriptions
 from sipedge.dispatch import Dispatcher, Handler
+from sipedge.draining import ADOPT, Drain
+from sipedge.draining import COMMAND as DRAIN
 from sipedge.guests import Guests
 from sipedge.handlers import csta, message, notify, options, publish, register, relay, subscribe
 from sipedge.hints import Hints
@@ -53,7 +55,7 @@ from sipedge.peers import Peers
 from sipedge.record_route import Tickets
 from sipedge.refusals import MALFORMED, OVERLOAD, OVERSIZED
 from sipedge.registrar import Registrar
-from sipedge.resume import resume
+from sipedge.resume import adopt, resume
 from sipedge.rows import BindingRow
 from sipedge.senders.backend import Backends
 from sipedge.senders.notify import Notifier
@@ -137,6 +139,7 @@ class Edge:
         self.switch = SipSwitch(self, Ports(*settings.CUPS_RTP_PORTS), f"{self._token}.")
         self.offline = OfflineMessages(self)
         self.departures = Departures(self)
+        self.drain = Drain(self)
         self.locator = Locator(Lookup(settings.CUPS_DNS, self.loop.time), self.loop.time)
         self.guests = Guests(self.locator)
         self.agents = Agents(self)
@@ -156,6 +159,8 @@ class Edge:
                 "messenger.typing": self.agents.typing,
                 "messenger.confirm": self.agents.confirm,
                 COMMAND: self.courier.message,
+                DRAIN: self.drain.begin,
+                ADOPT: self._adopt,
                 "trace": Teller(self).trace,
                 **self.console.commands,
             },
@@ -225,6 +230,16 @@ class Edge:
     def lease_held(self) -> bool:
         """Others know that this edge lives."""
         return self._lease.held
+
+    async def renew_lease(self) -> None:
+        """Others hear at once what this edge says about itself."""
+        await self._lease.renew()
+
+    async def _adopt(self, ids: list[int]) -> dict[str, Any]:
+        """Another edge hands these subscriptions over. Answers the command `adopt`."""
+        if self.drain.begun:
+            raise TryAgainLater(RETRY_AFTER)
+        return {"adopted": await adopt(self, ids)}
 
     def background(self, work: Any) -> None:
         """Run a coroutine beside everything else; what it raises is logged."""

@@ -14,6 +14,9 @@ from cups_site.launcher.deployment import Problem, manage
 from cups_site.launcher.supervisor import Child, Failed, Supervisor
 from cups_site.variables.declared import value
 
+EDGE_DRAINED = 3
+"Exit status of an edge that was drained; see sipedge.draining."
+
 WORKER_READY = "worker ready"
 "What the Celery worker prints when it takes tasks; see cups_site.celery."
 
@@ -94,7 +97,7 @@ async def _start(supervisor: Supervisor, data: Path, host: str, port: int, count
     for number in range(1, count + 1):
         name = f"edge-{number}"
         its = {**environment, "CUPS_EDGE_NAME": name, **deployment.metrics_address(number - 1)}
-        children.append(Child(name, manage("run_sipedge"), its, ready_line="edge ready"))
+        children.append(Child(name, manage("run_sipedge"), its, ready_line="edge ready", stays_down=EDGE_DRAINED))
     its = {**quiet, **deployment.metrics_address(count)}
     children.append(Child("worker", celery, its, ready_line=WORKER_READY))
     await asyncio.gather(*(supervisor.start(child) for child in children))

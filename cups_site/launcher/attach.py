@@ -5,7 +5,7 @@ import sys
 
 from cups_site.launcher import deployment, valkey
 
-NEED_NO_DATABASE = {"help", "check", "migrate", "makemigrations", "prepare", "spectacular"}
+NEED_NO_DATABASE = {"help", "check", "migrate", "makemigrations", "prepare", "restore", "spectacular"}
 "Commands that make a database, or do without one."
 
 

@@ -35,6 +35,8 @@ class Child:
     "Printed on its standard output when it is ready."
     ready_when: Callable[[], Awaitable[bool]] | None = None
     "Asked again and again until it says so."
+    stays_down: int | None = None
+    "Exit status by which it says that it does not want to be started again."
     process: asyncio.subprocess.Process | None = None
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     said: list[str] = field(default_factory=list)
@@ -103,6 +105,9 @@ class Supervisor:
             await self._echo(child)
             status = await child.process.wait()
             if self._stopping or not child.ready.is_set():
+                return
+            if child.stays_down is not None and status == child.stays_down:
+                print(f"{child.name} has left; it stays down until the next start", flush=True)
                 return
             if time.monotonic() - began > STEADY:
                 pause = FIRST_PAUSE

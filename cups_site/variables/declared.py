@@ -201,7 +201,7 @@ VARIABLES: Final = (
         "CUPS_TIME_ZONE",
         WEB,
         TimeZone(),
-        "time zone in which the admin shows times; the database, REST and logs are in UTC whatever it says",
+        "time zone in which people see and enter times; database and logs are in UTC whatever it says",
         "Europe/Berlin",
         "UTC",
     ),

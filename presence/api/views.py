@@ -13,7 +13,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from presence import explaining, live, publishing, webhooks
+from presence import draining, explaining, live, publishing, webhooks
 from presence.api.explain import ExplainedStepSerializer, step_as_json
 from presence.api.integrators import (
     Acts,
@@ -24,10 +24,10 @@ from presence.api.integrators import (
     is_bound,
     parse,
 )
-from presence.engine.errors import UnknownPresentity
+from presence.engine.errors import TryAgainLater, UnknownPresentity
 from presence.models import BackendSubscription, EdgeLease, LiveState, Publication, Subscription, WebhookDelivery
 from presence.seen import ENDED
-from provisioning import snapshot
+from provisioning import asking, snapshot
 from provisioning.announce import announce
 from provisioning.api.media import raw
 from provisioning.api.serializers.base import AorField
@@ -334,8 +334,35 @@ class EdgeSerializer(serializers.ModelSerializer):
         fields = ["edge", "host", "state", "started_at", "renewed_at", "report"]
 
     def get_state(self, lease: EdgeLease) -> str:
-        """running, stopped or lost."""
+        """running, draining, stopped or lost."""
         return lease.state(timezone.now())
+
+
+DRAIN_RETRY = 5
+"Seconds until an edge that has not answered may be asked again."
+
+
+class DrainSerializer(serializers.Serializer):
+    """How an edge is drained."""
+
+    patience = serializers.IntegerField(
+        min_value=0, max_value=draining.LONGEST, default=draining.PATIENCE,
+        help_text="Seconds for calls and transactions to end.",
+    )  # fmt: skip
+    restart = serializers.BooleanField(default=False, help_text="Whoever supervises it starts it again.")
+
+
+class DrainingSerializer(serializers.Serializer):
+    """How far it is."""
+
+    step = serializers.CharField()
+    handed_over = serializers.IntegerField()
+    ended = serializers.IntegerField()
+    kept = serializers.IntegerField()
+    subscriptions = serializers.IntegerField()
+    calls = serializers.IntegerField()
+    transactions = serializers.IntegerField()
+    restart = serializers.BooleanField()
 
 
 class EdgeViewSet(viewsets.ReadOnlyModelViewSet):
@@ -346,6 +373,20 @@ class EdgeViewSet(viewsets.ReadOnlyModelViewSet):
     filterset_fields = {"edge": ["exact"], "host": ["exact"]}
     search_fields = ["edge", "host"]
     lookup_value_regex = "[^/]+"
+
+    @extend_schema(request=DrainSerializer, responses={202: DrainingSerializer})
+    @action(detail=True, methods=["post"])
+    def drain(self, request: Request, pk: str) -> Response:
+        """Take an edge out of service, or ask how far that is: watchers go to the others, then it ends in order."""
+        lease = self.get_object()
+        wanted = DrainSerializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        try:
+            return Response(draining.drain(lease.edge, **wanted.validated_data), status=202)
+        except asking.NoAnswer as error:
+            raise TryAgainLater(DRAIN_RETRY) from error
+        except asking.Refused as refused:
+            return Response({"detail": refused.reason}, status=502, content_type="application/problem+json")
 
 
 class WebhookDeliverySerializer(serializers.ModelSerializer):

@@ -162,6 +162,7 @@ def _require_eventlist(request: Request) -> None:
 
 async def _within_dialog(call: Call) -> Response:
     edge, request = call.edge, call.request
+    edge.drain.check_moved(request.to.tag)
     live = edge.subscriptions.of_tag(request.to.tag)
     if live is None or live.ended or not live.dialog.matches(request):
         raise SipError(481, "Subscription Does Not Exist")
@@ -174,6 +175,7 @@ async def _within_dialog(call: Call) -> Response:
     live.dialog.receive(request)  # CSeq order, remote target (D-10)
     live.dialog.flow = notify_flow(live.dialog, call.flow)
     for _ in range(MAX_RACES):
+        edge.drain.check_moved(request.to.tag)
         planned = subscriptions.plan_refresh(
             row=live.record(),
             expires=request.expires,

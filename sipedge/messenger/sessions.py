@@ -31,7 +31,7 @@ def settings() -> MessengerFacts:
 def live_edges() -> list[str]:
     """The edges that run now, the one with the fewest log-ins first."""
     now = timezone.now()
-    live = EdgeLease.running(now).values_list("edge", flat=True)
+    live = [lease.edge for lease in EdgeLease.running(now) if not lease.draining]
     there = MessengerSession.objects.filter(expires_at__gt=now).values("edge").annotate(number=Count("id"))
     numbers = dict(there.values_list("edge", "number"))
     return sorted(live, key=lambda edge: (numbers.get(edge, 0), edge))

@@ -200,6 +200,8 @@ class Notifier:
         """Send the newest document unless the watcher has it; True when something went out."""
         edge = self._edge
         now = edge.now()
+        if live.moved:
+            return False  # another edge goes on with it
         if live.ended and not live.forced:
             return False  # its end is being written
         if not live.ended and live.row.expires_at <= now:

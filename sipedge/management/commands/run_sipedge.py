@@ -15,6 +15,7 @@ from presence.engine.errors import TryAgainLater
 from provisioning.announce import announce
 from provisioning.models import Listener
 from sipedge import listeners, telephony
+from sipedge.draining import DRAINED
 from sipedge.network import CannotListen
 from sipedge.worker import Edge
 
@@ -44,13 +45,15 @@ class Command(BaseCommand):
         sys.setswitchinterval(SWITCH_INTERVAL)
         try:
             with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-                runner.run(self._run(settings.CUPS_EDGE_NAME, opened))
+                status = runner.run(self._run(settings.CUPS_EDGE_NAME, opened))
         except CannotListen as error:
             raise CommandError(str(error)) from None
         except TryAgainLater:
             raise CommandError("the database cannot be read: is it there, and migrated?") from None
+        if status:
+            sys.exit(status)
 
-    async def _run(self, name: str, opened: list[listeners.Listener] | None) -> None:
+    async def _run(self, name: str, opened: list[listeners.Listener] | None) -> int:
         stopping = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -66,8 +69,12 @@ class Command(BaseCommand):
             self.stdout.write(f"metrics {_shown(*edge.metrics.address)}")
         self.stdout.write("edge ready")
         self.stdout.flush()
-        await stopping.wait()
+        waits = [asyncio.ensure_future(one.wait()) for one in (stopping, edge.drain.done)]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
         await edge.stop()
+        return DRAINED if edge.drain.done.is_set() and not edge.drain.restart and not stopping.is_set() else 0
 
 
 def _provision(opened: list[listeners.Listener]) -> None:
