@@ -15,18 +15,13 @@ from presence.engine import errors
 from presence.statuses import status_of
 from presence.store import DatabaseAway
 from provisioning.api.bulk import TAKEN
+from provisioning.api.errors import Conflict
 
 RETRY_AFTER = 5
 "Seconds until what failed because the database was away is tried again: it is back, or is restarted, by then."
 
 AWAY = (OperationalError, InterfaceError, DatabaseAway)
 "What is raised when the database cannot be reached, or cannot write now."
-
-
-class Conflict(exceptions.APIException):
-    """Somebody else was faster."""
-
-    status_code = 409
 
 
 class ProblemRenderer(JSONRenderer):

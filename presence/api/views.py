@@ -29,6 +29,7 @@ from presence.models import BackendSubscription, EdgeLease, LiveState, Publicati
 from presence.seen import ENDED
 from provisioning import asking, snapshot
 from provisioning.announce import announce
+from provisioning.api.errors import BadGateway
 from provisioning.api.media import raw
 from provisioning.api.serializers.base import AorField
 from provisioning.history import recording
@@ -386,7 +387,7 @@ class EdgeViewSet(viewsets.ReadOnlyModelViewSet):
         except asking.NoAnswer as error:
             raise TryAgainLater(DRAIN_RETRY) from error
         except asking.Refused as refused:
-            return Response({"detail": refused.reason}, status=502, content_type="application/problem+json")
+            raise BadGateway(refused.reason) from None
 
 
 class WebhookDeliverySerializer(serializers.ModelSerializer):

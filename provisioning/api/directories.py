@@ -3,27 +3,16 @@
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
-from rest_framework import exceptions, status, viewsets
+from rest_framework import status, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from provisioning import models
+from provisioning.api.errors import BadGateway, Conflict
+from provisioning.api.resources import PolicyViewSet
 from provisioning.api.serializers import directories
-from provisioning.api.views import PolicyViewSet
 from provisioning.directories import runs
-
-
-class Conflict(exceptions.APIException):
-    """Not now."""
-
-    status_code = status.HTTP_409_CONFLICT
-
-
-class NotReached(exceptions.APIException):
-    """The directory's server does not do what it should."""
-
-    status_code = status.HTTP_502_BAD_GATEWAY
 
 
 class DirectoryViewSet(PolicyViewSet):
@@ -43,7 +32,7 @@ class DirectoryViewSet(PolicyViewSet):
         try:
             found = runs.test(self.get_object())
         except DirectoryError as error:
-            raise NotReached(str(error)) from None
+            raise BadGateway(str(error)) from None
         return Response(directories.TestSerializer(found).data)
 
     @extend_schema(request=None, responses={202: directories.DirectoryRunSerializer})

@@ -9,6 +9,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from provisioning.api.errors import Conflict
 from provisioning.history import reading, reverting
 from provisioning.history.doors import Door
 from provisioning.history.reading import BY_KIND, Changes, Entry, Wanted, may
@@ -93,12 +94,6 @@ class DryRunSerializer(serializers.Serializer):
     )
 
 
-class Cannot(exceptions.APIException):
-    """What is there now stands in the way."""
-
-    status_code = 409
-
-
 class Histories(viewsets.GenericViewSet):
     """Mixed into the resources of tables that have a history."""
 
@@ -137,13 +132,13 @@ class Histories(viewsets.GenericViewSet):
         if not plan.there and not may(request.user, model, "add"):
             raise exceptions.PermissionDenied
         if plan.problems:
-            raise Cannot(" ".join(plan.problems))
+            raise Conflict(" ".join(plan.problems))
         label = found.history_label
         if plan.possible and not asked.validated_data["dry_run"]:
             try:
                 label = str(reverting.revert(model, found))
             except reverting.Refused as refused:
-                raise Cannot(str(refused)) from None
+                raise Conflict(str(refused)) from None
         done = {"label": label, "brought_back": not plan.there, "differences": plan.differences, "notes": plan.notes}
         return Response(RevertedSerializer(done).data)
 
