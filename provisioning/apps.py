@@ -15,6 +15,7 @@ class ProvisioningConfig(AppConfig):
 
     def ready(self) -> None:
         from provisioning import checks  # noqa: F401  (registers itself)
+        from provisioning.bulk import others  # noqa: F401  (registers the kinds)
 
         post_migrate.connect(_install, sender=self)
         post_migrate.connect(_install_roles, dispatch_uid="roles")

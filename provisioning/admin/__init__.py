@@ -1,5 +1,5 @@
 """The administrator's pages for everything that is provisioned."""
 
-from provisioning.admin import access, integrators, lists, messenger, people, routing, rules, servers, staff
+from provisioning.admin import access, imports, integrators, lists, messenger, people, routing, rules, servers, staff
 
-__all__ = ["access", "integrators", "lists", "messenger", "people", "routing", "rules", "servers", "staff"]
+__all__ = ["access", "imports", "integrators", "lists", "messenger", "people", "routing", "rules", "servers", "staff"]

@@ -2,7 +2,7 @@
 
 from rest_framework.routers import BaseRouter
 
-from provisioning.api import views
+from provisioning.api import imports, views
 
 
 def register(router: BaseRouter) -> None:
@@ -34,3 +34,5 @@ def register(router: BaseRouter) -> None:
     router.register("limit-exemptions", views.LimitExemptionViewSet)
     router.register("integrators", views.IntegratorViewSet)
     router.register("webhooks", views.WebhookViewSet)
+    router.register("imports", imports.ImportViewSet)
+    router.register("exports", imports.ExportViewSet, basename="export")

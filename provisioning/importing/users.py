@@ -6,6 +6,7 @@ from django.core.exceptions import ValidationError
 
 from provisioning.digests import digests
 from provisioning.importing.grammar import BadFile, Entry
+from provisioning.importing.saving import SECRETS, save_users, taken
 from provisioning.importing.tables import BATCH, Tables
 from provisioning.models import Alias, Persona
 from provisioning.uri import Aor
@@ -41,22 +42,12 @@ def apply_users(entries: list[Entry], tables: Tables) -> None:
                 persona.set_pin(pins[aor])
         elif _update(persona, password, name, pins.get(aor), tables):
             changed.append(persona)
-    columns = ["name", "md5", "sha256", "md5_full", "sha256_full", "pin"]
-    taken = _taken([persona.aor for persona in fresh])
-    if taken:
-        raise BadFile(f"section “users”: {taken[0].uri} is already an alias of {taken[0].persona.aor}")
-    Persona.objects.bulk_create(fresh, batch_size=BATCH)
-    Alias.objects.bulk_create([Alias(uri=one.aor, persona=one) for one in fresh], batch_size=BATCH)
-    Persona.objects.bulk_update(changed, columns, batch_size=BATCH)
+    if held_by_others := taken([persona.aor for persona in fresh]):
+        raise BadFile(
+            f"section “users”: {held_by_others[0].uri} is already an alias of {held_by_others[0].persona.aor}"
+        )
+    save_users(fresh, changed, ("name", *SECRETS))
     tables.count("users", len(fresh), len(changed), len(wanted))
-
-
-def _taken(aors: list[Aor]) -> list[Alias]:
-    for start in range(0, len(aors), BATCH):
-        found = list(Alias.objects.filter(uri__in=aors[start : start + BATCH]).select_related("persona")[:1])
-        if found:
-            return found
-    return []
 
 
 def _expand(entry: Entry, tables: Tables) -> Iterator[tuple[Aor, str | None, str | None]]:

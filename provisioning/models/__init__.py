@@ -7,6 +7,7 @@ from provisioning.models.access import (
     UriAclEntry,
     WatcherFilter,
 )
+from provisioning.models.imports import Import, ImportFile, ImportRow
 from provisioning.models.integrators import Integrator, Webhook, WebhookTarget
 from provisioning.models.limits import ExpirySetting, LimitExemption, PeerLimits
 from provisioning.models.lists import ResourceList, ResourceListMember
@@ -36,6 +37,9 @@ __all__ = [
     "ExpirySetting",
     "ForeignMapping",
     "ForeignServer",
+    "Import",
+    "ImportFile",
+    "ImportRow",
     "Integrator",
     "LimitExemption",
     "Listener",
