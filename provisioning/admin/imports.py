@@ -12,6 +12,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import path, reverse
 from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from provisioning import tasks
 from provisioning.bulk import files, imports
@@ -26,7 +27,10 @@ SHOWN = 50
 class UploadForm(forms.Form):
     """A file, and what happens when some of its rows are wrong."""
 
-    file = forms.FileField(help_text="CSV, XLSX or JSON. Nothing is changed before you have seen what it would do.")
+    file = forms.FileField(
+        help_text="CSV, XLSX or JSON. Nothing is changed before you have seen what it would do.",
+        widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".csv,.xlsx,.json", "aria-describedby": "about-file"}),
+    )
     mode = forms.ChoiceField(
         label="When rows are wrong",
         choices=[(Import.Mode.ALL, "change nothing"), (Import.Mode.PARTIAL, "take the good rows")],

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db.models import Exists, OuterRef
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
@@ -27,7 +28,7 @@ from provisioning.api.serializers.imports import (
 )
 from provisioning.bulk import files, imports
 from provisioning.bulk.documents import MAX_FILE, BadDocument
-from provisioning.models import Import, Persona
+from provisioning.models import Import, ImportRow, Persona
 
 BINARY = {(200, "application/octet-stream"): OpenApiResponse(OpenApiTypes.BINARY)}
 
@@ -59,7 +60,9 @@ class AnyFormat(DefaultContentNegotiation):
 class ImportViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
     """Imports of files, newest first; they are carried through in the background, one at a time."""
 
-    queryset = Import.objects.all()
+    queryset = Import.objects.annotate(
+        undoable=Exists(ImportRow.objects.filter(of=OuterRef("pk"), undo__in=ImportRow.UNDOABLE))
+    )
     serializer_class = ImportSerializer
     permission_classes = [*api_settings.DEFAULT_PERMISSION_CLASSES, MayImport]
     content_negotiation_class = AnyFormat

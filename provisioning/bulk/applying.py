@@ -20,18 +20,29 @@ from provisioning.bulk.kinds import Kind, Known, Row
 from provisioning.bulk.reading import read
 from provisioning.bulk.running import Run, State
 from provisioning.bulk.sealing import opened
+from provisioning.importing.saving import insert, prepare
 from provisioning.models import Import, ImportFile, ImportRow
 
-CHUNK = 100
+CHUNK = 50
 "Rows of one transaction in partial mode: some dozens of milliseconds, and a few seconds of hashing before it."
+
+AT_ONCE = 500
+"Rows of one statement in the only transaction of all or nothing."
 
 PAUSE = 0.05
 "Seconds between two transactions: SQLite's other writers look for their chance several times in it."
+
+SHOWN_KEY = 320
+"Characters that the report shows of a key that cannot be read."
 
 RACES = 3
 "Attempts to write rows while others make the same ones."
 
 Rows = list[tuple[Kind, Row]]
+
+
+class _Moved(Exception):
+    """Rows are not as they were when they were compared."""
 
 
 class _Refused(Exception):
@@ -114,44 +125,62 @@ def _all(run: Run, rows: Rows) -> None:
         kind.secure(chunk, hashing=True)
         done += len(chunk)
         run.step(done)
+    for _ in range(RACES):
+        planned = _planned(run, rows)
+        if any(row.errors for _, trial in planned for row in trial):
+            _refuse(run, planned)
+            return
+        try:
+            _at_once(run, planned)
+        except (_Moved, IntegrityError):  # somebody else has changed one of the rows meanwhile: compare anew
+            run.of.refresh_from_db()
+        except _Refused:
+            run.of.refresh_from_db()
+            _refuse(run, planned)
+            return
+        else:
+            touched = [kind for kind, chunk in planned if any(row.outcome != "unchanged" for row in chunk)]
+            run.changed(tuple({table for kind in touched for table in kind.models}))
+            return
+    raise BadDocument("Others changed the same rows again and again; nothing was changed. Try again.")
+
+
+def _planned(run: Run, rows: Rows) -> list[tuple[Kind, list[Row]]]:
+    """What becomes of every row, while others may write."""
     run.phase("Checking", len(rows))
-    known, done, tried = Known(), 0, []
-    for kind, chunk in _chunks(rows):
+    known, done, planned = Known(), 0, []
+    for kind, chunk in _chunks(rows, AT_ONCE):
         trial = [again(row) for row in chunk]
         kind.plan(trial, known)
-        tried.append((kind, trial))
+        planned.append((kind, trial))
         done += len(chunk)
         run.step(done)
-    if any(row.errors for _, trial in tried for row in trial):
-        _refuse(run, tried)
-        return
-    run.phase("Writing all rows at once; this cannot be stopped", len(rows))
-    written: list[tuple[Kind, list[Row]]] = []
-    try:
-        with transaction.atomic():
-            run.hold()
-            known = Known()
-            for kind, chunk in _chunks(rows):
-                fresh = [again(row) for row in chunk]
-                written.append((kind, fresh))
-                _bring(kind, fresh, known)
-                if any(row.errors for row in fresh):
-                    raise _Refused
-                journal(run.of, kind, fresh, written=True)
-            counts = Counter(row.outcome for _, chunk in written for row in chunk)
-            said = f"{counts['created']} created, {counts['changed']} changed."
-            run.end(State.DONE, said, done=len(rows), position=len(rows), **_counts(counts))
-    except _Refused:
-        run.of.refresh_from_db()
-        _refuse(run, written)
-    except IntegrityError:
-        run.of.refresh_from_db()
-        raise BadDocument(
-            "Somebody else changed the same rows at the same time; nothing was changed. Try again."
-        ) from None
-    else:
-        touched = [kind for kind, chunk in written if any(row.outcome != "unchanged" for row in chunk)]
-        run.changed(tuple({table for kind in touched for table in kind.models}))
+    return planned
+
+
+def _at_once(run: Run, planned: list[tuple[Kind, list[Row]]]) -> None:
+    """Plain writing, in one transaction; raises _Moved, _Refused and IntegrityError, and then nothing is written."""
+    total = sum(len(chunk) for _, chunk in planned)
+    run.phase("Writing all rows at once; this cannot be stopped", total)
+    known, counts, ready = Known(), Counter[str](), []
+    for kind, chunk in planned:
+        touched = [row for row in chunk if row.outcome != "unchanged"]
+        kind.prepare(touched, known)
+        told = [_journalled(run.of, kind, row, True) for row in touched]
+        prepare(told)
+        ready.append((kind, chunk, touched, told))
+    with transaction.atomic():
+        run.hold()
+        for kind, chunk, touched, told in ready:
+            if not kind.still(chunk):
+                raise _Moved
+            kind.write(touched, known)
+            if any(row.errors for row in touched):
+                raise _Refused
+            insert(told)
+            counts.update(row.outcome for row in chunk)
+        said = f"{counts['created']} created, {counts['changed']} changed."
+        run.end(State.DONE, said, done=total, position=total, **_counts(counts))
 
 
 def _refuse(run: Run, tried: Iterable[tuple[Kind, list[Row]]]) -> None:
@@ -174,13 +203,12 @@ def _bring(kind: Kind, rows: list[Row], known: Known) -> None:
 
 def journal(of: Import, kind: Kind, rows: list[Row], *, written: bool) -> None:
     """Keep what became of rows, and, where they were written, what undoing needs."""
-    ImportRow.objects.bulk_create(
-        [_journalled(of, kind, row, written) for row in rows if row.outcome != "unchanged"], batch_size=CHUNK
-    )
+    insert([_journalled(of, kind, row, written) for row in rows if row.outcome != "unchanged"])
 
 
 def _journalled(of: Import, kind: Kind, row: Row, written: bool) -> ImportRow:
-    found = ImportRow(of=of, kind=kind.name, number=row.number, outcome=row.outcome, key=list(row.key))
+    key = row.key or [str(row.cells.get(name, ""))[:SHOWN_KEY] for name in kind.key]
+    found = ImportRow(of=of, kind=kind.name, number=row.number, outcome=row.outcome, key=list(key))
     if row.errors:
         secret = {column.name for column in kind.columns if column.secret}
         found.errors = row.errors
@@ -210,7 +238,7 @@ def _read(run: Run) -> Rows:
     file = ImportFile.objects.filter(of=run.of).first()
     if file is None:
         raise BadDocument("The file is not kept any more.")
-    document = read(opened(file.content), run.of.file_name)
+    document = read(opened(file.content), run.of.file_name, run.pulse)
     for name, table in document.items():
         label = table.kind.models[0]._meta
         rights = [f"{label.app_label}.{right}_{label.model_name}" for right in ("add", "change")]
@@ -219,11 +247,12 @@ def _read(run: Run) -> Rows:
     return [(table.kind, row) for table in document.values() for row in table.rows]
 
 
-def _chunks(rows: Rows) -> Iterator[tuple[Kind, list[Row]]]:
+def _chunks(rows: Rows, size: int = 0) -> Iterator[tuple[Kind, list[Row]]]:
+    size = size or CHUNK
     for kind, group in groupby(rows, key=lambda one: one[0]):
         found = [row for _, row in group]
-        for start in range(0, len(found), CHUNK):
-            yield kind, found[start : start + CHUNK]
+        for start in range(0, len(found), size):
+            yield kind, found[start : start + size]
 
 
 def _counts(counts: Counter[str]) -> dict[str, Any]:

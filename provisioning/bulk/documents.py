@@ -1,6 +1,6 @@
 """Documents: some tables, each of one kind; how CSV, XLSX and JSON are told apart, and which tables they hold."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,13 @@ CSV, XLSX, JSON = FORMATS = ("csv", "xlsx", "json")
 
 ERROR = "error"
 "The column that files of bad rows have; it is not read."
+
+
+PULSE = 500
+"Rows between two signs of life of who reads them."
+
+Pulse = Callable[[], None]
+"Called now and then while a large file is read; what it raises ends the reading."
 
 
 class BadDocument(Exception):
@@ -84,10 +91,12 @@ def columns(kind: Kind, headings: Iterable[str]) -> list[str]:
     return found
 
 
-def table(kind: Kind, headings: list[str], lines: Iterator[tuple[int, list[Any]]], room: int) -> Table:
+def table(kind: Kind, headings: list[str], lines: Iterator[tuple[int, list[Any]]], room: int, pulse: Pulse) -> Table:
     """A table of numbered rows; empty rows are passed over. Raises BadDocument."""
     found = Table(kind, columns(kind, headings))
     for number, values in lines:
+        if number % PULSE == 0:
+            pulse()
         if all(value is None or value == "" for value in values):
             continue
         if len(found.rows) >= room:

@@ -63,6 +63,8 @@ class Row:
     secrets_before: dict[str, str] = field(default_factory=dict)
     secret_columns: list[str] = field(default_factory=list)
     "Which secrets change, by their names."
+    made: Any = None
+    "A new row of the database, ready to be written."
 
     def wrong(self, column: str, error: ValidationError | str) -> None:
         """This row cannot be taken."""
@@ -96,7 +98,7 @@ class Known:
     def owners(self, addresses: Iterable[str]) -> dict[str, str]:
         """Address -> address of record of the user whom it leads to; others are left out."""
         wanted = set(addresses)
-        asked = [one for one in wanted if one not in self.planned]
+        asked = [Aor(one) for one in wanted if one not in self.planned]
         found = {one: owner for one in wanted if (owner := self.planned.get(one)) is not None}
         rows = Alias.objects.filter(uri__in=asked).order_by().values_list("uri", "persona__aor")
         return found | {str(uri): str(aor) for uri, aor in rows}
@@ -156,6 +158,15 @@ class Kind(ABC):
     @abstractmethod
     def plan(self, rows: list[Row], known: Known) -> None:
         """Find `before` and `after` of rows that are right so far; writes nothing."""
+
+    def prepare(self, rows: list[Row], known: Known) -> None:
+        """Get planned rows ready, so that little is left to do in a transaction."""
+        return  # what is written one by one
+
+    def still(self, rows: list[Row]) -> bool:
+        """What was planned can be written: rows are in the database as they were when they were compared."""
+        states = self.states([row.key for row in rows])
+        return all(states.get(row.key) == row.before for row in rows)
 
     @abstractmethod
     def write(self, rows: list[Row], known: Known) -> None:

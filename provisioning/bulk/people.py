@@ -22,7 +22,7 @@ from provisioning.bulk.kinds import (
 )
 from provisioning.choices import PublishPolicy
 from provisioning.digests import digests
-from provisioning.importing.saving import SECRETS, save_users
+from provisioning.importing.saving import SECRETS, add_aliases, prepare, save_users
 from provisioning.importing.tables import BATCH
 from provisioning.models import Alias, Persona, ResourceList
 from provisioning.uri import Aor
@@ -83,7 +83,7 @@ class Users(Kind):
 
     def states(self, keys: list[Key]) -> dict[Key, State]:
         """Users by address of record."""
-        found = Persona.objects.filter(aor__in=[key[0] for key in keys]).order_by()
+        found = Persona.objects.filter(aor__in=[Aor(key[0]) for key in keys]).order_by()
         return {(state["address"],): state for state in _states(found.values_list("id", "aor", *PLAIN))}
 
     def everything(self) -> Iterator[State]:
@@ -97,7 +97,7 @@ class Users(Kind):
 
     def secrets_of(self, keys: list[Key]) -> dict[Key, dict[str, str]]:
         """Digests, and the hash of the PIN."""
-        found = Persona.objects.filter(aor__in=[key[0] for key in keys]).order_by().values_list("aor", *SECRETS)
+        found = Persona.objects.filter(aor__in=[Aor(key[0]) for key in keys]).order_by().values_list("aor", *SECRETS)
         return {(str(aor),): dict(zip(SECRETS, secrets, strict=True)) for aor, *secrets in found}
 
     def plan(self, rows: list[Row], known: Known) -> None:
@@ -110,7 +110,7 @@ class Users(Kind):
         states, secrets = self.states(keys), self.secrets_of(keys)
         wanted = {*(key[0] for key in keys), *(one for row in rows for one in row.given.get("aliases", ()))}
         owners = known.owners(wanted)
-        lists = set(ResourceList.objects.filter(uri__in=wanted).order_by().values_list("uri", flat=True))
+        lists = set(ResourceList.objects.filter(uri__in=map(Aor, wanted)).order_by().values_list("uri", flat=True))
         for row in rows:
             row.before = states.get(row.key)
             self._fill(row, secrets.get(row.key, dict.fromkeys(SECRETS, "")), known)
@@ -164,42 +164,52 @@ class Users(Kind):
             elif one in lists:
                 row.wrong(column, f"{one} is the URI of a list.")
 
+    def still(self, rows: list[Row]) -> bool:
+        """Secrets are the same too, and nobody has taken an address meanwhile."""
+        if not super().still(rows):
+            return False
+        secrets = self.secrets_of([row.key for row in rows if row.before is not None])
+        if any(row.before is not None and secrets[row.key] != row.secrets_before for row in rows):
+            return False
+        had = {one for row in rows if row.before is not None for one in (row.key[0], *row.before["aliases"])}
+        wanted = {Aor(one) for row in rows for one in (row.key[0], *row.after["aliases"])} - had
+        return not any(table.objects.filter(uri__in=wanted).exists() for table in (Alias, ResourceList))
+
     def write(self, rows: list[Row], known: Known) -> None:
         """In bulk; aliases that go are gone before others come."""
-        fresh, changed = [], []
-        held = {
-            str(user.aor): user
-            for user in Persona.objects.filter(aor__in=[row.key[0] for row in rows if row.before is not None])
-        }
-        for row in rows:
-            aor = Aor(row.key[0])
-            user = held.get(row.key[0])
-            if user is None:
-                user = Persona(domain=known.domains[aor.host], user=aor.user, aor=aor)
-                fresh.append(user)
-            else:
-                changed.append(user)
-            for name, value in ({name: row.after[name] for name in PLAIN} | row.secrets).items():
-                setattr(user, name, value)
-        old = {row.key[0]: set((row.before or {}).get("aliases", ())) for row in rows}
-        gone = [one for row in rows for one in old[row.key[0]] - set(row.after["aliases"])]
+        self.prepare(rows, known)
+        old = [row for row in rows if row.before is not None]
+        held = {str(user.aor): user for user in Persona.objects.filter(aor__in=[Aor(row.key[0]) for row in old])}
+        changed = []
+        for row in old:
+            user = held[row.key[0]]
+            self._assign(user, row)
+            changed.append(user)
+        had = {row.key[0]: set((row.before or {}).get("aliases", ())) for row in rows}
+        gone = [Aor(one) for row in old for one in had[row.key[0]] - set(row.after["aliases"])]
         for start in range(0, len(gone), BATCH):
             Alias.objects.filter(uri__in=gone[start : start + BATCH]).delete()
-        save_users(fresh, changed)
-        users = {str(user.aor): user for user in (*fresh, *changed)}
-        made = [
-            Alias(uri=Aor(one), persona=users[row.key[0]])
-            for row in rows
-            for one in row.after["aliases"]
-            if one not in old[row.key[0]]
-        ]
-        Alias.objects.bulk_create(made, batch_size=BATCH)
+        save_users([row.made for row in rows if row.before is None], changed)
+        add_aliases((one, row.key[0]) for row in rows for one in row.after["aliases"] if one not in had[row.key[0]])
+
+    def prepare(self, rows: list[Row], known: Known) -> None:
+        """New users as they will be written."""
+        for row in rows:
+            if row.before is None and row.made is None:
+                aor = Aor(row.key[0])
+                row.made = Persona(domain=known.domains[aor.host], user=aor.user, aor=aor)
+                self._assign(row.made, row)
+        prepare([row.made for row in rows if row.made is not None])
+
+    def _assign(self, user: Persona, row: Row) -> None:
+        for name, value in ({name: row.after[name] for name in PLAIN} | row.secrets).items():
+            setattr(user, name, value)
 
     def remove(self, keys: list[Key]) -> dict[Key, str]:
         """Users go with their soft state, but not with what has been provisioned for them since."""
         users = {
             id: str(aor)
-            for id, aor in Persona.objects.filter(aor__in=[key[0] for key in keys]).values_list("id", "aor")
+            for id, aor in Persona.objects.filter(aor__in=[Aor(key[0]) for key in keys]).values_list("id", "aor")
         }
         stay: dict[Key, str] = {}
         for relation in Persona._meta.related_objects:

@@ -11,9 +11,11 @@ from provisioning.bulk.documents import (
     CSV,
     MAX_FILE,
     MAX_ROWS,
+    PULSE,
     XLSX,
     BadDocument,
     Document,
+    Pulse,
     Table,
     columns,
     format_of,
@@ -30,7 +32,11 @@ DIGITS = 30
 "Of a number in JSON: none of ours has more."
 
 
-def read(content: bytes, file_name: str) -> Document:
+def nothing() -> None:
+    """Nobody waits for a sign of life."""
+
+
+def read(content: bytes, file_name: str, pulse: Pulse = nothing) -> Document:
     """The tables of a file, with their cells understood; errors of rows are in the rows. Raises BadDocument."""
     if not content:
         raise BadDocument("The file is empty.")
@@ -38,15 +44,17 @@ def read(content: bytes, file_name: str) -> Document:
         raise BadDocument(f"The file is larger than {MAX_FILE >> 20} MiB.")
     form = format_of(file_name)
     if form == XLSX:
-        found = _xlsx(content)
+        found = _xlsx(content, pulse)
     elif form == CSV:
-        found = _csv(_text(content))
+        found = _csv(_text(content), pulse)
     else:
         found = _json(_text(content))
     if not any(one.rows for one in found.values()):
         raise BadDocument("The file has no rows.")
     for one in found.values():
-        for row in one.rows:
+        for place, row in enumerate(one.rows):
+            if place % PULSE == 0:
+                pulse()
             one.kind.read(row)
     return {name: found[name] for name in KINDS if name in found}
 
@@ -61,7 +69,7 @@ def _text(content: bytes) -> str:
         raise BadDocument(f"Line {line} is not UTF-8. Save the file as “CSV UTF-8” in the spreadsheet.") from None
 
 
-def _csv(text: str) -> Document:
+def _csv(text: str, pulse: Pulse) -> Document:
     if "\0" in text:
         raise BadDocument("This is no text: it holds NUL octets.")
     first, _, rest = text.partition("\n")
@@ -76,7 +84,7 @@ def _csv(text: str) -> Document:
     try:
         headings = next(reader, [])
         kind = kind_of(headings)
-        return {kind.name: table(kind, headings, _lines(reader), MAX_ROWS)}
+        return {kind.name: table(kind, headings, _lines(reader), MAX_ROWS, pulse)}
     except csv.Error as error:
         raise BadDocument(f"Line {reader.line_num} is not CSV: {error}.") from None
 
@@ -85,14 +93,14 @@ def _lines(reader: Iterator[list[str]]) -> Iterator[tuple[int, list[Any]]]:
     yield from enumerate(map(list, reader), 2)
 
 
-def _xlsx(content: bytes) -> Document:
+def _xlsx(content: bytes, pulse: Pulse) -> Document:
     found: Document = {}
     room = MAX_ROWS
     for title, headings, lines in workbooks.sheets(content):
         kind = KINDS.get(title.strip().lower()) or kind_of(headings)
         if kind.name in found:
             raise BadDocument(f"There are two sheets of {kind.name}.")
-        found[kind.name] = table(kind, headings, lines, room)
+        found[kind.name] = table(kind, headings, lines, room, pulse)
         room -= len(found[kind.name].rows)
     return found
 

@@ -85,6 +85,13 @@ class Run:
             self.update(done=done)
             self.look()
 
+    def pulse(self) -> None:
+        """Something takes long, and cannot be counted; raises Stopped and Lost."""
+        if time.monotonic() - self._signed >= SIGN:
+            self._signed = time.monotonic()
+            self.update()
+            self.look()
+
     def look(self) -> None:
         """Raises Stopped when somebody wants it to stop."""
         if Import.objects.filter(pk=self.of.pk, cancelled=True).exists():

@@ -81,7 +81,9 @@ class Import(models.Model):
     def can_be_undone(self) -> bool:
         """Something was written, and what undoing needs is still there."""
         ended = self.state in (self.State.DONE, self.State.CANCELLED, self.State.FAILED, self.State.UNDONE)
-        return ended and self.rows.filter(undo__in=[ImportRow.Undo.POSSIBLE, ImportRow.Undo.KEPT]).exists()
+        if not ended or hasattr(self, "undoable"):
+            return ended and bool(self.undoable)
+        return self.rows.filter(undo__in=ImportRow.UNDOABLE).exists()
 
 
 class ImportFile(models.Model):
@@ -111,6 +113,8 @@ class ImportRow(models.Model):
         POSSIBLE = "possible", "Can be undone"
         DONE = "done", "Undone"
         KEPT = "kept", "Left as it is"
+
+    UNDOABLE = (Undo.POSSIBLE, Undo.KEPT)
 
     of = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="rows")
     kind = models.CharField("table", max_length=20)
@@ -144,3 +148,17 @@ class ImportRow(models.Model):
             *found,
             *((name, "(not shown)" if self.before else None, "(not shown)") for name in self.secret_columns),
         ]
+
+    @property
+    def told(self) -> list[tuple[str, str | None, str]]:
+        """The differences in words; of a new row only what is not empty, and not what it is known by."""
+        found = self.differences
+        if self.before is None:
+            found = [one for one in found if one[2] not in ("", []) and one[2] not in self.key]
+        return [(name, None if before is None else _words(before), _words(after)) for name, before, after in found]
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return (", ".join(map(str, value)) if isinstance(value, list) else str(value)) or "nothing"

@@ -82,6 +82,8 @@ def test_a_dry_run_shows_the_difference_and_changes_nothing(domain: Domain, hint
     assert Persona.objects.count() == 1 and hints == []
     row = of.rows.get(outcome="changed")
     assert row.differences == [("name", "Robert", "Bob"), ("enabled", True, False)]
+    assert row.told == [("name", "Robert", "Bob"), ("enabled", "yes", "no")]
+    assert ("aliases", None, "sip:a@example.org, sip:office@example.org") in of.rows.get(outcome="created").told
     assert ("password", None, "(not shown)") in of.rows.get(outcome="created").differences
     assert "secret one" not in repr(list(ImportRow.objects.values())) and "0471" not in repr(
         list(ImportRow.objects.values())
