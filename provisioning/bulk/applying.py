@@ -20,7 +20,7 @@ from provisioning.bulk.kinds import Kind, Known, Row
 from provisioning.bulk.reading import read
 from provisioning.bulk.running import Run, State
 from provisioning.bulk.sealing import opened
-from provisioning.importing.saving import insert, prepare
+from provisioning.importing.saving import insert
 from provisioning.models import Import, ImportFile, ImportRow
 
 CHUNK = 50
@@ -159,32 +159,41 @@ def _planned(run: Run, rows: Rows) -> list[tuple[Kind, list[Row]]]:
 
 
 def _at_once(run: Run, planned: list[tuple[Kind, list[Row]]]) -> None:
-    """Plain writing, in one transaction; raises _Moved, _Refused and IntegrityError, and then nothing is written."""
+    """Plain writing, in one transaction; raises _Moved, _Refused and IntegrityError, and then nothing is written.
+
+    The report is there before, as one of what would happen; in the transaction it becomes what undoing goes by.
+    """
     total = sum(len(chunk) for _, chunk in planned)
-    run.phase("Writing all rows at once; this cannot be stopped", total)
-    known, counts, ready = Known(), Counter[str](), []
+    run.of.rows.all().delete()
+    run.phase("Preparing", total)
+    known, counts, done = Known(), Counter[str](), 0
     for kind, chunk in planned:
-        touched = [row for row in chunk if row.outcome != "unchanged"]
-        kind.prepare(touched, known)
-        told = [_journalled(run.of, kind, row, True) for row in touched]
-        prepare(told)
-        ready.append((kind, chunk, touched, told))
+        kind.prepare([row for row in chunk if row.outcome != "unchanged"], known)
+        for start in range(0, len(chunk), CHUNK):
+            with transaction.atomic():
+                run.hold()
+                journal(run.of, kind, chunk[start : start + CHUNK], written=True, undo=ImportRow.Undo.NO)
+            done += len(chunk[start : start + CHUNK])
+            run.step(done)
+        counts.update(row.outcome for row in chunk)
+    run.phase("Writing all rows at once; this cannot be stopped", total)
     with transaction.atomic():
         run.hold()
-        for kind, chunk, touched, told in ready:
+        for kind, chunk in planned:
+            touched = [row for row in chunk if row.outcome != "unchanged"]
             if not kind.still(chunk):
                 raise _Moved
             kind.write(touched, known)
             if any(row.errors for row in touched):
                 raise _Refused
-            insert(told)
-            counts.update(row.outcome for row in chunk)
+        run.of.rows.update(undo=ImportRow.Undo.POSSIBLE)
         said = f"{counts['created']} created, {counts['changed']} changed."
         run.end(State.DONE, said, done=total, position=total, **_counts(counts))
 
 
 def _refuse(run: Run, tried: Iterable[tuple[Kind, list[Row]]]) -> None:
     counts: Counter[str] = Counter()
+    run.of.rows.all().delete()
     for kind, chunk in tried:
         counts.update(row.outcome for row in chunk)
         with transaction.atomic():
@@ -201,12 +210,12 @@ def _bring(kind: Kind, rows: list[Row], known: Known) -> None:
     kind.write([row for row in rows if row.outcome in ("created", "changed")], known)
 
 
-def journal(of: Import, kind: Kind, rows: list[Row], *, written: bool) -> None:
-    """Keep what became of rows, and, where they were written, what undoing needs."""
-    insert([_journalled(of, kind, row, written) for row in rows if row.outcome != "unchanged"])
+def journal(of: Import, kind: Kind, rows: list[Row], *, written: bool, undo: str = ImportRow.Undo.POSSIBLE) -> None:
+    """Keep what became of rows, and, where they were (or are going to be) written, what undoing needs."""
+    insert([_journalled(of, kind, row, written, undo) for row in rows if row.outcome != "unchanged"])
 
 
-def _journalled(of: Import, kind: Kind, row: Row, written: bool) -> ImportRow:
+def _journalled(of: Import, kind: Kind, row: Row, written: bool, undo: str) -> ImportRow:
     key = row.key or [str(row.cells.get(name, ""))[:SHOWN_KEY] for name in kind.key]
     found = ImportRow(of=of, kind=kind.name, number=row.number, outcome=row.outcome, key=list(key))
     if row.errors:
@@ -216,7 +225,7 @@ def _journalled(of: Import, kind: Kind, row: Row, written: bool) -> ImportRow:
         return found
     found.before, found.after, found.secret_columns = row.before, row.after, row.secret_columns
     if written:
-        found.undo = ImportRow.Undo.POSSIBLE
+        found.undo = undo
         found.secrets_before = row.secrets_before if row.secret_columns and row.before is not None else None
         found.secrets_after = fingerprint({**row.secrets_before, **row.secrets})
     return found

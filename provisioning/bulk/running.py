@@ -115,11 +115,19 @@ class Run:
         self.update(state=state, message=message, slot=None, ended_at=timezone.now(), phase="", **values)
         if state != State.CHECKED:
             ImportFile.objects.filter(of=self.of).delete()
+        if state in (State.FAILED, State.CANCELLED):
+            drop_plans(self.of)
 
     def fail(self, message: str) -> None:
         """It has failed, unless another run has it."""
         with contextlib.suppress(Lost):
             self.end(State.FAILED, message)
+
+
+def drop_plans(of: Import) -> None:
+    """All or nothing has written nothing: what it was going to write, with what undoing would need, goes."""
+    if not of.position:
+        of.rows.filter(undo=ImportRow.Undo.NO).exclude(outcome=ImportRow.Outcome.BAD).delete()
 
 
 def run(pk: int, said: Callable[[Import], None] | None = None) -> str:
@@ -176,6 +184,7 @@ def forsaken() -> list[int]:
         again = Import.objects.filter(silent, pk=of.pk, slot=1)
         if again.update(state=State.FAILED, slot=None, ended_at=timezone.now(), message=message, phase=""):
             ImportFile.objects.filter(of=of).delete()
+            drop_plans(of)
             log.error("an import has failed", id=of.pk, attempts=of.attempts)
     return found
 

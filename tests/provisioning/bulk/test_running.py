@@ -86,6 +86,7 @@ def test_all_or_nothing_is_nothing_when_the_worker_is_killed(
     assert running.forsaken() == []
     of.refresh_from_db()
     assert of.state == Import.State.FAILED and "Nothing is written" in of.message and of.slot is None
+    assert not of.rows.exists() and not of.can_be_undone
     assert not ImportFile.objects.exists()
 
 
@@ -156,6 +157,39 @@ def test_what_no_worker_has_begun_is_stopped_at_once(domain: Domain) -> None:
     of.refresh_from_db()
     assert of.state == Import.State.CANCELLED and running.run(of.pk) == Import.State.CANCELLED
     assert not ImportFile.objects.exists() and not Persona.objects.exists()
+
+
+def test_rows_that_others_change_meanwhile_are_compared_anew(domain: Domain, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All or nothing: between comparing and writing somebody has made one of the users."""
+    of = brought("all")
+    prepare, made = Users.prepare, iter([True])
+
+    def slow(self: Users, *words: Any) -> None:
+        prepare(self, *words)
+        if next(made, False):
+            Persona(domain=domain, user="u7", name="By hand").save()
+
+    monkeypatch.setattr(Users, "prepare", slow)
+    running.run(of.pk)
+    of.refresh_from_db()
+    assert (of.state, of.created, of.changed) == (Import.State.DONE, COUNT - 1, 1), of.message
+    assert of.rows.count() == COUNT and undone(of).undone == COUNT
+    assert Persona.objects.get().name == "By hand"
+
+
+def test_all_or_nothing_can_be_stopped_before_it_writes(domain: Domain, monkeypatch: pytest.MonkeyPatch) -> None:
+    of = brought("all")
+    prepare = Users.prepare
+
+    def and_stop(self: Users, *words: Any) -> None:
+        prepare(self, *words)
+        imports.cancel(of)
+
+    monkeypatch.setattr(Users, "prepare", and_stop)
+    running.run(of.pk)
+    of.refresh_from_db()
+    assert of.state == Import.State.CANCELLED and of.message == "Cancelled; nothing was changed."
+    assert not Persona.objects.exists() and not of.rows.exists()
 
 
 def test_a_run_that_has_lost_its_import_writes_nothing(domain: Domain, monkeypatch: pytest.MonkeyPatch) -> None:
