@@ -11,7 +11,7 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
 
-COUNT = 6_000
+COUNT = 4_000
 
 BRING = """
 from pathlib import Path
