@@ -13,12 +13,14 @@ class CtiConfig(AppConfig):
     verbose_name = "CTI gateway"
 
     def ready(self) -> None:
-        from cti import facts, importing
+        from cti import bulk, facts, importing
         from provisioning import snapshot
+        from provisioning.bulk import kinds
         from provisioning.importing import sections
 
         snapshot.register(facts.PART, "Line", "ApplicationUser", "CtiSettings")
         sections.register("lines", importing.line)
+        kinds.register(bulk.Lines())
         post_migrate.connect(_install, sender=self)
 
 

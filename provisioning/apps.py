@@ -15,6 +15,7 @@ class ProvisioningConfig(AppConfig):
 
     def ready(self) -> None:
         from provisioning import checks  # noqa: F401  (registers itself)
+        from provisioning.bulk import others  # noqa: F401  (registers the kinds)
         from provisioning.history import recording
 
         recording.connect()

@@ -4,13 +4,18 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, F, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from unfold.admin import TabularInline
+from unfold.decorators import action
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
 from provisioning.admin.base import LISTED, PolicyAdmin, UsersSearch
 from provisioning.announce import announce
+from provisioning.bulk import files, imports
+from provisioning.bulk.documents import CSV, JSON, XLSX, BadDocument
 from provisioning.fields import domain_name
 from provisioning.history import recording
 from provisioning.models import Alias, Domain, ForeignMapping, Persona
@@ -187,6 +192,7 @@ class PersonaAdmin(UsersSearch, TakesAddressesAlong):
     autocomplete_fields = ["domain", "delegates"]
     ordering = ["aor"]
     actions = ["enable", "disable"]
+    actions_list = [{"title": "Export", "items": ["export_csv", "export_xlsx", "export_json"]}, "import_file"]
     fieldsets = [
         (None, {"fields": ["domain", "user", "name", "password", "new_pin", "enabled"]}),
         ("Watchers and messages", {"fields": ["confirm_watchers", "offline_messages"]}),
@@ -217,6 +223,39 @@ class PersonaAdmin(UsersSearch, TakesAddressesAlong):
     def disable(self, request: HttpRequest, queryset: QuerySet[Persona]) -> None:
         """In bulk, announced once."""
         self._switch(request, queryset, False)
+
+    @action(description="Users (CSV)", url_path="export-csv")
+    def export_csv(self, request: HttpRequest) -> HttpResponse:
+        """All users as one table."""
+        return self._export(request, CSV)
+
+    @action(description="All tables (XLSX)", url_path="export-xlsx")
+    def export_xlsx(self, request: HttpRequest) -> HttpResponse:
+        """Users, lists, access lists, mappings and lines, as far as the account sees them."""
+        return self._export(request, XLSX)
+
+    @action(description="All tables (JSON)", url_path="export-json")
+    def export_json(self, request: HttpRequest) -> HttpResponse:
+        """The same for programs."""
+        return self._export(request, JSON)
+
+    @action(description="Import a file", url_path="import-file", permissions=["import_file"])
+    def import_file(self, request: HttpRequest) -> HttpResponse:
+        """To the page that takes it."""
+        return HttpResponseRedirect(reverse("admin:provisioning_import_add"))
+
+    def has_import_file_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        """Whether the button is there."""
+        return imports.may(request.user)
+
+    def _export(self, request: HttpRequest, form: str) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        try:
+            return files.export(form, "", request.user)
+        except BadDocument as error:
+            messages.error(request, str(error))
+            return HttpResponseRedirect(reverse("admin:provisioning_persona_changelist"))
 
     def _switch(self, request: HttpRequest, queryset: QuerySet[Persona], on: bool) -> None:
         with recording.together():

@@ -10,6 +10,7 @@ from provisioning.api.bulk import look_at
 from provisioning.api.serializers.base import KNOWN
 from provisioning.api.serializers.people import OneOfManySerializer
 from provisioning.history import recording
+from provisioning.importing.saving import SECRETS, change_users, create_users
 from provisioning.models import Alias, Domain, Persona, ResourceList
 from provisioning.uri import Aor
 
@@ -18,9 +19,6 @@ CHANGED = [
     "sha256_full", "pin",
 ]  # fmt: skip
 "Columns that a change can reach while the address stays."
-
-SECRETS = {"password": "md5", "PIN": "pin"}
-"What the history calls a secret -> a column that is empty without it."
 
 
 def create(items: Sequence[dict[str, Any]]) -> list[Model]:
@@ -32,10 +30,8 @@ def create(items: Sequence[dict[str, Any]]) -> list[Model]:
     made = [OneOfManySerializer.filled(Persona(), values) for values in given]
     for persona in made:
         persona.aor = persona.computed_aor()
-    Persona.objects.bulk_create(made)
-    Alias.objects.bulk_create([Alias(uri=persona.aor, persona=persona) for persona in made])
+    create_users(made)
     _delegate(zip(made, delegates, strict=True))
-    _record(made, dict.fromkeys(SECRETS, [""] * len(made)))
     return list(made)
 
 
@@ -53,28 +49,20 @@ def update(items: Sequence[dict[str, Any]], rows: dict[Any, Persona], partial: b
     moved = [one for one, aor in zip(found, before, strict=True) if one.computed_aor() != aor]
     for persona in moved:
         persona.save()  # its aliases go with it
-    Persona.objects.bulk_update([one for one in found if one not in moved], CHANGED)
+    stayed = [persona for persona in found if persona not in moved]
+    renewed = {
+        name: [
+            persona
+            for persona, old in zip(found, secrets[name], strict=True)
+            if persona not in moved and getattr(persona, column) != old
+        ]
+        for name, column in SECRETS.items()
+    }
+    change_users(stayed, CHANGED, renewed)
     wanted = [(one, rest) for one, rest in zip(found, delegates, strict=True) if rest is not None]
     Persona.delegates.through.objects.filter(from_persona__in=[one for one, _ in wanted]).delete()
     _delegate(wanted)
-    _record(found, secrets)
     return list(found)
-
-
-def _record(rows: Sequence[Persona], secrets: dict[str, list[str]]) -> None:
-    """Nothing tells the history of rows that are written in bulk; `secrets`: what was there before, row by row."""
-    for name, before in secrets.items():
-        column = SECRETS[name]
-        for word, there in (("set", True), ("removed", False)):
-            recording.written(
-                [
-                    row
-                    for row, old in zip(rows, before, strict=True)
-                    if getattr(row, column) != old and bool(getattr(row, column)) == there
-                ],
-                secrets={name: word},
-            )
-    recording.written(rows)
 
 
 def _known(items: Iterable[dict[str, Any]]) -> dict[tuple[type[Model], str], Model]:
@@ -127,6 +115,9 @@ def _free(aors: Sequence[Aor], owners: Sequence[int | None]) -> None:
 
 
 def _delegate(wanted: Iterable[tuple[Persona, Sequence[Persona]]]) -> None:
+    """Who may publish for whom; nothing tells the history of rows that are written in bulk."""
+    wanted = list(wanted)
     through = Persona.delegates.through
     rows = {(one.pk, other.pk) for one, others in wanted for other in others}
     through.objects.bulk_create([through(from_persona_id=one, to_persona_id=other) for one, other in sorted(rows)])
+    recording.written([one for one, _ in wanted])

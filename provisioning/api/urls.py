@@ -2,7 +2,7 @@
 
 from rest_framework.routers import BaseRouter
 
-from provisioning.api import directories, history, tokens, views
+from provisioning.api import directories, history, imports, tokens, views
 
 
 def register(router: BaseRouter) -> None:
@@ -38,3 +38,5 @@ def register(router: BaseRouter) -> None:
     router.register("directory-runs", directories.DirectoryRunViewSet)
     router.register("tokens", tokens.ApiTokenViewSet)
     router.register("changes", history.ChangeViewSet)
+    router.register("imports", imports.ImportViewSet)
+    router.register("exports", imports.ExportViewSet, basename="export")

@@ -99,8 +99,9 @@ def _create(changes: list[Change], domains: dict[str, Domain]) -> None:
 
 def _take(changes: Iterable[Change]) -> None:
     add_aliases(
-        Alias(uri=uri, persona=change.persona)
+        (str(uri), str(change.persona.aor))
         for change in changes
+        if change.persona is not None
         for uri in change.aliases
         if change.link is None or uri not in change.link.aliases
     )

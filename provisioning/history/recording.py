@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from provisioning.history.doors import Author, Door, author
 from provisioning.history.states import fill, same
+from provisioning.inserting import insert
 
 CREATED, CHANGED, DELETED = "+", "~", "-"
 
@@ -213,7 +214,7 @@ def begin() -> None:
         for batch in _batches(keys):
             rows = rows_of(model, batch).values()
             new = [_version(row, CREATED, Author(Door.SYSTEM), reason=BEGUN, parts=True) for row in rows]
-            versions.bulk_create(new, batch_size=BATCH)
+            insert(new)
 
 
 def rows_of(model: Any, keys: Collection[Any]) -> dict[Any, Any]:
@@ -246,13 +247,13 @@ def _write(pending: _Pending) -> None:
                     last.history_type, last.history_secrets, last.history_date = DELETED, {}, now
                     _sign(last, by, pending.reasons.get((model, key), ""))
                     new.append(last)
-            model.records.versions.objects.bulk_create(new, batch_size=BATCH)  # type: ignore[attr-defined]
+            insert(new)
     for model, rows in pending.made.items():
         for batch in _batches(rows):
             new = [
                 _version(rows[key], CREATED, by, secrets=pending.secrets.get((model, key)), now=now) for key in batch
             ]
-            model.records.versions.objects.bulk_create(new, batch_size=BATCH)  # type: ignore[attr-defined]
+            insert(new)
     for model, keys in pending.written.items():
         for batch in _batches(keys):
             before, new = newest(model, batch), []
@@ -265,7 +266,7 @@ def _write(pending: _Pending) -> None:
                 )
                 if fresh or secrets or not same(model, last, version):
                     new.append(version)
-            model.records.versions.objects.bulk_create(new, batch_size=BATCH)  # type: ignore[attr-defined]
+            insert(new)
 
 
 def version_of(row: Any) -> Any:

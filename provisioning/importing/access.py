@@ -42,6 +42,8 @@ def access(entry: Entry, tables: Tables) -> None:
 def resource_list(entry: Entry, tables: Tables) -> None:
     """A resource list; its members, when the file names them, are those of the file."""
     rest: dict[str, Any] = {"owner": tables.user(entry, "owner") if entry.values.get("owner") else None}
+    if "name" in entry.values:
+        rest["name"] = str(entry.values["name"])
     uri = tables.aor(entry.values.get("uri"), entry)
     row = tables.row("lists", ResourceList, entry, {"uri": uri}, rest)
     if (members := entry.values.get("members")) is not None:

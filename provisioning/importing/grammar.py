@@ -12,7 +12,7 @@ SECTIONS: dict[str, frozenset[str] | None] = {
     "domains": None,
     "users": frozenset({"uri", "password", "pin", "name", "pattern", "first", "count", "domain"}),
     "aliases": frozenset({"uri", "user"}),
-    "lists": frozenset({"uri", "owner", "members"}),
+    "lists": frozenset({"uri", "owner", "name", "members"}),
     "trusted_peers": frozenset({"address", "tls"}),
     "access_list": frozenset({"address", "name", "domain", "asserts_identity"}),
     "settings": None,

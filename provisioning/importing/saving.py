@@ -1,21 +1,30 @@
 """The one way by which users come into the tables in bulk, from files and directories: aliases and history included."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+from django.db import connection
 
 from provisioning.history import recording
 from provisioning.importing.tables import BATCH
+from provisioning.inserting import execute, insert
 from provisioning.models import Alias, Persona
 from provisioning.uri import Aor
 
 SECRETS = {"password": "md5", "PIN": "pin"}
 "What the history calls a secret -> a column that is empty without it."
 
+DIGESTS = ("md5", "sha256", "md5_full", "sha256_full", "pin")
+"Columns with digests and hashes."
+
 
 def create_users(fresh: Sequence[Persona]) -> None:
     """Write new users, with their address of record, which is free, among the aliases (D-01)."""
     with recording.together():
-        Persona.objects.bulk_create(fresh, batch_size=BATCH)
-        Alias.objects.bulk_create([Alias(uri=one.aor, persona=one) for one in fresh], batch_size=BATCH)
+        insert(fresh)
+        _lead((str(one.aor), str(one.aor)) for one in fresh)
+        held = dict(_keys([one.aor for one in fresh]))
+        for one in fresh:
+            one.pk, one._state.adding = held[one.aor], False
         recording.made(fresh, {name: [one for one in fresh if getattr(one, own)] for name, own in SECRETS.items()})
 
 
@@ -32,12 +41,16 @@ def change_users(
         recording.written(changed)
 
 
-def add_aliases(rows: Iterable[Alias]) -> None:
-    """Write further addresses of users."""
+def add_aliases(pairs: Iterable[tuple[str, str]]) -> None:
+    """Write new aliases: each with the address of record of the user whom it leads to, both in canonical form."""
+    wanted = list(pairs)
     with recording.together():
-        made = Alias.objects.bulk_create(rows, batch_size=BATCH)
-        recording.written(made)
-        recording.changed(Persona, [alias.persona_id for alias in made])
+        _lead(wanted)
+        for start in range(0, len(wanted), BATCH):
+            found = Alias.objects.filter(uri__in=[Aor(uri) for uri, _ in wanted[start : start + BATCH]]).order_by()
+            rows = list(found.values_list("pk", "persona_id"))
+            recording.changed(Alias, [alias for alias, _ in rows])
+            recording.changed(Persona, [persona for _, persona in rows])
 
 
 def taken(aors: Sequence[Aor]) -> list[Alias]:
@@ -46,3 +59,17 @@ def taken(aors: Sequence[Aor]) -> list[Alias]:
     for start in range(0, len(aors), BATCH):
         found += Alias.objects.filter(uri__in=aors[start : start + BATCH]).select_related("persona")
     return found
+
+
+def _lead(pairs: Iterable[tuple[str, str]]) -> None:
+    """Aliases, by the addresses of record of their users: in one step, where asking for keys would take another."""
+    quote = connection.ops.quote_name
+    alias, persona = quote(Alias._meta.db_table), quote(Persona._meta.db_table)
+    found = f"SELECT %s, {quote('id')} FROM {persona} WHERE {quote('aor')} = %s"
+    execute(f"INSERT INTO {alias} ({quote('uri')}, {quote('persona_id')}) {found}", list(pairs))
+
+
+def _keys(aors: Sequence[Aor]) -> Iterator[tuple[Aor, int]]:
+    for start in range(0, len(aors), BATCH):
+        found = Persona.objects.filter(aor__in=aors[start : start + BATCH]).order_by()
+        yield from found.values_list("aor", "pk")

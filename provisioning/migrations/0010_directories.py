@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("provisioning", "0008_history"),
+        ("provisioning", "0009_imports"),
     ]
 
     operations = [

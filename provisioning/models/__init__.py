@@ -9,6 +9,7 @@ from provisioning.models.access import (
 )
 from provisioning.models.changes import RecordedChange
 from provisioning.models.directories import Directory, DirectoryRun, DirectoryUser
+from provisioning.models.imports import Import, ImportFile, ImportRow
 from provisioning.models.integrators import Integrator, Webhook, WebhookTarget
 from provisioning.models.limits import ExpirySetting, LimitExemption, PeerLimits
 from provisioning.models.lists import ResourceList, ResourceListMember
@@ -43,6 +44,9 @@ __all__ = [
     "ExpirySetting",
     "ForeignMapping",
     "ForeignServer",
+    "Import",
+    "ImportFile",
+    "ImportRow",
     "Integrator",
     "KeptAnswer",
     "LimitExemption",

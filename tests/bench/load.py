@@ -105,10 +105,10 @@ class Load:
         self.watchers.append(watcher)
         return watcher
 
-    def once(self, subjects: Iterable[Subject], window: int) -> Result:
+    def once(self, subjects: Iterable[Subject], window: int, pace: float | None = None) -> Result:
         """One operation of each subject; the result counts all of them."""
         waiting = iter(subjects)
-        return self._run(lambda: next(waiting, None), _forget, Pressure(window))
+        return self._run(lambda: next(waiting, None), _forget, Pressure(window, pace=pace))
 
     def timed(
         self,
