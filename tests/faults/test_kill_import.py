@@ -1,7 +1,6 @@
 """A worker is killed in the middle of an import: its successor goes on, and nothing is half written."""
 
 import signal
-import time
 
 import pytest
 
@@ -44,25 +43,21 @@ def look(deployment: Deployment) -> tuple[str, int, int, int, int, int]:
     return state, *map(int, counts)  # type: ignore[return-value]
 
 
-@pytest.mark.parametrize("mode", ["partial", "all"])
-def test_kill_9_of_the_worker(mode: str) -> None:
+def test_kill_9_of_the_worker() -> None:
+    """All or nothing is killed in tests/provisioning/bulk/test_running.py, where the moment can be chosen."""
     with deployed() as deployment:
         deployment.start_worker()
         file = deployment.folder / "users.csv"
         lines = ["address,aliases", *(f"new{n}@{DOMAIN},new.{n}@{DOMAIN}" for n in range(COUNT))]
         file.write_text("\n".join(lines))
-        deployment.manage("shell", "-v0", "-c", BRING.format(file=str(file), mode=mode))
-        if mode == "partial":
-            wait_until(lambda: look(deployment)[1] > 0, "rows", 60)
-        else:
-            wait_until(lambda: look(deployment)[0] == "applying", "the import", 60)
-            time.sleep(1.0)
+        deployment.manage("shell", "-v0", "-c", BRING.format(file=str(file), mode="partial"))
+        wait_until(lambda: look(deployment)[1] > 0, "rows", 60)
         worker = deployment._processes[-1]
         worker.send_signal(signal.SIGKILL)
         worker.wait()
         _, position, created, rows, users, aliases = look(deployment)
         assert position == created == rows == users and aliases == 2 * users, "whole transactions"
-        assert users in (0, COUNT) if mode == "all" else users > 0
+        assert users > 0
         deployment.manage("shell", "-v0", "-c", SILENT)
         deployment.start_worker()
         wait_until(lambda: look(deployment)[0] == "done", "the end of the import", 120)
