@@ -251,6 +251,7 @@ SPECTACULAR_SETTINGS = {
         "CallRight": "cti.models.CallRight",
         "SwitchKind": "cti.models.SwitchKind",
         "Decision": ["allow", "block"],
+        "Deed": ["created", "changed", "deleted"],
     },
 }
 
