@@ -14,11 +14,14 @@ class CtiConfig(AppConfig):
 
     def ready(self) -> None:
         from cti import facts, importing
+        from cti.models import CtiSettings
         from provisioning import snapshot
-        from provisioning.importing import sections
+        from provisioning.importing import sections, settings
 
         snapshot.register(facts.PART, "Line", "ApplicationUser", "CtiSettings")
-        sections.register("lines", importing.line)
+        for section in importing.SECTIONS:
+            sections.register(section)
+        settings.register("cti", CtiSettings)
         post_migrate.connect(_install, sender=self)
 
 
