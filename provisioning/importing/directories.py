@@ -27,8 +27,8 @@ def directory(entry: Entry, tables: Tables) -> None:
     for column, value in values.items():
         setattr(row, column, value)
     changed_password = password is not None and (found is None or not _is(found, str(password)))
-    if changed_password:
-        row.set_password(str(password))
+    if changed_password or (password is not None and before.get("server", row.server) != row.server):
+        row.set_password(str(password))  # said again, so that another server may be told
     try:
         row.clean_fields()
         row.clean()

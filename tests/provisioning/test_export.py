@@ -83,6 +83,17 @@ def test_no_secret_is_written(tmp_path: Path) -> None:
         call_command("export_config", str(tmp_path / "missing" / "all.yaml"))
 
 
+def test_a_directory_moves_to_another_server_only_with_its_password() -> None:
+    text = "directories: [{name: x, server: 'ldaps://a', base: dc=x, bind_name: cn=x, password: hush}]"
+    apply(read(text))
+    assert not apply(read(text)).differences
+    with pytest.raises(BadFile, match="another server"):
+        apply(read(text.replace("//a", "//b").replace(", password: hush", "")))
+    apply(read(text.replace("//a", "//b")))
+    moved = models.Directory.objects.get()
+    assert (moved.server, moved.password) == ("ldaps://b", "hush")
+
+
 FILE = """
 domains: [a.example]
 users: [{uri: kim@a.example, password: hush, name: Kim}, {uri: lee@a.example}]
