@@ -1,13 +1,14 @@
 #!/usr/bin/env python
 """Django's command line for this project."""
 
-import os
 import sys
+
+from cups_site import starting
 
 
 def main() -> None:
     """Run one management command."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cups_site.settings")
+    starting.configure()
     from django.core.management import execute_from_command_line
 
     import cups_site.celery  # noqa: F401  (shared tasks find their broker)

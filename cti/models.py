@@ -10,6 +10,7 @@ from django.db import models
 from cti.csta.devices import MAX_DEVICE, BadDevice, canonical
 from cti.csta.features import MayCall
 from provisioning.fields import AorField, CanonicalField
+from provisioning.history.records import Part, Records
 from provisioning.models import Alias, Domain, Persona
 
 
@@ -82,6 +83,7 @@ class Line(models.Model):
     takes_calls = models.BooleanField(
         "takes calls", default=True, help_text="Off for what can only call, as a door phone."
     )
+    history = Records()
 
     class Meta:
         ordering = ["uri"]
@@ -101,6 +103,7 @@ class ApplicationUser(models.Model):
     lines = models.ManyToManyField(
         Line, blank=True, related_name="application_users", help_text="Where it does not control every line."
     )
+    history = Records(parts=(Part("lines"),), secrets={"password": ("password_hash",)})
 
     class Meta:
         ordering = ["name"]
@@ -141,6 +144,7 @@ class CtiSettings(models.Model):
         default="",
         help_text="SIP address that clients open their sessions with, in a domain of ours; empty: none.",
     )
+    history = Records()
 
     class Meta:
         verbose_name = "CTI settings"

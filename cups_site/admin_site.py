@@ -7,14 +7,14 @@ from django.contrib import admin
 from django.contrib.admin import sites
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.urls import path, reverse
+from django.utils.translation import gettext as _
 from unfold.apps import BasicAppConfig
 from unfold.sites import UnfoldAdminSite
 
+from cups_site import navigation
 from provisioning.admin_pages import PAGES, Page
-
-OWN_GROUPS = {"presence", "cti", "provisioning", "sipedge"}
-"What an administrator comes for; accounts and tokens stand behind."
 
 
 class Site(UnfoldAdminSite):
@@ -34,14 +34,24 @@ class Site(UnfoldAdminSite):
         return own + super().get_urls()
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
-        """The navigation: the server's own groups first; pages stand among the tables of their group, by name."""
+        """What this account may see, by task (`navigation`); for the page of one application its tables alone."""
         groups: list[Any] = super().get_app_list(request, app_label)
-        for group in groups:
-            pages = [page for page in PAGES if page.app == group["app_label"] and page.may(request)]
-            group["models"] += map(_entry, pages)
-            group["models"].sort(key=lambda one: str(one["name"]).lower())
-        groups.sort(key=lambda group: group["app_label"] not in OWN_GROUPS)  # else as they were: by name
-        return groups
+        if app_label is not None:
+            return groups
+        entries = {f"{one['model']._meta.label_lower}": one for group in groups for one in group["models"]}
+        entries |= {f"{page.app}/{page.name}": _entry(page) for page in PAGES if page.may(request)}
+        return navigation.grouped(entries)
+
+    def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Tables and pages by title, then what `finding` finds; unfold would look through whole tables, and keep it."""
+        from cups_site import finding  # models are there by now
+
+        text = request.GET.get("s", "")
+        pages = [finding.Found(*one) for one in navigation.search(text, self.get_app_list(request))]
+        kinds = [finding.Kind("pages", _("Pages"), pages), *finding.find(text, request.user)]
+        rows = [(kind.title if at == 0 else "", row) for kind in kinds for at, row in enumerate(kind.rows)]
+        context = {"rows": rows, "short": len(text.strip()) < finding.SHORTEST}
+        return render(request, "unfold/helpers/command_results.html", context)
 
 
 def _show(page: Page, request: HttpRequest) -> HttpResponse:
@@ -57,6 +67,7 @@ def _entry(page: Page) -> dict[str, Any]:
         "admin_url": reverse(f"admin:{page.app}_{page.name}"),
         "add_url": None,
         "view_only": True,
+        "group": page.group,
     }
 
 

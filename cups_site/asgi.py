@@ -1,8 +1,8 @@
 """The web process: HTTP by Django, WebSocket by Channels."""
 
-import os
+from cups_site import starting
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cups_site.settings")
+starting.configure()
 
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter

@@ -1,11 +1,11 @@
 """The Celery application and what beat runs, as one table."""
 
-import os
-
 from celery import Celery
 from celery.signals import worker_ready
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cups_site.settings")
+from cups_site import starting
+
+starting.configure()
 
 from cups_site.metrics import tasks
 
@@ -35,6 +35,7 @@ app.conf.beat_schedule = {
     "sweep messages that nobody fetched": {"task": "sipedge.tasks.sweep_messages", "schedule": 4 * SWEEP},
     "sweep log-ins to the messenger": {"task": "sipedge.tasks.sweep_messenger", "schedule": 4 * SWEEP},
     "sweep the message log": {"task": "sipedge.tasks.sweep_message_log", "schedule": 20 * SWEEP},
+    "forget answers that are not given again": {"task": "provisioning.tasks.sweep_answers", "schedule": 20 * SWEEP},
 }
 for entry in app.conf.beat_schedule.values():
     entry["options"] = {"expires": entry["schedule"]}  # a worker that was away runs each task once, not in a row

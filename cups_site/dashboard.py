@@ -1,24 +1,32 @@
 """The first page of the admin: is it well? What wants to be looked at, what is held, and how much comes in."""
 
+import json
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
+from cti.models import Line
 from cups_site.metrics.database import FIGURES, Figures
+from cups_site.pulse import PULSE, curves, errors
 from presence.backend import ACTIVE
 from presence.models import EdgeLease, WebhookDelivery
 from provisioning import bus
+from sipedge.sip.names import REASONS
 
 LOOK: Final = 10
 "Seconds between two looks of the page: the figures are kept for as many."
 
 SWEPT_WITHIN: Final = 120
 "Seconds for which expired state may wait: twice what Celery's sweep takes when it runs."
+
+SOCKET: Final = "/ws/dashboard/"
+"Where a page hears of it (`board`)."
 
 RIGHT: Final = "presence.view_edgelease"
 "Who may look."
@@ -44,7 +52,7 @@ class Number(NamedTuple):
 def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """What the first page shows beside the tables; nothing to who may not view edges."""
     if request.user.has_perm(RIGHT):
-        context |= {"dashboard": look(), "look": LOOK, "fragment": reverse("admin:dashboard")}
+        context |= {"dashboard": look(), "look": LOOK, "fragment": reverse("admin:dashboard"), "socket": SOCKET}
     return context
 
 
@@ -52,19 +60,26 @@ def fragment(request: HttpRequest) -> HttpResponse:
     """The same once more, for a page that is open; 403 to others."""
     if not request.user.has_perm(RIGHT):
         return HttpResponse(status=403)
-    return render(request, "admin/presence/dashboard.html", {"dashboard": look()})
+    return HttpResponse(drawn())
+
+
+def drawn() -> str:
+    """This moment as a part of the page."""
+    return render_to_string("admin/presence/dashboard.html", {"dashboard": look()})
 
 
 def look() -> dict[str, Any]:
     """This moment."""
     figures, leases = FIGURES.figures(), list(EdgeLease.objects.all())
     running = [lease for lease in leases if lease.state(timezone.now()) == "running"]
-    remarks = [*_processes(leases, len(running)), *_waiting(figures), *_certificates(running)]
+    remarks = [*_processes(leases, len(running)), *_waiting(figures), *_certificates(running), *_telephony(running)]
+    looks = PULSE.look(running, figures)
     return {
         "remarks": sorted(remarks, key=lambda one: one.well),
         "wrong": sum(not one.well for one in remarks),
         "numbers": _numbers(figures) if figures is not None else [],
-        "received": sum(lease.report.get("transactions", {}).get("received", 0) for lease in running),
+        "curves": json.dumps(curves(looks)),
+        "errors": [(code, REASONS.get(int(code), ""), number) for code, number in errors(looks)],
     }
 
 
@@ -94,12 +109,26 @@ def _waiting(figures: Figures | None) -> Iterator[Remark]:
     else:
         yield Remark(True, "Expired state is swept in time")
     trying = sum(count for state, count in figures.backends.items() if state != ACTIVE)
+    if figures.backends and not trying:
+        page = _list("presence", "backendsubscription")
+        said = _("Subscriptions to foreign servers work: %(number)d")
+        yield Remark(True, said % {"number": figures.backends[ACTIVE]}, page)
     if trying:
         page = _list("presence", "backendsubscription")
         yield Remark(False, f"{trying} subscriptions to foreign servers do not work", page)
     dead = figures.webhooks.get(WebhookDelivery.DEAD, 0)
     if dead:
         yield Remark(False, f"{dead} webhook deliveries were given up", _list("presence", "webhookdelivery"))
+
+
+def _telephony(running: list[EdgeLease]) -> Iterator[Remark]:
+    if not Line.objects.exists():
+        return
+    told = [lease.report.get("telephony", {}) for lease in running]
+    sessions, calls = (sum(one.get(name, 0) for one in told) for name in ("sessions", "calls"))
+    if running:
+        said = _("The CTI gateway runs; sessions: %(sessions)d, calls: %(calls)d")
+        yield Remark(True, said % {"sessions": sessions, "calls": calls}, reverse("admin:cti_calls"))
 
 
 def _certificates(running: list[EdgeLease]) -> Iterator[Remark]:

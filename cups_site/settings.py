@@ -1,92 +1,36 @@
 """Deployment facts, read from the environment; operator policy lives in `provisioning` tables.
 
-Each variable that is read here stands in docs/configuration.md.
+Each variable is declared in `cups_site.variables`, from which docs/configuration.md is made.
 """
 
 import os
 import secrets
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from cups_site.variables.declared import BadVariable, check, value
 
-def env(name: str, default: str = "") -> str:
-    """The text of an environment variable, without white space around it."""
-    return os.environ.get(name, default).strip()
-
-
-def env_flag(name: str, default: bool) -> bool:
-    """A yes or no."""
-    text = env(name).lower()
-    if text in ("", "1", "0", "true", "false", "yes", "no", "on", "off"):
-        return default if not text else text in ("1", "true", "yes", "on")
-    raise ImproperlyConfigured(f"{name}: expected 1 or 0, got {text!r}")
-
-
-def env_addresses(name: str) -> list[tuple[str, int]]:
-    """A comma separated list of IP addresses of name servers, with :port where it is not 53."""
-    found = []
-    for text in env_list(name):
-        parts = urlsplit(f"//{text}" if text.count(":") < 2 or "[" in text else f"//[{text}]")
-        try:
-            found.append((str(ip_address(parts.hostname or "")), parts.port or 53))
-        except ValueError:
-            raise ImproperlyConfigured(f"{name}: {text!r} is no IP address with a port") from None
-    return found
-
-
-def env_ports(name: str, default: str) -> tuple[int, int]:
-    """A range of ports, `first-last`."""
-    first, _, last = env(name, default).partition("-")
-    if not (first.isdecimal() and last.isdecimal() and 1024 <= int(first) <= int(last) <= 65535):
-        raise ImproperlyConfigured(f"{name}: expected first-last between 1024 and 65535")
-    return int(first), int(last)
-
-
-def env_count(name: str, default: int) -> int:
-    """A whole number, not below 0."""
-    text = env(name, str(default))
-    if not (text.isascii() and text.isdecimal()):
-        raise ImproperlyConfigured(f"{name}: expected a whole number, got {text!r}")
-    return int(text)
-
-
-def env_address(name: str) -> tuple[str, int] | None:
-    """`host:port`, an IPv6 host in brackets; None when it is empty."""
-    text = env(name)
-    if not text:
-        return None
-    host, _, port = text.rpartition(":")
-    if not host or (":" in host and host[0] != "[") or not port.isdecimal() or not 0 <= int(port) <= 65535:
-        raise ImproperlyConfigured(f"{name}: expected host:port, got {text!r}")
-    return host.strip("[]"), int(port)
-
-
-def env_networks(name: str) -> list[IPv4Network | IPv6Network]:
-    """A comma separated list of IP addresses and networks."""
-    try:
-        return [ip_network(text) for text in env_list(name)]
-    except ValueError as error:
-        raise ImproperlyConfigured(f"{name}: {error}") from None
-
-
-def env_list(name: str, default: str = "") -> list[str]:
-    """A comma separated list."""
-    return [part.strip() for part in env(name, default).split(",") if part.strip()]
-
+try:
+    check()
+except BadVariable as error:
+    raise ImproperlyConfigured(str(error)) from None
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-DATA_DIR = Path(env("CUPS_DATA_DIR") or BASE_DIR / "var")
-DATA_DIR.mkdir(parents=True, exist_ok=True)
+DATA_DIR: Path = value("CUPS_DATA_DIR") or BASE_DIR / "var"
+STATIC_ROOT = DATA_DIR / "static"
+try:
+    STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # static is empty unless collectstatic was run; else it would warn
+except OSError as error:
+    raise ImproperlyConfigured(f"the data directory {DATA_DIR} cannot be used: {error.strerror}") from None
 
 
 def secret_key() -> str:
     """CUPS_SECRET_KEY, else one that is made once and kept in the data directory."""
-    given = env("CUPS_SECRET_KEY")
-    if given:
+    given: str | None = value("CUPS_SECRET_KEY")
+    if given is not None:
         return given
     path = DATA_DIR / "secret_key"
     try:
@@ -94,7 +38,12 @@ def secret_key() -> str:
             file.write(secrets.token_urlsafe(50))
     except FileExistsError:
         pass
-    key = path.read_text().strip()
+    except OSError as error:
+        raise ImproperlyConfigured(f"{path} cannot be written: {error.strerror}; set CUPS_SECRET_KEY") from None
+    try:
+        key = path.read_text().strip()
+    except OSError as error:
+        raise ImproperlyConfigured(f"{path} cannot be read: {error.strerror}; set CUPS_SECRET_KEY") from None
     if not key:
         raise ImproperlyConfigured(f"{path} is empty; remove it, or set CUPS_SECRET_KEY")
     return key
@@ -102,8 +51,8 @@ def secret_key() -> str:
 
 def database() -> dict[str, Any]:
     """SQLite in the data directory, or the PostgreSQL of DATABASE_URL."""
-    url = env("DATABASE_URL")
-    if not url:
+    url: str | None = value("DATABASE_URL")
+    if url is None:
         return {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": DATA_DIR / "cups.sqlite3",
@@ -113,11 +62,9 @@ def database() -> dict[str, Any]:
                 # FULL: a 200 promises that the change survives a power cut
                 "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
             },
-            "TEST": {"NAME": env("CUPS_TEST_SQLITE") or None},
+            "TEST": {"NAME": value("CUPS_TEST_SQLITE")},
         }
     parts = urlsplit(url)
-    if parts.scheme not in ("postgresql", "postgres"):
-        raise ImproperlyConfigured("DATABASE_URL: expected postgresql://user:password@host:port/name")
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.lstrip("/")) or "cups",
@@ -132,35 +79,48 @@ def database() -> dict[str, Any]:
 
 
 SECRET_KEY = secret_key()
-DEBUG = env_flag("CUPS_DEBUG", False)
-ALLOWED_HOSTS = env_list("CUPS_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
-CSRF_TRUSTED_ORIGINS = env_list("CUPS_TRUSTED_ORIGINS")
+DEBUG = value("CUPS_DEBUG")
+ALLOWED_HOSTS = value("CUPS_ALLOWED_HOSTS")
+CSRF_TRUSTED_ORIGINS = value("CUPS_TRUSTED_ORIGINS") or []
 DATABASES = {"default": database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-VALKEY_URL = env("VALKEY_URL") or env("REDIS_URL")
+VALKEY_URL = value("VALKEY_URL") or ""
 "Bus, broker and channel layer; empty: none of them, each process finds changes by looking."
 
-CUPS_SIP_LISTEN = env("CUPS_SIP_LISTEN")
-CUPS_CSTA_LISTEN = env("CUPS_CSTA_LISTEN", "tcp:127.0.0.1:1040")
+CUPS_SIP_LISTEN = value("CUPS_SIP_LISTEN") or ""
+CUPS_CSTA_LISTEN = value("CUPS_CSTA_LISTEN") or ""
 "Where programs control phones (CSTA over TCP or TLS); empty: nowhere."
-CUPS_DNS = env_addresses("CUPS_DNS")
+CUPS_DNS = value("CUPS_DNS") or []
 "Name servers for other domains (RFC 3263); empty: those of the machine."
-CUPS_EDGES = int(env("CUPS_EDGES", "1"))
-CUPS_RTP_PORTS = env_ports("CUPS_RTP_PORTS", "16384-16583")
+CUPS_EDGES = value("CUPS_EDGES")
+CUPS_EDGE_NAME = value("CUPS_EDGE_NAME")
+"Of this process, if it is an edge."
+CUPS_RTP_PORTS = value("CUPS_RTP_PORTS")
 "UDP ports for conferences of phones: two for each party; the first and the last one."
-CUPS_TRACE_MESSAGES = env_count("CUPS_TRACE_MESSAGES", 10_000)
+CUPS_TRACE_MESSAGES = value("CUPS_TRACE_MESSAGES")
 "Messages that each edge keeps for the signalling trace: some minutes of a busy day; 0: none."
-CUPS_TRACE_BYTES = env_count("CUPS_TRACE_BYTES", 16_777_216)
+CUPS_TRACE_BYTES = value("CUPS_TRACE_BYTES")
 "Memory of an edge that they may take, the objects around them included."
-CUPS_METRICS_LISTEN = env_address("CUPS_METRICS_LISTEN")
+CUPS_METRICS_LISTEN = value("CUPS_METRICS_LISTEN")
 "Where an edge, or the Celery worker, answers Prometheus; empty: nowhere. Each process needs an address of its own."
-CUPS_METRICS_TOKEN = env("CUPS_METRICS_TOKEN")
+CUPS_METRICS_TOKEN = value("CUPS_METRICS_TOKEN") or ""
 "What Prometheus has to show everywhere (`Authorization: Bearer`)."
-CUPS_METRICS_NETWORKS = env_networks("CUPS_METRICS_NETWORKS")
+CUPS_METRICS_NETWORKS = value("CUPS_METRICS_NETWORKS") or []
 "Who may read /metrics of the web process without a token; with neither it is not there."
-CUPS_WEBHOOK_PRIVATE = env_flag("CUPS_WEBHOOK_PRIVATE", False)
+CUPS_WEBHOOK_PRIVATE = value("CUPS_WEBHOOK_PRIVATE")
 "Whether webhooks may lead to addresses that only this network can reach."
+CUPS_ADMIN_PASSWORD = value("CUPS_ADMIN_PASSWORD")
+"Of the first administrator; used when there is none yet."
+CUPS_DEMO = value("CUPS_DEMO")
+"Whether an empty database gets demonstration users."
+
+CUPS_API_RATE = value("CUPS_API_RATE")
+"Requests of REST that one account may make in a minute: more than a script without pauses makes; 0: any number."
+CUPS_API_RATE_STRANGERS = value("CUPS_API_RATE_STRANGERS")
+"Requests without a token that counts, of an address in a minute: a monitor with an old one stays below; 0: any."
+DATA_UPLOAD_MAX_MEMORY_SIZE = 8_388_608
+"Bytes of a request: a thousand rows with all their texts; more would only fill the memory."
 
 INSTALLED_APPS = [
     "cups_site.admin_site.Unfold",
@@ -185,16 +145,21 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "cups_site.request_id.identified",
     "cups_site.metrics.web.measured",
+    "cups_site.problems.problems",
+    "cups_site.throttles.strangers",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "cups_site.doors.recorded",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
+    "cups_site.repeats.repeated",
 ]
 
 ROOT_URLCONF = "cups_site.urls"
@@ -203,6 +168,7 @@ ASGI_APPLICATION = "cups_site.asgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "cups_site" / "templates"],  # what is said differently than by unfold
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -225,36 +191,46 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env_flag("CUPS_HTTPS", False)
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env_flag("CUPS_HTTPS", False) else None
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = value("CUPS_HTTPS")
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if value("CUPS_HTTPS") else None
 
 LANGUAGE_CODE = "en"
-TIME_ZONE = env("CUPS_TIME_ZONE", "UTC")
+TIME_ZONE = value("CUPS_TIME_ZONE")
 USE_TZ = True
 USE_I18N = False
 STATIC_URL = "/static/"
-STATIC_ROOT = DATA_DIR / "static"
-STATIC_ROOT.mkdir(exist_ok=True)  # empty unless collectstatic was run; its absence would be a warning each start
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "rest_framework.authentication.TokenAuthentication",
+        "provisioning.api.authentication.Tokens",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["cups_site.rights.ByTable"],
+    "DEFAULT_THROTTLE_CLASSES": ["cups_site.throttles.PerAccount"],
     "DEFAULT_FILTER_BACKENDS": [
         "django_filters.rest_framework.DjangoFilterBackend",
         "rest_framework.filters.SearchFilter",
-        "rest_framework.filters.OrderingFilter",
+        "cups_site.pages.Ordering",
     ],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PAGINATION_CLASS": "cups_site.rest.Pages",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_PARSER_CLASSES": [
+        "provisioning.api.media.Json",
+        "rest_framework.parsers.FormParser",
+        "rest_framework.parsers.MultiPartParser",
+    ],
+    "DEFAULT_PAGINATION_CLASS": "cups_site.pages.Pages",
+    "DEFAULT_SCHEMA_CLASS": "cups_site.schema.Schema",
     "EXCEPTION_HANDLER": "cups_site.rest.problem",
     "PAGE_SIZE": 50,
 }
+NAMED_CHOICES = (
+    "AccessKind ClientCertificates Condition DeviceKind DeviceMatch Effect FilterKind ForeignTransport Method "
+    "PatternKind PrivacyKind PublishPolicy Role RouteMatch State SubjectKind Transport"
+).split()
+"What the OpenAPI document calls sets of choices, since many fields are named alike."
+
 SPECTACULAR_SETTINGS = {
     "TITLE": "Unified presence server",
     "DESCRIPTION": "Provisioning and live presence.",
@@ -262,12 +238,20 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
     "SERVE_AUTHENTICATION": [
+        "provisioning.api.authentication.Tokens",
         "rest_framework.authentication.SessionAuthentication",
-        "rest_framework.authentication.TokenAuthentication",
     ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "OAS_VERSION": "3.1.0",  # a list of ids in DELETE is nothing that 3.0 could describe
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        **{name: f"provisioning.choices.{name}" for name in NAMED_CHOICES},
+        "CallRight": "cti.models.CallRight",
+        "SwitchKind": "cti.models.SwitchKind",
+        "Decision": ["allow", "block"],
+    },
 }
 
 UNFOLD = {
@@ -276,7 +260,7 @@ UNFOLD = {
     "SITE_HEADER": "Presence server",
     "SITE_SYMBOL": "sensors",
     "SHOW_HISTORY": True,
-    "SIDEBAR": {"show_search": True, "show_all_applications": True},
+    "SIDEBAR": {"show_search": True, "command_search": True, "navigation": "cups_site.navigation.sidebar"},
 }
 
 CHANNEL_LAYERS = {
@@ -296,7 +280,8 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 
-LOG_LEVEL = env("CUPS_LOG_LEVEL", "INFO").upper()
+CUPS_LOG_FORMAT = value("CUPS_LOG_FORMAT")
+LOG_LEVEL = value("CUPS_LOG_LEVEL")
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,

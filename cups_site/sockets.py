@@ -5,6 +5,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.security.websocket import AllowedHostsOriginValidator
 from django.urls import path, re_path
 
+from cups_site.board import BoardConsumer
 from presence.consumers import PresenceConsumer
 from sipedge.messenger.consumers import MessengerConsumer
 
@@ -20,5 +21,6 @@ class Nowhere(AsyncWebsocketConsumer):
 sockets = [
     path("ws/presence/", PresenceConsumer.as_asgi()),
     path("ws/messenger/", AllowedHostsOriginValidator(MessengerConsumer.as_asgi())),
+    path("ws/dashboard/", AllowedHostsOriginValidator(BoardConsumer.as_asgi())),
     re_path("", Nowhere.as_asgi()),
 ]

@@ -14,5 +14,7 @@ urlpatterns = [
     path("messenger/", include("sipedge.messenger.urls")),
     path("phone/", include("sipedge.phone.urls")),
     path("metrics", views.metrics, name="metrics"),
+    path("livez", health.livez, name="livez"),
+    path("readyz", health.readyz, name="readyz"),
     path("healthz", health.healthz, name="healthz"),
 ]

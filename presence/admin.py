@@ -12,12 +12,13 @@ from django.utils import timezone
 from django.utils.html import format_html
 from unfold.admin import ModelAdmin
 
-from presence import live, webhooks
+from presence import live, preview_pages, webhooks  # noqa: F401  (previews extend the pages of provisioning)
 from presence.engine.explain import explain
 from presence.explain_page import may_explain
 from presence.models import BackendSubscription, EdgeLease, LiveState, Publication, Subscription, WebhookDelivery
 from presence.references import explain_url
 from provisioning import snapshot
+from provisioning.admin.base import UsersSearch
 from provisioning.policy import PersonaFacts
 
 PAGE_REFRESH = 3
@@ -44,7 +45,7 @@ class ReadOnly(ModelAdmin):
 
 
 @admin.register(LiveState)
-class LiveStateAdmin(ReadOnly):
+class LiveStateAdmin(UsersSearch, ReadOnly):
     """Users with their composed state; a click shows how it came about."""
 
     list_display = ["aor_link", "name", "state", "devices"]
@@ -53,11 +54,15 @@ class LiveStateAdmin(ReadOnly):
     list_per_page = 25
     ordering = ["aor"]
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """The policy is read once for a page."""
-        self._policy = snapshot.refresh(snapshot.load_rules(), [snapshot.MAPPINGS])
-        self._states: dict[int, live.Live] = {}
-        return super().changelist_view(request, extra_context)
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """The policy, and the states of all users of the page, are read once."""
+        found = super().get_changelist_instance(request)
+        policy = snapshot.refresh(snapshot.load_rules(), [snapshot.MAPPINGS])
+        facts = [PersonaFacts(one.pk, one.aor, one.name, one.enabled) for one in found.result_list]
+        by_key = {one.persona.id: one for one in live.states(facts, policy, timezone.now())}
+        for row in found.result_list:
+            row.live = by_key.get(row.pk)
+        return found
 
     def get_urls(self) -> list[Any]:
         """With the page of one user."""
@@ -76,21 +81,14 @@ class LiveStateAdmin(ReadOnly):
     @admin.display(description="State")
     def state(self, persona: LiveState) -> str:
         """In words, the eighth state under its own name (D-24)."""
-        found = self._live(persona)
+        found: live.Live | None = persona.live  # type: ignore[attr-defined]
         return found.composed.state.label if found is not None else ""
 
     @admin.display(description="Devices")
     def devices(self, persona: LiveState) -> int:
         """Tuples in the composed document."""
-        found = self._live(persona)
+        found: live.Live | None = persona.live  # type: ignore[attr-defined]
         return len(found.composed.tuples) if found is not None else 0
-
-    def _live(self, persona: LiveState) -> live.Live | None:
-        if persona.pk not in self._states:
-            facts = PersonaFacts(persona.pk, persona.aor, persona.name, persona.enabled)
-            for one in live.states([facts], self._policy, timezone.now()):
-                self._states[persona.pk] = one
-        return self._states.get(persona.pk)
 
     def live_view(self, request: HttpRequest, persona_id: int) -> HttpResponse:
         """One user: state, components, subscriptions, bindings."""

@@ -11,7 +11,6 @@ from channels.exceptions import DenyConnection
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.http.request import validate_host
-from rest_framework.authentication import TokenAuthentication
 from rest_framework.exceptions import AuthenticationFailed, ValidationError
 
 from presence import feed, publishing, sending, store
@@ -21,6 +20,8 @@ from presence.identity import Account, identify
 from presence.readers import Reader
 from presence.statuses import status_of
 from presence.store import DatabaseAway
+from provisioning.api.authentication import Tokens
+from provisioning.models.tokens import ApiToken, Scope
 from provisioning.uri import Aor, BadUri
 
 PATIENCE = 10.0
@@ -62,9 +63,10 @@ class PresenceConsumer(AsyncWebsocketConsumer):
         self._wanted = parse_qs(self.scope["query_string"].decode("latin-1")).get("as", [""])[0]
         said = headers.get(b"authorization", b"").decode("latin-1")
         user = self.scope.get("user")
+        self._address = str((self.scope.get("client") or ("",))[0])
         try:
             if said:
-                await self._enter(await _account_of(said.partition(" ")[2].strip()))
+                await self._enter(*await _account_of(said.partition(" ")[2].strip(), self._address))
             elif user is not None and user.is_authenticated and _is_home(headers.get(b"origin", b"").decode("latin-1")):
                 await self._enter(await database_sync_to_async(_by_rights)(user))
         except (AuthenticationFailed, DomainError, BadUri):
@@ -99,7 +101,7 @@ class PresenceConsumer(AsyncWebsocketConsumer):
             raise BadMessage("say first who you are")
         self._wanted = _text(message, "as") or self._wanted
         try:
-            await self._enter(await _account_of(_text(message, "token")))
+            await self._enter(*await _account_of(_text(message, "token"), self._address))
         except AuthenticationFailed:
             await self.close(UNKNOWN)
         except NotAuthorised:
@@ -107,12 +109,16 @@ class PresenceConsumer(AsyncWebsocketConsumer):
         else:
             await self._welcome()
 
-    async def _enter(self, account: Account) -> None:
+    async def _enter(self, account: Account, token: ApiToken | None = None) -> None:
+        if token is not None and Scope.READ not in token.scopes:
+            raise NotAuthorised("this token has not the scope “read”")
         found = await feed.current()
         wanted = Aor.parse(self._wanted) if self._wanted else None
         reader = Reader(
             lambda policy: identify(account, wanted, policy, policy.resolve), found.policy, self._user_agent
         )
+        if token is not None:
+            reader.token, reader.only_reads = token.pk, Scope.PRESENCE not in token.scopes
         found.add(reader)
         self._reader = reader
 
@@ -137,6 +143,8 @@ class PresenceConsumer(AsyncWebsocketConsumer):
             (await feed.current()).unsubscribe(reader, _aors(message))
             await self._say({"type": "unsubscribed", **_id(message)})
         elif kind in ("publish", "unpublish", "send"):
+            if reader.only_reads:
+                raise NotAuthorised("this token has not the scope “presence”")
             if len(self._jobs) >= AT_ONCE:
                 await self._error(message, 429, "wait for the answers to what you have sent")
             else:
@@ -208,18 +216,20 @@ class PresenceConsumer(AsyncWebsocketConsumer):
         await self._say({"type": "error", **_id(message), "status": status, "detail": detail})
 
 
-async def _account_of(key: str) -> Account:
-    """The account of a REST token; raises AuthenticationFailed, or TryAgainLater."""
-    return await database_sync_to_async(_look_up)(key)
+async def _account_of(key: str, address: str) -> tuple[Account, ApiToken | None]:
+    """The account of a REST token, and the token if it has a purpose; raises AuthenticationFailed, or TryAgainLater."""
+    return await database_sync_to_async(_look_up)(key, address)
 
 
-def _look_up(key: str) -> Account:
+def _look_up(key: str, address: str) -> tuple[Account, ApiToken | None]:
+    door = Tokens()
+    door.address = address
     try:
         with store.away_when_lost():
-            user, _ = TokenAuthentication().authenticate_credentials(key)
+            user, token = door.authenticate_credentials(key)
     except DatabaseAway:
         raise TryAgainLater(feed.RETRY_AFTER) from None
-    return _by_rights(user)
+    return _by_rights(user), token if isinstance(token, ApiToken) else None
 
 
 def _by_rights(user: Any) -> Account:

@@ -28,6 +28,7 @@ from presence.readers import Reader, Watch
 from presence.seen import ACTIVE, Seen, may_see, nothing, seen, subscription_of
 from presence.store import DatabaseAway, Loaded
 from provisioning import bus, snapshot
+from provisioning.models.tokens import ApiToken, Scope
 from provisioning.policy import Policy
 from provisioning.uri import Aor
 
@@ -53,6 +54,9 @@ EXPIRY_INTERVAL = 0.5
 
 POLL_INTERVAL = 30.0
 "Seconds between two looks at everything where there is no bus."
+
+TOKEN_INTERVAL = 5.0
+"Seconds between two looks at the tokens that readers came in by."
 
 READERS = 2
 "Threads, each with a database connection of its own."
@@ -89,7 +93,7 @@ class Feed:
     async def start(self) -> None:
         """Read the policy, and follow the bus from now on."""
         self.policy = await self.read(snapshot.load)
-        self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._watch_expiry())]
+        self._tasks = [asyncio.create_task(one()) for one in (self._listen, self._watch_expiry, self._watch_tokens)]
 
     async def stop(self) -> None:
         """Say nothing more."""
@@ -352,6 +356,21 @@ class Feed:
             for key in self.personas.expired(datetime.now(UTC)):
                 self.changed(key)
 
+    async def _watch_tokens(self) -> None:
+        """End readers whose token was revoked, or has run out: one question for all of them."""
+        while True:
+            await asyncio.sleep(TOKEN_INTERVAL)
+            used = {reader.token for reader in self.readers if reader.token}
+            if not used:
+                continue
+            try:
+                valid = await self.read(_valid, used, datetime.now(UTC))
+            except TryAgainLater:
+                continue  # asked again soon
+            for reader in self.readers:
+                if reader.token in used - valid:
+                    reader.end("the token does not count any more")
+
     async def _listen(self) -> None:
         """Follow the bus; after every connection catch up with what may have been missed."""
         while not bus.configured():
@@ -373,6 +392,12 @@ class Feed:
             log.warning("a hint came while the database was away; caught up with later")
             await asyncio.sleep(RETRY_AFTER)
             await self._heard(bus.Hint(bus.CONNECTED))
+
+
+def _valid(ids: set[int], now: datetime) -> set[int]:
+    """Those of these tokens that count."""
+    found = ApiToken.objects.filter(pk__in=ids, user__is_active=True).exclude(expires_at__lte=now)
+    return {token.pk for token in found if Scope.READ in token.scopes}
 
 
 def _query(load: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:

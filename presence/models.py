@@ -63,6 +63,7 @@ class Subscription(models.Model):
 
     class Meta:
         ordering = ["-updated_at"]
+        indexes = [models.Index(fields=["watcher"], name="subscription_by_watcher", opclasses=["text_pattern_ops"])]
 
     def __str__(self) -> str:
         return f"{self.watcher} watches {self.uri}"

@@ -36,6 +36,10 @@ class Reader:
         self.identify = identify
         self.identity = identify(policy)
         self.user_agent = user_agent
+        self.token = 0
+        "The id of the token that it came in by, if that can run out or be revoked; else 0."
+        self.only_reads = False
+        "It came in by a token that does not publish or send."
         self.watches: dict[Aor, Watch] = {}
         self.asked: set[Aor] = set()
         "What was asked for: addresses, and lists."

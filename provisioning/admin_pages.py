@@ -1,4 +1,4 @@
-"""Pages of the admin that belong to no table: each package names its own, the site shows them in its group."""
+"""Pages of the admin that belong to no table: each package names its own, the site shows them among its tables."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ class Page:
     """One page."""
 
     app: str
-    "Label of the application in whose group it stands."
+    "Label of the application that it belongs to."
     name: str
     "In addresses: admin/{app}/{name}/, reversed as admin:{app}_{name}."
     title: str
@@ -19,6 +19,8 @@ class Page:
     "Whether this user sees it."
     view: Callable[[HttpRequest], HttpResponse]
     "Called for who may."
+    group: str = ""
+    "Name of the group in the navigation that it asks for (`cups_site.navigation`); empty: that finds one."
 
 
 PAGES: list[Page] = []

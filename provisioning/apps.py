@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.db.models.signals import post_migrate
 
 
@@ -15,9 +15,12 @@ class ProvisioningConfig(AppConfig):
 
     def ready(self) -> None:
         from provisioning import checks  # noqa: F401  (registers itself)
+        from provisioning.history import recording
 
+        recording.connect()
         post_migrate.connect(_install, sender=self)
         post_migrate.connect(_install_roles, dispatch_uid="roles")
+        post_migrate.connect(_begin_history, dispatch_uid="history")
 
 
 def _install(using: str = "default", **_: Any) -> None:
@@ -30,3 +33,10 @@ def _install_roles(sender: Any, using: str = "default", **_: Any) -> None:
     from provisioning import roles
 
     roles.install(sender, using)
+
+
+def _begin_history(sender: Any, **_: Any) -> None:
+    from provisioning.history import recording
+
+    if sender.label == list(apps.get_app_configs())[-1].label:  # rows of all applications are there
+        recording.begin()

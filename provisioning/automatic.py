@@ -10,12 +10,16 @@ import socket
 import structlog
 
 from provisioning.choices import Role
+from provisioning.history import recording
 from provisioning.models import ForeignServer, Listener, TrustedPeer
 
 log = structlog.get_logger(__name__)
 
 ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 "A proxy on all addresses reaches the engine of its own machine over loopback."
+
+FOLLOWS = "Follows from other provisioning."
+"Why such an entry comes and goes, in its history."
 
 SOURCES: frozenset[type] = frozenset({Listener, ForeignServer})
 "Tables that automatic entries follow from."
@@ -36,8 +40,10 @@ def settle() -> bool:
         for network, description in wanted.items()
         if network not in held
     ]
-    TrustedPeer.objects.filter(pk__in=stale).delete()
-    TrustedPeer.objects.bulk_create(fresh)
+    with recording.together():
+        TrustedPeer.objects.filter(pk__in=stale).delete()
+        recording.deleted(TrustedPeer, stale, reason=FOLLOWS)
+        recording.written(TrustedPeer.objects.bulk_create(fresh), reason=FOLLOWS)
     return bool(stale or fresh)
 
 

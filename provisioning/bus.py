@@ -16,6 +16,8 @@ import structlog
 from django.conf import settings
 from django.db import transaction
 
+from provisioning import trial
+
 log = structlog.get_logger(__name__)
 
 CHANNEL = "cups"
@@ -114,7 +116,7 @@ def _client() -> Any:
 
 
 def _publish(fields: dict[str, Any]) -> None:
-    if not configured():
+    if not configured() or trial.running():
         return
     try:
         _client().publish(CHANNEL, json.dumps(fields, separators=(",", ":")))

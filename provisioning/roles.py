@@ -17,6 +17,9 @@ OURS: Final = ("provisioning", "presence", "cti", "sipedge")
 PRIVATE: Final = ("loggedmessage", "messengermessage", "storedmessage", "signallingtrace")
 "What people have written to each other, and who with whom: not for everybody who helps."
 
+ACCOUNTS: Final = ("apitoken",)
+"Who comes in by REST: as accounts of staff, for administrators."
+
 SUPPORTED: Final = ("persona", "alias", "privacylist", "privacylistmember", "resourcelist", "resourcelistmember")
 "What the help desk puts right for a user, password and PIN included; users are made and taken away by operators."
 
@@ -45,12 +48,12 @@ def _tables(*names: str) -> Q:
 
 def _help_desk() -> Q:
     edited = _tables(*SUPPORTED) & ~Q(codename__in=["add_persona", "delete_persona"])
-    return (_reading(*OURS) & ~_tables(*PRIVATE)) | edited | Q(codename="delete_messengersession")
+    return (_reading(*OURS) & ~_tables(*PRIVATE, *ACCOUNTS)) | edited | Q(codename="delete_messengersession")
 
 
 ROLES: Final = (
     Role("Administrator", "Everything, and who else may do what.", lambda: _of(*OURS, "auth", "authtoken")),
-    Role("Operator", "Everything but accounts of staff.", lambda: _of(*OURS)),
+    Role("Operator", "Everything but accounts of staff.", lambda: _of(*OURS) & ~_tables(*ACCOUNTS)),
     Role("Help desk", "Sees provisioning and live state, puts users right, ends log-ins.", _help_desk),
     Role("Auditor", "Sees everything, changes nothing.", lambda: _reading(*OURS, "auth")),
 )

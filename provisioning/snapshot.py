@@ -94,6 +94,11 @@ def load_rules(persona_ids: Collection[int] = ()) -> Policy:
 
 def load_for(aors: Collection[Aor]) -> Policy:
     """Everything but the users to whom none of these addresses leads, and lists: for one look by them or at them."""
+    return narrowed(load_rules(), aors)
+
+
+def narrowed(policy: Policy, aors: Collection[Aor]) -> Policy:
+    """A policy with the users to whom these addresses lead read anew, and no others in it."""
     from provisioning.models import Alias, Persona
 
     ids = set(Alias.objects.filter(uri__in=aors).order_by().values_list("persona_id", flat=True))
@@ -103,7 +108,7 @@ def load_for(aors: Collection[Aor]) -> Policy:
     for row in rows.values_list("id", "aor", "name", "enabled", "publish_policy", "confirm_watchers"):
         others = tuple(uri for uri, id in aliases.items() if id == row[0] and uri != row[1])
         personas[row[0]] = PersonaFacts(*row, aliases=others)
-    return replace(load_rules(ids), aliases=aliases, personas=personas)
+    return replace(policy, aliases=aliases, personas=personas, **_access(ids), **_mappings(ids))
 
 
 def find(aor: Aor) -> PersonaFacts | None:

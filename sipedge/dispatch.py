@@ -127,6 +127,10 @@ class Dispatcher:
 
     def received(self, event: RequestReceived) -> None:
         """Answer at once what needs no handler; run the handler otherwise."""
+        with about(event.request):
+            self._received(event)
+
+    def _received(self, event: RequestReceived) -> None:
         edge, request, flow = self._edge, event.request, event.flow
         call = Call(edge, request, flow, edge.network.listener_of(flow), event.transaction)
         self.requests[counted(request.method), call.listener.role] += 1
@@ -219,7 +223,7 @@ class Dispatcher:
         except (SipError, BadUri) as error:
             response = _refusal(request, error)
         except Exception:
-            log.exception("a request could not be handled", method=request.method, call_id=repr(request.call_id))
+            log.exception("a request could not be handled")
             response = request.respond(500)
         finally:
             self._edge.peers.requests.give(call.flow.remote[0])
@@ -230,6 +234,13 @@ class Dispatcher:
         """Let the requests that are being handled end, for `patience` seconds at most."""
         if self._running:
             await asyncio.wait(self._running, timeout=patience)
+
+
+def about(request: Request) -> contextlib.AbstractContextManager[Any]:
+    """Log lines within say which message they are about; what runs from there on inherits it."""
+    return structlog.contextvars.bound_contextvars(
+        method=request.method, call_id=request.call_id, branch=request.via.branch
+    )
 
 
 def _check_syntax(request: Request) -> None:

@@ -10,7 +10,7 @@ import os
 import socket
 from concurrent.futures import Executor
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from django.db import Error, connection
@@ -45,6 +45,12 @@ class Lease:
         self._executor = executor
         self._task: asyncio.Task[None] | None = None
         self._started_at = edge.now()
+        self._held_until = self._started_at
+
+    @property
+    def held(self) -> bool:
+        """Others know that this edge lives."""
+        return self._edge.now() < self._held_until
 
     def start(self) -> None:
         """Renew from now on."""
@@ -88,7 +94,7 @@ class Lease:
             await asyncio.sleep(INTERVAL)
 
     async def _renew(self, settled_at: datetime, *, clean: bool) -> None:
-        row = {
+        row: dict[str, Any] = {
             "host": f"{socket.gethostname()}:{os.getpid()}",
             "started_at": self._started_at,
             "renewed_at": self._edge.now(),
@@ -97,12 +103,17 @@ class Lease:
             "expires_at": self._edge.now() + LIFETIME,
             "report": report(self._edge),
         }
-        await asyncio.get_running_loop().run_in_executor(self._executor, _upsert, self._edge.name, row)
+        loop = asyncio.get_running_loop()
+        if await loop.run_in_executor(self._executor, _upsert, self._edge.name, row):
+            self._held_until = row["expires_at"]
 
 
-def _upsert(name: str, row: dict[str, object]) -> None:
+def _upsert(name: str, row: dict[str, Any]) -> bool:
+    """Write the lease; whether that was possible."""
     try:
         EdgeLease.objects.update_or_create(edge=name, defaults=row)
     except Error as error:
         connection.close()
         log.warning("the lease could not be renewed", error=str(error).splitlines()[0])
+        return False
+    return True

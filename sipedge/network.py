@@ -89,6 +89,8 @@ class Network:
         self._doors: list[Door] = []
         self._no_tcp: OrderedDict[Address, float] = OrderedDict()
         self._stalls: asyncio.TimerHandle | None = None
+        self.accepting = False
+        "The listeners are open, and what comes there is taken."
 
     async def open(self, wanted: Sequence[Listener] | None, policy: Policy) -> None:
         """Bind the addresses (None: those of the policy); raises CannotListen."""
@@ -137,9 +139,11 @@ class Network:
         for door in self._doors:
             door.start()
         self._look_for_stalls()
+        self.accepting = True
 
     def refuse(self) -> None:
         """Receive nothing new; answers still go out."""
+        self.accepting = False
         for endpoint in self._udp.values():
             endpoint.pause()
         for door in self._doors:

@@ -1,8 +1,10 @@
 """What an edge says about itself, as JSON, for the pages that people and monitors look at: numbers, no secrets."""
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from sipedge.refusals import printable
+from sipedge.sip.names import REASONS
 
 if TYPE_CHECKING:
     from sipedge.worker import Edge
@@ -31,6 +33,15 @@ def report(edge: "Edge") -> dict[str, Any]:
             "addresses": [{"address": host, "count": count} for host, count in peers.requests.greatest(BUSIEST)],
             **edge.stack.counters,
         },
+        "answers": _answers(edge),
+        "queues": {
+            "requests": peers.requests.total,
+            "commit": len(edge.committer),
+            "notify": len(edge.notifier),
+            "unwritten": len(edge.subscriptions.unwritten),
+            "datagrams": edge.network.queued,
+        },
+        "telephony": {"sessions": len(edge.telephony.sessions), "calls": len(edge.telephony.switch.model.calls)},
         "subscriptions": len(edge.subscriptions),
         "refusals": peers.refusals.report(),
         "tls_errors": peers.refusals.errors(),
@@ -45,3 +56,11 @@ def report(edge: "Edge") -> dict[str, Any]:
             for name, facts in sorted(edge.network.certificates.files.items())
         ],
     }
+
+
+def _answers(edge: "Edge") -> dict[str, int]:
+    """Answers sent, by code; one that SIP does not know, which peers can make up, counts as the first of its class."""
+    found: Counter[str] = Counter()
+    for (_method, status), number in edge.stack.answers.items():
+        found[str(status if status in REASONS else status // 100 * 100)] += number
+    return dict(found)

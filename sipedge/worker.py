@@ -221,6 +221,11 @@ class Edge:
         await self.network.close()
         self._readers.shutdown(wait=False, cancel_futures=True)
 
+    @property
+    def lease_held(self) -> bool:
+        """Others know that this edge lives."""
+        return self._lease.held
+
     def background(self, work: Any) -> None:
         """Run a coroutine beside everything else; what it raises is logged."""
         task = self.loop.create_task(work)

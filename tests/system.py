@@ -143,11 +143,11 @@ class Deployment:
         self.edge = self._start([sys.executable, "manage.py", "run_sipedge"], environment, "edge ready")
         return self.edge
 
-    def start_worker(self) -> None:
-        """Start the Celery worker with its beat."""
+    def start_worker(self, **more: str) -> None:
+        """Start the Celery worker with its beat; `more`: variables of its environment."""
         schedule = str(self.folder / "beat")
         words = [sys.executable, "-m", "celery", "-A", "cups_site", "worker", "-B", "-s", schedule, "-P", "solo"]
-        self._start(words, {}, "worker ready")
+        self._start(words, more, "worker ready")
 
     def restart_edge(self) -> None:
         """Stop the edge in order and start its successor."""

@@ -7,7 +7,7 @@ from rest_framework.validators import UniqueValidator
 
 from cti.csta.devices import BadDevice, canonical
 from cti.models import ApplicationUser, CtiSettings, Line
-from provisioning.api.serializers.base import AorField, Validated
+from provisioning.api.serializers.base import AorField, Validated, example
 from provisioning.models import Persona
 
 
@@ -22,6 +22,7 @@ class DeviceField(serializers.CharField):
             raise serializers.ValidationError(str(error)) from None
 
 
+@example(uri="2001", owner="sip:alice@example.org", device="SEP0002FD3BB5C5")
 class LineSerializer(Validated):
     """A line."""
 
@@ -35,6 +36,7 @@ class LineSerializer(Validated):
         fields = ["id", "uri", "owner", "switch", "device", "control_link", "may_call", "takes_calls"]
 
 
+@example(name="switchboard", password="correct horse", controls_all=True)
 class ApplicationUserSerializer(Validated):
     """A program that logs in by itself; the password can be set, never read."""
 

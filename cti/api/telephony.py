@@ -21,6 +21,9 @@ RETRY_AFTER = 5
 LAST_PAGE = 100_000
 "More pages than there can be rows."
 
+REFUSED = {"x-problems": [404, 409, 422, 500, 501]}
+"What an edge answers when it will not, for the OpenAPI document."
+
 MOST_PHONES = 20
 "Devices that may be asked for beside a page: telephones on one screen."
 
@@ -222,7 +225,7 @@ class TelephonyViewSet(viewsets.ViewSet):
         _add_lines([*answer["devices"], *answer["phones"]])
         return Response({**answer, "edges": names})
 
-    @extend_schema(parameters=[EdgeSerializer], responses={204: None})
+    @extend_schema(parameters=[EdgeSerializer], responses={204: None}, extensions=REFUSED)
     @action(detail=False, methods=["delete"], url_path="associations/(?P<association>[0-9A-Za-z]{1,64})")
     def associations(self, request: Request, association: str) -> Response:
         """End a client's session: its monitors go, the calls stay."""
@@ -233,7 +236,9 @@ class TelephonyViewSet(viewsets.ViewSet):
 class PhoneActions:
     """What people do at the phones of simulated lines."""
 
-    @extend_schema(parameters=[EdgeSerializer], request=PressSerializer, responses=TelephoneSerializer)
+    @extend_schema(
+        parameters=[EdgeSerializer], request=PressSerializer, responses=TelephoneSerializer, extensions=REFUSED
+    )
     @action(detail=True, methods=["post"])
     def press(self: Any, request: Request, pk: str) -> Response:
         """Press a button of the phone."""
@@ -241,7 +246,9 @@ class PhoneActions:
         body.is_valid(raise_exception=True)
         return _at_phone(self.get_object(), _edge(request), "press", **body.validated_data)
 
-    @extend_schema(parameters=[EdgeSerializer], request=RingSerializer, responses=TelephoneSerializer)
+    @extend_schema(
+        parameters=[EdgeSerializer], request=RingSerializer, responses=TelephoneSerializer, extensions=REFUSED
+    )
     @action(detail=True, methods=["post"])
     def ring(self: Any, request: Request, pk: str) -> Response:
         """Call the phone from outside."""

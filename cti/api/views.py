@@ -20,6 +20,7 @@ class ApplicationUserViewSet(PolicyViewSet):
 
     queryset = ApplicationUser.objects.prefetch_related("lines")
     serializer_class = s.ApplicationUserSerializer
+    hashed = "password"
     filterset_fields = ["name", "controls_all"]
     search_fields = ["name"]
 

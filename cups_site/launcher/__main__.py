@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import secrets
 import signal
 import socket
@@ -13,6 +12,7 @@ from pathlib import Path
 from cups_site.launcher import deployment, valkey
 from cups_site.launcher.deployment import Problem, manage
 from cups_site.launcher.supervisor import Child, Failed, Supervisor
+from cups_site.variables.declared import value
 
 WORKER_READY = "worker ready"
 "What the Celery worker prints when it takes tasks; see cups_site.celery."
@@ -31,6 +31,7 @@ def main() -> int:
 
 
 async def _run() -> int:
+    deployment.check_variables()
     data = deployment.data_dir()
     host, port = deployment.web_address()
     count = deployment.edges()
@@ -62,7 +63,7 @@ async def _run() -> int:
 
 
 async def _start(supervisor: Supervisor, data: Path, host: str, port: int, count: int) -> None:
-    given = os.environ.get("VALKEY_URL") or os.environ.get("REDIS_URL")
+    given = deployment.valkey_url()
     path = deployment.valkey_socket(data)
     environment = deployment.environment(data, given or valkey.url(path))
     if not given:
@@ -103,7 +104,7 @@ async def _start(supervisor: Supervisor, data: Path, host: str, port: int, count
     print(f"chat    http://{shown}:{port}/messenger/")
     print(f"REST    http://{shown}:{port}/api/v1/docs/")
     print(prepared, end="")
-    if os.environ.get("CUPS_DEMO", "1") != "0":
+    if value("CUPS_DEMO"):
         print("try     ./run manage try_it")
     print("ready", flush=True)
 
@@ -126,7 +127,7 @@ async def _manage(environment: dict[str, str], *words: str) -> str:
 
 def _admin_password() -> str:
     """CUPS_ADMIN_PASSWORD, else one made up now; it is used only when there is no administrator yet."""
-    return os.environ.get("CUPS_ADMIN_PASSWORD") or secrets.token_urlsafe(9)
+    return value("CUPS_ADMIN_PASSWORD") or secrets.token_urlsafe(9)
 
 
 def _check_free(host: str, port: int) -> None:

@@ -13,12 +13,13 @@ def main() -> None:
     """Become manage.py."""
     words = sys.argv[1:]
     try:
+        deployment.check_variables()
         data = deployment.data_dir()
         if words and words[0] not in NEED_NO_DATABASE and not deployment.has_database(data):
             raise deployment.Problem(f"no database in {data} yet; start once, or set CUPS_DATA_DIR as at the start")
     except deployment.Problem as problem:
         sys.exit(f"./run manage: {problem}")
-    given = os.environ.get("VALKEY_URL") or os.environ.get("REDIS_URL") or ""
+    given = deployment.valkey_url()
     path = deployment.valkey_socket(data)
     environment = deployment.environment(data, given or (valkey.url(path) if path.exists() else ""))
     os.execve(sys.executable, deployment.manage(*words), environment)

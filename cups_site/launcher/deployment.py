@@ -5,16 +5,31 @@ import secrets
 import sys
 from pathlib import Path
 
+from cups_site.variables import declared
+from cups_site.variables.declared import value
+
 ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+MOST = 65535
+"The highest port."
 
 
 class Problem(Exception):
     """Something that a person has to put right; one sentence."""
 
 
+def check_variables() -> None:
+    """Every variable can be used; raises Problem."""
+    try:
+        declared.check()
+    except declared.BadVariable as error:
+        raise Problem(str(error)) from None
+
+
 def data_dir() -> Path:
     """Where SQLite, Valkey's file, the key and the logs live (CUPS_DATA_DIR)."""
-    path = Path(os.environ.get("CUPS_DATA_DIR") or ROOT / "var").resolve()
+    path = Path(value("CUPS_DATA_DIR") or ROOT / "var").resolve()
     try:
         path.mkdir(parents=True, exist_ok=True)
         probe = path / f".{secrets.token_hex(4)}"
@@ -27,35 +42,35 @@ def data_dir() -> Path:
 
 def has_database(data: Path) -> bool:
     """Whether there is one to work on: one of DATABASE_URL, or SQLite's file."""
-    return bool(os.environ.get("DATABASE_URL")) or (data / "cups.sqlite3").exists()
+    return value("DATABASE_URL") is not None or (data / "cups.sqlite3").exists()
 
 
 def web_address() -> tuple[str, int]:
     """Host and port of the web process (CUPS_WEB_LISTEN)."""
-    text = os.environ.get("CUPS_WEB_LISTEN") or "127.0.0.1:8000"
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise Problem(f"CUPS_WEB_LISTEN is {text!r}; expected host:port")
-    return host.strip("[]"), int(port)
+    address: tuple[str, int] = value("CUPS_WEB_LISTEN")
+    return address
 
 
 def metrics_address(process: int) -> dict[str, str]:
     """CUPS_METRICS_LISTEN for the edge or worker with this number: each takes the port after the one before it."""
-    text = os.environ.get("CUPS_METRICS_LISTEN", "").strip()
-    if not text:
+    address = value("CUPS_METRICS_LISTEN")
+    if address is None:
         return {}
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) + process < 65536:
-        raise Problem(f"CUPS_METRICS_LISTEN is {text!r}; expected host:port")
-    return {"CUPS_METRICS_LISTEN": f"{host}:{int(port) + process}"}
+    host, port = address[0], address[1] + process
+    if port > MOST:
+        raise Problem(f"CUPS_METRICS_LISTEN: there is no port {port} for one of the processes")
+    return {"CUPS_METRICS_LISTEN": f"[{host}]:{port}" if ":" in host else f"{host}:{port}"}
 
 
 def edges() -> int:
     """How many edge processes (CUPS_EDGES)."""
-    text = os.environ.get("CUPS_EDGES") or "1"
-    if not text.isdecimal() or not 1 <= int(text) <= 64:
-        raise Problem(f"CUPS_EDGES is {text!r}; expected a number from 1 to 64")
-    return int(text)
+    count: int = value("CUPS_EDGES")
+    return count
+
+
+def valkey_url() -> str:
+    """The operator's own Valkey; empty: the embedded one."""
+    return value("VALKEY_URL") or ""
 
 
 def valkey_socket(data: Path) -> Path:

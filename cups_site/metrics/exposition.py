@@ -1,10 +1,9 @@
 """The numbers of this process, or of all that share a folder, as Prometheus reads them."""
 
-import os
-
 from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from cups_site.variables.declared import value
 from sipedge.metrics.families import text
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
@@ -13,7 +12,7 @@ SHARED = "PROMETHEUS_MULTIPROC_DIR"
 
 def exposition(registry: CollectorRegistry) -> bytes:
     """The metrics of `registry`; where processes share a folder, theirs together."""
-    if not os.environ.get(SHARED):
+    if value(SHARED) is None:
         return text(registry)
     together = CollectorRegistry()
     MultiProcessCollector(together)  # type: ignore[no-untyped-call]

@@ -14,6 +14,7 @@ from celery.signals import before_task_publish, task_postrun, task_prerun
 from django.conf import settings
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, disable_created_metrics
 
+from cups_site import health
 from cups_site.metrics.exposition import exposition
 from sipedge.metrics.responder import Responder
 
@@ -82,10 +83,14 @@ def serve() -> None:
         threading.Thread(target=asyncio.run, args=(_serve(*settings.CUPS_METRICS_LISTEN),), daemon=True).start()
 
 
+async def _checks() -> dict[str, bool | None]:
+    return await asyncio.to_thread(health.checks)
+
+
 async def _serve(host: str, port: int) -> None:
     ProcessCollector(registry=REGISTRY)
     try:
-        await Responder(lambda: exposition(REGISTRY), settings.CUPS_METRICS_TOKEN).open(host, port)
+        await Responder(lambda: exposition(REGISTRY), _checks, settings.CUPS_METRICS_TOKEN).open(host, port)
     except OSError as error:
         log.error("metrics are not served: CUPS_METRICS_LISTEN cannot be opened", error=str(error))
         return

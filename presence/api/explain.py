@@ -52,7 +52,7 @@ class ExplainedStepSerializer(serializers.Serializer):
     stage = serializers.CharField()
     subject = serializers.CharField()
     text = serializers.CharField()
-    statement = serializers.CharField(help_text="The requirements that it follows, such as D-23.")
+    statement = serializers.CharField(help_text="What it follows, by the names in docs/conformance.md.")
     counts = serializers.BooleanField(help_text="Whether it has a part in the result.")
     details = DetailSerializer(many=True)
     decided_by = LinkSerializer(many=True)

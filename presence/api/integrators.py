@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from presence.engine.writing import ACTIVITIES, STATES, Statement
 from presence.identity import Account, Identity, identify
 from provisioning import snapshot
+from provisioning.api.serializers.base import example
 from provisioning.models import Integrator
 from provisioning.uri import Aor, BadUri
 
@@ -73,6 +74,7 @@ class SeenSerializer(serializers.Serializer):
     etag = serializers.CharField()
 
 
+@example(source="Calendar", activities=["meeting"], note="Back at 3", expires=3600)
 class ComponentSerializer(serializers.Serializer):
     """A component of state: a device, a calendar, a door badge."""
 
@@ -111,6 +113,7 @@ class PublishedSerializer(serializers.Serializer):
     expires = serializers.IntegerField()
 
 
+@example(to="sip:bob@example.org", text="Coffee?")
 class MessageSerializer(serializers.Serializer):
     """A message to somebody."""
 

@@ -4,12 +4,12 @@ import re
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, viewsets
 from rest_framework.parsers import BaseParser
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -17,6 +17,8 @@ from presence.engine.errors import MalformedDocument, UnknownPresentity, Unsuppo
 from presence.engine.media import RESOURCE_LISTS, is_resource_lists
 from presence.engine.resource_lists import MAX_DEPTH, Entry, XmlList, parse, serialize
 from provisioning.announce import announce
+from provisioning.api.media import raw
+from provisioning.history import recording
 from provisioning.models import Alias, Persona, ResourceList, ResourceListMember
 from provisioning.uri import Aor, BadUri
 
@@ -40,6 +42,7 @@ class ResourceListsViewSet(viewsets.ViewSet):
     lookup_field = "aor"
     lookup_value_regex = "[^/]+"
     parser_classes = [AnyParser]
+    renderer_classes = [raw(RESOURCE_LISTS), JSONRenderer]
     serializer_class = serializers.Serializer
 
     @extend_schema(responses={(200, RESOURCE_LISTS): OpenApiTypes.STR})
@@ -54,7 +57,7 @@ class ResourceListsViewSet(viewsets.ViewSet):
             raise UnsupportedMediaType((RESOURCE_LISTS,))
         owner = _owner(aor)
         document = parse(request.data)
-        with transaction.atomic():
+        with recording.together():
             _Replacing(owner).all(document)
             announce(ResourceList)
         return Response(status=204)
@@ -121,6 +124,7 @@ class _Replacing:
             ResourceListMember(list=row, position=number, uri=uri, name=name[:200])
             for number, (uri, name) in enumerate(members.items(), 1)
         )
+        recording.written([row])
         return row
 
     def _address(self, text: str) -> Aor:

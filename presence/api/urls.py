@@ -2,13 +2,14 @@
 
 from rest_framework.routers import BaseRouter
 
-from presence.api import explain, lists, views
+from presence.api import explain, lists, preview, views
 
 
 def register(router: BaseRouter) -> None:
     """Add the resources of this package."""
     router.register("presence", views.PresenceViewSet, basename="presence")
     router.register("explain", explain.ExplainViewSet, basename="explain")
+    router.register("preview", preview.PreviewViewSet, basename="preview")
     router.register("resource-lists", lists.ResourceListsViewSet, basename="resource-lists")
     router.register("publications", views.PublicationViewSet)
     router.register("subscriptions", views.SubscriptionViewSet)

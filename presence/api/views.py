@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from django.db import transaction
 from django.http import HttpResponse
 from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
-from rest_framework import mixins, serializers, viewsets
+from rest_framework import serializers, viewsets
 from rest_framework.decorators import action
 from rest_framework.permissions import BasePermission
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -28,7 +29,9 @@ from presence.models import BackendSubscription, EdgeLease, LiveState, Publicati
 from presence.seen import ENDED
 from provisioning import snapshot
 from provisioning.announce import announce
+from provisioning.api.media import raw
 from provisioning.api.serializers.base import AorField
+from provisioning.history import recording
 from provisioning.models import PrivacyList
 from provisioning.models.access import decide
 from provisioning.policy import Policy
@@ -90,11 +93,26 @@ class PreviewSerializer(serializers.Serializer):
     steps = ExplainedStepSerializer(many=True)
 
 
+PIDF = "application/pidf+xml"
+
+AS = OpenApiParameter("as", description="The watcher; accounts that are bound to one may leave it out.")
+
+TAG = OpenApiParameter("If-Match", location=OpenApiParameter.HEADER, description="Entity tag of the component.")
+
+TAGGED = [
+    OpenApiParameter(
+        "ETag", location=OpenApiParameter.HEADER, response=[200, 201], description="The component's new entity tag."
+    )
+]
+
+
 class PresenceViewSet(viewsets.GenericViewSet):
     """The state of one user, by any address that leads to it."""
 
     queryset = LiveState.objects.none()
     serializer_class = PresenceSerializer
+    filter_backends = ()
+    pagination_class = None
     lookup_field = "aor"
     lookup_value_regex = "[^/]+"
 
@@ -103,10 +121,8 @@ class PresenceViewSet(viewsets.GenericViewSet):
         return [Acts()] if self.action in ("retrieve", "component", "unpublish") else super().get_permissions()
 
     @extend_schema(
-        parameters=[
-            OpenApiParameter("as", description="The watcher; accounts that are bound to one may leave it out.")
-        ],
-        responses=PolymorphicProxySerializer("Presence", [PresenceSerializer, SeenSerializer], None),
+        parameters=[AS],
+        responses=PolymorphicProxySerializer("PresenceOrSeen", [PresenceSerializer, SeenSerializer], None),
     )
     def retrieve(self, request: Request, aor: str) -> Response:
         """The composed state, with its sources; for integrators, and with `as`, what that watcher may see of it."""
@@ -120,7 +136,12 @@ class PresenceViewSet(viewsets.GenericViewSet):
             raise UnknownPresentity("there is nothing to be seen at this address")
         return Response(shown)
 
-    @extend_schema(request=ComponentSerializer, responses={200: PublishedSerializer, 201: PublishedSerializer})
+    @extend_schema(
+        parameters=[AS, TAG, *TAGGED],
+        request=ComponentSerializer,
+        responses={200: PublishedSerializer, 201: PublishedSerializer},
+        extensions={"x-problems": [412]},
+    )
     @action(detail=True, methods=["put"])
     def component(self, request: Request, aor: str) -> Response:
         """Publish a component of state; with If-Match change it, or, without a body, refresh it."""
@@ -136,7 +157,7 @@ class PresenceViewSet(viewsets.GenericViewSet):
         )
         return _published(done)
 
-    @extend_schema(responses={204: None})
+    @extend_schema(parameters=[AS, TAG], responses={204: None}, extensions={"x-problems": [412]})
     @component.mapping.delete
     def unpublish(self, request: Request, aor: str) -> Response:
         """Remove the component that If-Match names."""
@@ -146,11 +167,12 @@ class PresenceViewSet(viewsets.GenericViewSet):
         publishing.publish(identity_of(request), parse(aor, "aor"), None, expires=0, entity_tag=tag)
         return Response(status=204)
 
-    @action(detail=True)
+    @extend_schema(responses={(200, PIDF): OpenApiTypes.STR})
+    @action(detail=True, renderer_classes=[raw(PIDF), JSONRenderer])
     def document(self, request: Request, aor: str) -> HttpResponse:
         """The presence document itself."""
         found, current = _find(aor)
-        return HttpResponse(found.document(current, timezone.now()), content_type="application/pidf+xml")
+        return HttpResponse(found.document(current, timezone.now()), content_type=PIDF)
 
     @extend_schema(responses=WatcherSerializer(many=True))
     @action(detail=True)
@@ -163,11 +185,11 @@ class PresenceViewSet(viewsets.GenericViewSet):
     @extend_schema(request=DecisionSerializer, responses={204: None})
     @action(detail=True, methods=["post"])
     def decide(self, request: Request, aor: str) -> Response:
-        """Allow or block a watcher on behalf of this user (D-15): it goes into one of the user's privacy lists."""
+        """Allow or block a watcher on behalf of this user: it goes into one of the user's privacy lists."""
         found, _ = _find(aor)
         wanted = DecisionSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
-        with transaction.atomic():
+        with recording.together():
             decide(found.persona.id, wanted.validated_data["watcher"], wanted.validated_data["effect"] == "allow")
             announce(PrivacyList)
         return Response(status=204)
@@ -229,7 +251,7 @@ class PublicationSerializer(serializers.ModelSerializer):
     class Meta:
         model = Publication
         fields = [
-            "entity_tag", "persona", "publisher", "user_agent", "door", "created_at", "changed_at", "expires_at",
+            "id", "entity_tag", "persona", "publisher", "user_agent", "door", "created_at", "changed_at", "expires_at",
         ]  # fmt: skip
 
 
@@ -256,16 +278,22 @@ class BackendSubscriptionSerializer(serializers.ModelSerializer):
         ]  # fmt: skip
 
 
-class BackendSubscriptionViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
+class BackendSubscriptionViewSet(viewsets.ReadOnlyModelViewSet):
     """Subscriptions at foreign servers, also those that wait for their next attempt or have been given up."""
 
     queryset = BackendSubscription.objects.select_related("server").order_by("local", "id")
     serializer_class = BackendSubscriptionSerializer
-    filterset_fields = {"local": ["exact"], "foreign": ["exact"], "server__name": ["exact"], "state": ["exact"]}
+    filterset_fields = {
+        "local": ["exact"],
+        "foreign": ["exact"],
+        "server__name": ["exact"],
+        "state": ["exact"],
+        "edge": ["exact"],
+    }
     search_fields = ["local", "foreign", "watcher"]
 
 
-class _Live(mixins.ListModelMixin, viewsets.GenericViewSet):
+class _Live(viewsets.ReadOnlyModelViewSet):
     def get_queryset(self) -> Any:
         """What has not expired."""
         return super().get_queryset().filter(expires_at__gt=timezone.now())
@@ -276,7 +304,7 @@ class PublicationViewSet(_Live):
 
     queryset = Publication.objects.select_related("persona").order_by("persona__aor", "id")
     serializer_class = PublicationSerializer
-    filterset_fields = {"persona__aor": ["exact"], "door": ["exact"]}
+    filterset_fields = {"persona__aor": ["exact"], "door": ["exact"], "expires_at": ["lt", "gt"]}
     search_fields = ["persona__aor", "user_agent"]
 
 
@@ -290,6 +318,7 @@ class SubscriptionViewSet(_Live):
         "uri": ["exact"],
         "kind": ["exact"],
         "watcher": ["exact"],
+        "state": ["exact"],
         "edge": ["exact"],
     }
     search_fields = ["uri", "watcher"]
@@ -309,12 +338,14 @@ class EdgeSerializer(serializers.ModelSerializer):
         return lease.state(timezone.now())
 
 
-class EdgeViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
+class EdgeViewSet(viewsets.ReadOnlyModelViewSet):
     """Edges with their connections, transactions, refusals, TLS errors, listeners and certificates."""
 
     queryset = EdgeLease.objects.order_by("edge")
     serializer_class = EdgeSerializer
-    filterset_fields = {"edge": ["exact"]}
+    filterset_fields = {"edge": ["exact"], "host": ["exact"]}
+    search_fields = ["edge", "host"]
+    lookup_value_regex = "[^/]+"
 
 
 class WebhookDeliverySerializer(serializers.ModelSerializer):
@@ -329,7 +360,7 @@ class WebhookDeliverySerializer(serializers.ModelSerializer):
         ]  # fmt: skip
 
 
-class WebhookDeliveryViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+class WebhookDeliveryViewSet(viewsets.ReadOnlyModelViewSet):
     """Deliveries to webhooks, one for each address; `state=dead` are those that were given up."""
 
     queryset = WebhookDelivery.objects.select_related("webhook").order_by("-changed_at", "id")

@@ -11,6 +11,7 @@ from provisioning.admin import (
     rules,
     servers,
     staff,
+    tokens,
 )
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "rules",
     "servers",
     "staff",
+    "tokens",
 ]

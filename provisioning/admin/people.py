@@ -9,9 +9,10 @@ from django.http import HttpRequest
 from unfold.admin import TabularInline
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
-from provisioning.admin.base import PolicyAdmin
+from provisioning.admin.base import LISTED, PolicyAdmin, UsersSearch
 from provisioning.announce import announce
 from provisioning.fields import domain_name
+from provisioning.history import recording
 from provisioning.models import Alias, Domain, ForeignMapping, Persona
 
 
@@ -39,6 +40,14 @@ class DomainForm(forms.ModelForm):
         return values
 
 
+def _with_addresses(deleted: Any, request: HttpRequest) -> Any:
+    """An address of record is protected for itself, and goes with its user."""
+    found, counts, missing, protected = deleted
+    if request.user.has_perm("provisioning.delete_alias"):
+        missing = set(missing) - {Alias._meta.verbose_name}
+    return found, counts, missing, protected
+
+
 @admin.register(Domain)
 class DomainAdmin(PolicyAdmin):
     """Domains that are served."""
@@ -55,6 +64,14 @@ class DomainAdmin(PolicyAdmin):
     def users(self, domain: Domain) -> int:
         """How many users there are in the domain."""
         return domain.user_count  # type: ignore[attr-defined]
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """A domain with many users goes only after them: one request could not take them all away."""
+        users = Persona.objects.filter(domain__in=[one.pk for one in objs]).order_by()
+        if users[: LISTED + 1].count() <= LISTED:
+            return _with_addresses(super().get_deleted_objects(objs, request), request)
+        number = users.count()
+        return [str(one) for one in objs], {"users": number}, set(), [f"{number} users: delete them first"]
 
     def get_fields(self, request: HttpRequest, obj: Domain | None = None) -> list[str]:
         """Nothing to confirm for a new domain."""
@@ -155,7 +172,7 @@ class HasPassword(admin.SimpleListFilter):
 
 
 @admin.register(Persona)
-class PersonaAdmin(PolicyAdmin):
+class PersonaAdmin(UsersSearch, PolicyAdmin):
     """Users."""
 
     form = PersonaForm
@@ -166,8 +183,6 @@ class PersonaAdmin(PolicyAdmin):
     search_fields = ["aor", "name", "aliases__uri"]
     autocomplete_fields = ["domain", "delegates"]
     ordering = ["aor"]
-    list_per_page = 50
-    show_full_result_count = False
     actions = ["enable", "disable"]
     fieldsets = [
         (None, {"fields": ["domain", "user", "name", "password", "new_pin", "enabled"]}),
@@ -176,13 +191,18 @@ class PersonaAdmin(PolicyAdmin):
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Persona]:
-        """With the number of addresses."""
-        return super().get_queryset(request).annotate(address_count=Count("aliases", distinct=True))
+        """With the addresses: those of one page, where counting them by SQL would count all."""
+        found: QuerySet[Persona] = super().get_queryset(request).prefetch_related("aliases")
+        return found
 
-    @admin.display(description="Addresses", ordering="address_count")
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """With the users' addresses of record, which go by no other way."""
+        return _with_addresses(super().get_deleted_objects(objs, request), request)
+
+    @admin.display(description="Addresses")
     def addresses(self, persona: Persona) -> int:
         """Address of record and aliases."""
-        return persona.address_count  # type: ignore[attr-defined]
+        return len(persona.aliases.all())
 
     @admin.display(description="Password", boolean=True)
     def password_set(self, persona: Persona) -> bool:
@@ -200,20 +220,24 @@ class PersonaAdmin(PolicyAdmin):
         self._switch(request, queryset, False)
 
     def _switch(self, request: HttpRequest, queryset: QuerySet[Persona], on: bool) -> None:
-        count = Persona.objects.filter(pk__in=queryset.values("pk")).update(enabled=on)
-        announce(Persona)
+        with recording.together():
+            keys = list(queryset.exclude(enabled=on).values_list("pk", flat=True))
+            count = Persona.objects.filter(pk__in=queryset.values("pk")).update(enabled=on)
+            recording.changed(Persona, keys)
+            announce(Persona)
         self.message_user(request, f"{count} users {'enabled' if on else 'disabled'}.", messages.SUCCESS)
 
 
 @admin.register(Alias)
-class AliasAdmin(PolicyAdmin):
+class AliasAdmin(UsersSearch, PolicyAdmin):
     """All addresses, for searching."""
 
     list_display = ["uri", "persona"]
     list_select_related = ["persona"]
     search_fields = ["uri", "persona__aor", "persona__name"]
     autocomplete_fields = ["persona"]
-    show_full_result_count = False
+    user_field = "persona_id"
+    own_address = "uri"
 
     def has_change_permission(self, request: HttpRequest, obj: Alias | None = None) -> bool:
         """An address of record follows from the user's page."""

@@ -2,7 +2,7 @@
 
 from rest_framework.routers import BaseRouter
 
-from provisioning.api import directories, views
+from provisioning.api import directories, tokens, views
 
 
 def register(router: BaseRouter) -> None:
@@ -36,3 +36,4 @@ def register(router: BaseRouter) -> None:
     router.register("webhooks", views.WebhookViewSet)
     router.register("directories", directories.DirectoryViewSet)
     router.register("directory-runs", directories.DirectoryRunViewSet)
+    router.register("tokens", tokens.ApiTokenViewSet)

@@ -1,39 +1,15 @@
 """Resources of /api/v1/ for everything that is provisioned."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from django.db import transaction
-from django.db.models import Model, ProtectedError
-from rest_framework import mixins, serializers, viewsets
+from django.db.models import Model
+from rest_framework import serializers
 
 from provisioning import models
-from provisioning.announce import announce
+from provisioning.api import many_users
+from provisioning.api.resources import FixedRows, PolicyViewSet
 from provisioning.api.serializers import access, integrators, lists, messenger, people, routing, rules, servers
-
-
-class PolicyViewSet(viewsets.ModelViewSet):
-    """List, filter, search, create, change and delete; edges hear of every change."""
-
-    def perform_create(self, serializer: serializers.BaseSerializer[Any]) -> None:
-        """Save and announce."""
-        with transaction.atomic():
-            super().perform_create(serializer)
-            announce(self.queryset.model)
-
-    def perform_update(self, serializer: serializers.BaseSerializer[Any]) -> None:
-        """Save and announce."""
-        with transaction.atomic():
-            super().perform_update(serializer)
-            announce(self.queryset.model)
-
-    def perform_destroy(self, instance: Model) -> None:
-        """Delete and announce."""
-        try:
-            with transaction.atomic():
-                super().perform_destroy(instance)
-                announce(self.queryset.model)
-        except ProtectedError as error:
-            raise serializers.ValidationError(str(error)) from None
 
 
 class DomainViewSet(PolicyViewSet):
@@ -50,9 +26,33 @@ class PersonaViewSet(PolicyViewSet):
 
     queryset = models.Persona.objects.select_related("domain").prefetch_related("aliases", "delegates")
     serializer_class = people.PersonaSerializer
-    filterset_fields = {"aor": ["exact"], "domain__name": ["exact"], "enabled": ["exact"], "user": ["exact"]}
+    filterset_fields = {
+        "aor": ["exact"],
+        "domain__name": ["exact"],
+        "user": ["exact"],
+        "name": ["exact"],
+        "enabled": ["exact"],
+        "publish_policy": ["exact"],
+        "confirm_watchers": ["exact"],
+        "offline_messages": ["exact"],
+        "delegates__aor": ["exact"],
+    }
     search_fields = ["aor", "name", "aliases__uri"]
     ordering_fields = ["aor", "name"]
+    unversioned = frozenset({"ever_published"})
+    hashed = "pin"
+
+    def create_many(self, items: Sequence[dict[str, Any]]) -> list[Model]:
+        """At once."""
+        return many_users.create(items)
+
+    def update_many(self, items: Sequence[dict[str, Any]], rows: dict[Any, Any], partial: bool) -> list[Model]:
+        """At once."""
+        return many_users.update(items, rows, partial)
+
+    def destroy_many(self, rows: Sequence[Model]) -> None:
+        """At once."""
+        models.Persona.objects.filter(pk__in=[row.pk for row in rows]).delete()
 
 
 class AliasViewSet(PolicyViewSet):
@@ -82,7 +82,7 @@ class SourcePriorityViewSet(PolicyViewSet):
 
     queryset = models.SourcePriority.objects.all()
     serializer_class = rules.SourcePrioritySerializer
-    filterset_fields = ["value", "manual_override"]
+    filterset_fields = ["value", "priority", "manual_override"]
     search_fields = ["value"]
 
 
@@ -101,6 +101,7 @@ class ReachabilityRuleViewSet(PolicyViewSet):
     queryset = models.ReachabilityRule.objects.all()
     serializer_class = rules.ReachabilityRuleSerializer
     filterset_fields = ["condition", "state"]
+    search_fields = ["condition", "state"]
 
 
 class ListenerViewSet(PolicyViewSet):
@@ -109,6 +110,7 @@ class ListenerViewSet(PolicyViewSet):
     queryset = models.Listener.objects.prefetch_related("advertisements")
     serializer_class = servers.ListenerSerializer
     filterset_fields = ["transport", "host", "port", "role"]
+    search_fields = ["host", "advertised", "transport"]
 
 
 class TrustedPeerViewSet(PolicyViewSet):
@@ -116,8 +118,8 @@ class TrustedPeerViewSet(PolicyViewSet):
 
     queryset = models.TrustedPeer.objects.all()
     serializer_class = servers.TrustedPeerSerializer
-    filterset_fields = ["network", "automatic"]
-    search_fields = ["network", "description"]
+    filterset_fields = ["network", "tls_name", "automatic"]
+    search_fields = ["network", "tls_name", "description"]
 
     def perform_update(self, serializer: serializers.BaseSerializer[Any]) -> None:
         """D-22."""
@@ -140,7 +142,8 @@ class AccessListEntryViewSet(PolicyViewSet):
 
     queryset = models.AccessListEntry.objects.all()
     serializer_class = servers.AccessListEntrySerializer
-    filterset_fields = ["kind", "value"]
+    filterset_fields = ["kind", "value", "asserts_identity"]
+    search_fields = ["value"]
 
 
 class UriAclViewSet(PolicyViewSet):
@@ -212,6 +215,7 @@ class LimitExemptionViewSet(PolicyViewSet):
     queryset = models.LimitExemption.objects.all()
     serializer_class = rules.LimitExemptionSerializer
     filterset_fields = ["network"]
+    search_fields = ["network", "description"]
 
 
 class StaticRouteViewSet(PolicyViewSet):
@@ -219,7 +223,7 @@ class StaticRouteViewSet(PolicyViewSet):
 
     queryset = models.StaticRoute.objects.all()
     serializer_class = routing.StaticRouteSerializer
-    filterset_fields = ["kind", "pattern", "next_hop", "in_service"]
+    filterset_fields = ["kind", "pattern", "next_hop", "transport", "in_service"]
     search_fields = ["pattern", "next_hop", "description"]
 
 
@@ -268,22 +272,13 @@ class CannedMessageViewSet(PolicyViewSet):
     search_fields = ["text", "owner__aor"]
 
 
-class FixedRows(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.UpdateModelMixin, viewsets.GenericViewSet):
-    """Rows that are there from the start: they can be changed, not made or deleted."""
-
-    def perform_update(self, serializer: serializers.BaseSerializer[Any]) -> None:
-        """Save and announce."""
-        with transaction.atomic():
-            super().perform_update(serializer)
-            announce(self.queryset.model)
-
-
 class ExpirySettingViewSet(FixedRows):
     """Expiry bounds; the methods are given."""
 
     queryset = models.ExpirySetting.objects.all()
     serializer_class = rules.ExpirySettingSerializer
     filterset_fields = ["method"]
+    search_fields = ["method"]
 
 
 class EngineSettingsViewSet(FixedRows):

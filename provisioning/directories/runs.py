@@ -20,6 +20,7 @@ from provisioning.choices import RunState
 from provisioning.directories import planning, records, writing
 from provisioning.directories.planning import Plan
 from provisioning.directories.records import BadEntry, Raw
+from provisioning.history import recording
 from provisioning.models import Directory, DirectoryRun, Domain
 from provisioning.models.directories import UNDER_WAY
 
@@ -116,7 +117,7 @@ def _perform(run: DirectoryRun) -> None:
         return
     _sign(run)
     try:
-        with transaction.atomic():  # SQLite has one writer: compared before, so that nobody waits where nothing is new
+        with recording.together():  # SQLite has one writer: compared before, so that nobody waits where nothing is new
             plan = planning.plan(run.directory, readings, now)
             problem = _problem(run, plan)
             if not problem:

@@ -1,12 +1,13 @@
-"""Write what a plan says, in bulk, inside a transaction of the caller."""
+"""Write what a plan says, in bulk, inside one transaction of `recording.together` of the caller."""
 
 from collections.abc import Iterable
 from datetime import datetime
 
 from provisioning.announce import announce
 from provisioning.directories.planning import CONFLICT, CREATED, DELETED, Change, Plan, batches
+from provisioning.history import recording
+from provisioning.importing.saving import add_aliases, change_users, create_users
 from provisioning.importing.tables import BATCH
-from provisioning.importing.users import create
 from provisioning.models import Alias, Directory, DirectoryUser, Domain, Persona
 
 COLUMNS = ["domain", "user", "aor", "name", "enabled", "md5", "sha256", "md5_full", "sha256_full"]
@@ -62,12 +63,16 @@ def _give_up(changes: list[Change]) -> None:
 
 def _change(changes: list[Change], domains: dict[str, Domain]) -> None:
     changed: list[Persona] = []
+    renamed: list[Persona] = []
+    "Who have lost their password by it."
     aliases: list[Alias] = []
     for change in changes:
         person, persona = change.person, change.persona
         assert person is not None and persona is not None
         if "address" in change.fields:
             persona.domain, persona.user, persona.aor = domains[person.aor.host], person.aor.user, person.aor
+            if persona.md5:
+                renamed.append(persona)
             persona.clear_password()
             aliases.append(Alias(uri=person.aor, persona=persona))
         if "name" in change.fields:
@@ -76,7 +81,7 @@ def _change(changes: list[Change], domains: dict[str, Domain]) -> None:
             persona.enabled = change.fields["enabled"][1]
         if change.fields.keys() - {"aliases"}:
             changed.append(persona)
-    Persona.objects.bulk_update(changed, COLUMNS, batch_size=BATCH // len(COLUMNS))
+    change_users(changed, COLUMNS, {"password": renamed})
     Alias.objects.bulk_create(aliases, batch_size=BATCH)
 
 
@@ -89,17 +94,16 @@ def _create(changes: list[Change], domains: dict[str, Domain]) -> None:
             domain=domains[person.aor.host], user=person.aor.user, aor=person.aor, name=person.name or "",
             enabled=person.enabled is not False,
         )  # fmt: skip
-    create([change.persona for change in changes if change.persona is not None])
+    create_users([change.persona for change in changes if change.persona is not None])
 
 
 def _take(changes: Iterable[Change]) -> None:
-    rows = [
+    add_aliases(
         Alias(uri=uri, persona=change.persona)
         for change in changes
         for uri in change.aliases
         if change.link is None or uri not in change.link.aliases
-    ]
-    Alias.objects.bulk_create(rows, batch_size=BATCH)
+    )
 
 
 def _remember(directory: Directory, changes: list[Change]) -> None:
@@ -133,6 +137,7 @@ def _miss(changes: list[Change], now: datetime) -> None:
         noted.append(change.link)
     for batch in batches(off):
         Persona.objects.filter(pk__in=batch).update(enabled=False)
+        recording.changed(Persona, batch)
     _update(noted)
 
 

@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 
 from provisioning.choices import AccessKind, Effect, PrivacyKind, SubjectKind
+from provisioning.history import recording
 from provisioning.importing.grammar import BadFile, Entry, check_keys, inner
 from provisioning.importing.sections import Section, plain
 from provisioning.importing.tables import BATCH, Tables
@@ -75,6 +76,7 @@ def resource_list(entry: Entry, tables: Tables) -> None:
                 ResourceListMember(list=row, position=number, uri=uri, name=name)
                 for number, (uri, name) in enumerate(wanted.items(), 1)
             )
+            recording.written([row])
             tables.report.changed["list members"] += 1
             tables.note("list members", "~", row, {"members": (_members(held), _members(wanted))})
 
@@ -119,6 +121,7 @@ def uri_acl(entry: Entry, tables: Tables) -> None:
             [UriAclEntry(acl=row, kind=kind, value=value, effect=one) for (kind, value), one in wanted.items()],
             batch_size=BATCH,
         )
+        recording.written([row])
         tables.report.changed["access list entries"] += 1
         tables.note("access list entries", "~", row, {"entries": (_effects(held), _effects(wanted))})
 
@@ -158,6 +161,7 @@ def privacy_list(entry: Entry, tables: Tables) -> None:
         PrivacyListMember.objects.bulk_create(
             [PrivacyListMember(list=row, kind=kind, value=value) for kind, value in wanted], batch_size=BATCH
         )
+        recording.written([row])
         tables.report.changed["privacy list members"] += 1
         shown = [[value for _, value in rows] for rows in (held, wanted)]
         tables.note("privacy list members", "~", row, {"members": (shown[0], shown[1])})

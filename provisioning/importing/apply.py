@@ -4,9 +4,8 @@ Applying is idempotent and happens in one transaction. Users by pattern are writ
 few seconds, most of it hashing. Edges hear once, after the commit.
 """
 
-from django.db import transaction
-
 from provisioning import automatic, bus, snapshot
+from provisioning.history import recording
 from provisioning.importing import catalogue, pruning, sections
 from provisioning.importing.grammar import ELSEWHERE, Entry
 from provisioning.importing.settings import apply_settings
@@ -22,7 +21,7 @@ def apply(root: Entry, *, dry_run: bool = False) -> Report:
     """Apply a file that `grammar.read` has read; raises BadFile, and then nothing has changed."""
     report = Report()
     try:
-        with transaction.atomic():
+        with recording.together():
             _everything(root, Tables(report))
             if dry_run:
                 raise _DryRun

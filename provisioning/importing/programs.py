@@ -5,6 +5,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 
+from provisioning.history import recording
 from provisioning.importing.access import address
 from provisioning.importing.grammar import BadFile, Entry
 from provisioning.importing.sections import Section, plain
@@ -45,6 +46,7 @@ def webhook(entry: Entry, tables: Tables) -> None:
     if wanted != before:
         row.targets.exclude(uri__in=wanted).delete()
         WebhookTarget.objects.bulk_create(WebhookTarget(webhook=row, uri=uri) for uri in wanted if uri not in before)
+        recording.written([row])
         tables.report.changed["webhook targets"] += 1
         tables.note("webhook targets", "~", row, {"targets": (before, wanted)})
 

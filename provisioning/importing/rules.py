@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
+from provisioning.history import recording
 from provisioning.importing.access import address
 from provisioning.importing.grammar import BadFile, Entry, inner
 from provisioning.importing.sections import Section, plain, table
@@ -47,6 +48,7 @@ def listener(entry: Entry, tables: Tables) -> None:
     if before != after:
         row.advertisements.all().delete()
         AdvertisedAddress.objects.bulk_create(wanted)
+        recording.written([row])
         tables.report.changed["advertised addresses"] += 1
         tables.note("advertised addresses", "~", row, {"advertisements": (_shown(before), _shown(after))})
 

@@ -8,6 +8,7 @@ from django.db.models import F, QuerySet
 
 from provisioning.digests import digests
 from provisioning.importing.grammar import BadFile, Entry
+from provisioning.importing.saving import change_users, create_users, taken
 from provisioning.importing.sections import plain
 from provisioning.importing.tables import BATCH, SECRET, Fields, Tables
 from provisioning.models import Alias, DirectoryUser, Domain, Persona
@@ -18,6 +19,8 @@ MAX_PATTERN = 1_000_000
 
 COLUMNS = ("name", "enabled", "publish_policy", "confirm_watchers", "offline_messages")
 "Columns of a user that the file has under the same names."
+
+SECRET_COLUMNS = ("md5", "sha256", "md5_full", "sha256_full", "pin")
 
 
 def apply_users(entries: list[Entry], tables: Tables) -> None:
@@ -37,6 +40,8 @@ def apply_users(entries: list[Entry], tables: Tables) -> None:
     }
     fresh: list[Persona] = []
     changed: list[Persona] = []
+    given: dict[str, list[Persona]] = {"password": [], "PIN": []}
+    "Who gets which secret."
     for aor, (password, columns) in wanted.items():
         persona = held.get(aor)
         if persona is None:
@@ -50,13 +55,14 @@ def apply_users(entries: list[Entry], tables: Tables) -> None:
             tables.note("users", "+", persona, {name: (None, one) for name, one in {**columns, **secrets}.items()})
         elif changes := _update(persona, password, columns, pins.get(aor), tables):
             changed.append(persona)
+            for name, secret in (("password", "password"), ("PIN", "pin")):
+                given[name] += [persona] if secret in changes else []
             tables.note("users", "~", persona, changes)
-    secret = ["md5", "sha256", "md5_full", "sha256_full", "pin"]
-    taken = _taken([persona.aor for persona in fresh])
-    if taken:
-        raise BadFile(f"section “users”: {taken[0].uri} is already an alias of {taken[0].persona.aor}")
-    create(fresh)
-    Persona.objects.bulk_update(changed, [*COLUMNS, *secret], batch_size=BATCH)
+    if held_by_others := taken([persona.aor for persona in fresh]):
+        other = held_by_others[0]
+        raise BadFile(f"section “users”: {other.uri} is already an alias of {other.persona.aor}")
+    create_users(fresh)
+    change_users(changed, [*COLUMNS, *SECRET_COLUMNS], given)
     tables.count("users", len(fresh), len(changed), len(wanted))
     tables.named.setdefault(Persona, set()).update(one.pk for one in (*fresh, *held.values()))
     for entry in entries:
@@ -114,20 +120,6 @@ def removable_aliases() -> QuerySet[Alias]:
     followed = {uri for uris in DirectoryUser.objects.values_list("aliases", flat=True) for uri in uris}
     rows = Alias.objects.exclude(uri=F("persona__aor"))
     return rows.exclude(pk__in=[pk for pk, uri in rows.values_list("pk", "uri") if uri in followed])
-
-
-def create(personas: list[Persona]) -> None:
-    """Write new users with their addresses of record, which are free, in bulk."""
-    Persona.objects.bulk_create(personas, batch_size=BATCH)
-    Alias.objects.bulk_create([Alias(uri=one.aor, persona=one) for one in personas], batch_size=BATCH)
-
-
-def _taken(aors: list[Aor]) -> list[Alias]:
-    for start in range(0, len(aors), BATCH):
-        found = list(Alias.objects.filter(uri__in=aors[start : start + BATCH]).select_related("persona")[:1])
-        if found:
-            return found
-    return []
 
 
 def _expand(entry: Entry, tables: Tables) -> Iterator[tuple[Aor, str | None, str | None]]:

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('provisioning', '0007_trace'),
+        ("provisioning", "0008_history"),
     ]
 
     operations = [

@@ -7,6 +7,7 @@ from provisioning.models.access import (
     UriAclEntry,
     WatcherFilter,
 )
+from provisioning.models.changes import RecordedChange
 from provisioning.models.directories import Directory, DirectoryRun, DirectoryUser
 from provisioning.models.integrators import Integrator, Webhook, WebhookTarget
 from provisioning.models.limits import ExpirySetting, LimitExemption, PeerLimits
@@ -25,11 +26,13 @@ from provisioning.models.servers import (
 )
 from provisioning.models.settings import EngineSettings
 from provisioning.models.sources import DeviceType, SourcePriority, UserAgentCapability
+from provisioning.models.tokens import ApiToken, KeptAnswer
 
 __all__ = [
     "AccessListEntry",
     "AdvertisedAddress",
     "Alias",
+    "ApiToken",
     "CannedMessage",
     "DeviceType",
     "Directory",
@@ -41,6 +44,7 @@ __all__ = [
     "ForeignMapping",
     "ForeignServer",
     "Integrator",
+    "KeptAnswer",
     "LimitExemption",
     "Listener",
     "MessengerSettings",
@@ -51,6 +55,7 @@ __all__ = [
     "PrivacyList",
     "PrivacyListMember",
     "ReachabilityRule",
+    "RecordedChange",
     "ResourceList",
     "ResourceListMember",
     "SourcePriority",

@@ -8,6 +8,8 @@ from django.db.models import Q
 
 from provisioning.choices import DeviceKind, Effect, FilterKind, PrivacyKind, SubjectKind
 from provisioning.fields import ChoiceListField, DomainNameField, domain_name
+from provisioning.history import recording
+from provisioning.history.records import Part, Records
 from provisioning.models.people import Persona
 from provisioning.uri import Aor, BadUri
 
@@ -57,6 +59,7 @@ class UriAcl(models.Model):
         default=Effect.BLOCK,
         help_text="For watchers whom no entry names. An entry by address goes before one by domain.",
     )
+    history = Records(parts=(Part("entries", ("kind", "value", "effect"), key=("kind", "value")),))
 
     class Meta:
         ordering = ["presentity__aor"]
@@ -89,6 +92,7 @@ class PrivacyList(models.Model):
     hidden_devices = ChoiceListField(
         choices=DeviceKind.choices, help_text="Devices of these types are not shown; the person always is."
     )
+    history = Records(parts=(Part("members", ("kind", "value"), key=("kind", "value")),))
 
     class Meta:
         ordering = ["owner__aor", "kind", "name"]
@@ -139,8 +143,9 @@ class WatcherFilter(models.Model):
         max_length=100, blank=True, help_text="As in User-Agent before / or white space; any case."
     )
     client_version = models.CharField(
-        max_length=50, blank=True, help_text="Exact or the beginning of it; empty for all versions (D-17)."
+        max_length=50, blank=True, help_text="Exact or the beginning of it; empty for all versions."
     )
+    history = Records()
 
     class Meta:
         ordering = ["domain", "client_type", "client_version"]
@@ -176,6 +181,7 @@ def decide(owner_id: int, watcher: Aor, allow: bool) -> None:
         other = PrivacyList.objects.filter(owner_id=owner_id, kind=PrivacyKind.BLOCKED)
     else:
         other = PrivacyList.objects.filter(owner_id=owner_id, kind=PrivacyKind.CUSTOM, name=ALLOWED)
-    PrivacyListMember.objects.filter(list__in=other, kind=SubjectKind.URI, value=watcher).delete()
-    found, _ = PrivacyList.objects.get_or_create(owner_id=owner_id, kind=kind, name=name)
-    PrivacyListMember.objects.get_or_create(list=found, kind=SubjectKind.URI, value=str(watcher))
+    with recording.together():
+        PrivacyListMember.objects.filter(list__in=other, kind=SubjectKind.URI, value=watcher).delete()
+        found, _ = PrivacyList.objects.get_or_create(owner_id=owner_id, kind=kind, name=name)
+        PrivacyListMember.objects.get_or_create(list=found, kind=SubjectKind.URI, value=str(watcher))

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Q
 
 from provisioning.fields import AorField
+from provisioning.history.records import Part, Records
 from provisioning.models.people import Alias, Persona
 from provisioning.uri import Aor
 
@@ -64,6 +65,7 @@ class Integrator(Acting):
         help_text="Users whose state it may publish, whatever their own publish policy says.",
     )  # fmt: skip
     may_send = models.BooleanField("sends messages", default=False)
+    history = Records(parts=(Part("publish_for"),))
 
     class Meta(Acting.Meta):
         ordering = ["user__username"]
@@ -88,6 +90,7 @@ class Webhook(Acting):
         max_length=128, default=new_secret, help_text="Signs what is sent (HMAC-SHA256); both sides know it."
     )
     enabled = models.BooleanField(default=True)
+    history = Records(parts=(Part("targets", ("uri",), key=("uri",)),), secrets={"secret": ("secret",)})
 
     class Meta(Acting.Meta):
         ordering = ["name"]

@@ -9,6 +9,7 @@ from django.db.models import F, Q
 
 from provisioning.choices import Method
 from provisioning.fields import NetworkField
+from provisioning.history.records import Records
 
 LONGEST = 2_592_000
 "Seconds, 30 days: state that is not refreshed for longer is not soft any more."
@@ -25,6 +26,7 @@ class ExpirySetting(models.Model):
         validators=_SECONDS, help_text="Seconds; for requests that name no lifetime, or one above the maximum."
     )
     maximum = models.PositiveIntegerField(validators=_SECONDS, help_text="Seconds.")
+    history = Records()
 
     class Meta:
         ordering = ["method"]
@@ -83,6 +85,7 @@ class PeerLimits(models.Model):
     message_rate = _limit(
         300, 1_000_000, "MESSAGE requests of one user in a minute: nobody types faster, typing notices included."
     )
+    history = Records()
 
     class Meta:
         verbose_name = "limits of peers"
@@ -107,6 +110,7 @@ class LimitExemption(models.Model):
 
     network = NetworkField("IP address or network", unique=True)
     description = models.CharField(max_length=200, blank=True)
+    history = Records()
 
     class Meta:
         ordering = ["network"]

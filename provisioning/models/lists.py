@@ -6,6 +6,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from provisioning.fields import AorField
+from provisioning.history.records import Part, Records
 from provisioning.models.people import Alias, Domain, Persona
 
 
@@ -22,6 +23,7 @@ class ResourceList(models.Model):
         help_text="Only its owner may subscribe to it; everybody when it has none.",
     )
     name = models.CharField(max_length=100, blank=True, help_text="For people: the name of a group of buddies.")
+    history = Records(parts=(Part("members", ("uri", "name"), key=("uri",), ordered=True),))
 
     class Meta:
         ordering = ["uri"]

@@ -6,6 +6,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
+from provisioning.history.records import Records
 from provisioning.models.people import Persona
 
 
@@ -20,13 +21,14 @@ class MessengerSettings(models.Model):
 
     enabled = models.BooleanField(default=True, help_text="Whether users can sign in to the messenger.")
     subscription_duration = _number(
-        3600, 60, 86_400, "Seconds for which a buddy is subscribed to; refreshed while the user is logged in (R-IM-02)."
+        3600, 60, 86_400, "Seconds for which a buddy is subscribed to; refreshed while the user is logged in."
     )
     grace = _number(60, 5, 3600, "Seconds after which a browser that went away without logging out is logged out.")
     contacts = _number(100, 1, 1000, "Buddies of one user at most.")
     messages = _number(200, 10, 5000, "Messages kept in one log-in at most; the oldest go.")
     refresh_interval = _number(30, 7, 3600, "Seconds between two refreshes of a page on a phone.")
     session_timer = _number(480, 1, 9999, "Minutes after which a phone that is not used is logged out.")
+    history = Records()
 
     class Meta:
         verbose_name = "messenger settings"
@@ -50,6 +52,7 @@ class CannedMessage(models.Model):
     )  # fmt: skip
     text = models.CharField(max_length=255)
     position = models.PositiveIntegerField(default=0, help_text="They are offered in this order.")
+    history = Records()
 
     class Meta:
         ordering = ["position", "id"]

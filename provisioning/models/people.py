@@ -5,13 +5,16 @@ from typing import Any
 from django.apps import apps
 from django.contrib.auth.hashers import check_password, make_password
 from django.core.exceptions import ValidationError
-from django.db import models, transaction
+from django.db import models
 from django.db.models import QuerySet
+from django.db.models.functions import Lower
 from django.utils.crypto import constant_time_compare
 
 from provisioning.choices import PublishPolicy
 from provisioning.digests import NONE, digests
 from provisioning.fields import AorField, DomainNameField
+from provisioning.history import recording
+from provisioning.history.records import Part, Records
 from provisioning.uri import Aor, BadUri
 
 
@@ -20,6 +23,7 @@ class Domain(models.Model):
 
     name = DomainNameField(unique=True)
     description = models.CharField(max_length=200, blank=True)
+    history = Records()
 
     class Meta:
         ordering = ["name"]
@@ -31,7 +35,7 @@ class Domain(models.Model):
         """Save; a new name takes the users' addresses along and voids their passwords (D-50)."""
         before = Domain.objects.filter(pk=self.pk).values_list("name", flat=True).first() if self.pk else None
         self.name = self._meta.get_field("name").get_prep_value(self.name)
-        with transaction.atomic():
+        with recording.together():
             super().save(*args, **kwargs)
             if before is not None and before != self.name:
                 self._rename(before)
@@ -67,10 +71,10 @@ class Persona(models.Model):
     confirm_watchers = models.BooleanField(
         "confirm unknown watchers",
         default=False,
-        help_text="Watchers whom no access or privacy list names wait until the user has decided (D-15).",
+        help_text="Watchers whom no access or privacy list names wait until the user has decided.",
     )
     offline_messages = models.BooleanField(
-        "keep messages", default=False, help_text="Messages that come while nothing is registered wait (D-34)."
+        "keep messages", default=False, help_text="Messages that come while nothing is registered wait."
     )
     ever_published = models.BooleanField(default=False, editable=False)
     md5 = models.CharField(max_length=32, blank=True, editable=False)
@@ -79,11 +83,20 @@ class Persona(models.Model):
     sha256_full = models.CharField(max_length=64, blank=True, editable=False)
     pin = models.CharField("PIN", max_length=128, blank=True, editable=False)
     "Of the phone pages, hashed."
+    history = Records(
+        parts=(
+            Part("aliases", ("uri",), key=("uri",), beside="aor", label="other addresses"),
+            Part("delegates"),
+        ),
+        secrets={"password": ("md5", "sha256", "md5_full", "sha256_full"), "PIN": ("pin",)},
+        left_out=("ever_published",),
+    )
 
     class Meta:
         ordering = ["aor"]
         verbose_name = "user"
         constraints = [models.UniqueConstraint(fields=["domain", "user"], name="one_user_of_a_name_in_a_domain")]
+        indexes = [models.Index(Lower("name"), name="user_by_name")]
 
     def __str__(self) -> str:
         return str(self.aor)
@@ -108,7 +121,7 @@ class Persona(models.Model):
         before = self.aor if self.pk else None
         self.aor = self.computed_aor()
         self.user = self.aor.user
-        with transaction.atomic():
+        with recording.together():
             super().save(*args, **kwargs)
             if before and before != self.aor:
                 Alias.objects.filter(persona=self, uri=before).delete()
@@ -161,6 +174,7 @@ class Alias(models.Model):
 
     uri = AorField("URI", unique=True)
     persona = models.ForeignKey(Persona, on_delete=models.CASCADE, related_name="aliases", verbose_name="user")
+    history = Records(follows=lambda alias: alias.is_aor)
 
     class Meta:
         ordering = ["uri"]

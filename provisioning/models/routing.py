@@ -9,6 +9,7 @@ from django.db import models
 
 from provisioning.choices import HopTransport, PatternKind, RouteMatch
 from provisioning.fields import DomainNameField
+from provisioning.history.records import Records
 from provisioning.patterns import HOST, BadPattern, compiled
 
 _RANK = [MinValueValidator(1), MaxValueValidator(65535)]
@@ -51,6 +52,7 @@ class StaticRoute(NextHop):
     )
     in_service = models.BooleanField(default=True, help_text="Off: parked, without being deleted.")
     description = models.CharField(max_length=200, blank=True)
+    history = Records()
 
     class Meta:
         ordering = ["kind", "pattern", "priority", "-weight", "next_hop"]
@@ -79,6 +81,7 @@ class MethodRoute(NextHop):
     kind = models.CharField(max_length=8, choices=RouteMatch.choices, default=RouteMatch.METHOD)
     token = models.CharField(max_length=64, help_text="A method such as INVITE, or an event package such as presence.")
     description = models.CharField(max_length=200, blank=True)
+    history = Records()
 
     class Meta:
         ordering = ["name"]
@@ -105,6 +108,7 @@ class OutboundRule(models.Model):
     pattern = models.CharField(max_length=255, unique=True, help_text="A domain; * for any part of it, or for all.")
     allow = models.BooleanField(default=True)
     description = models.CharField(max_length=200, blank=True)
+    history = Records()
 
     class Meta:
         ordering = ["pattern"]

@@ -4,6 +4,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from provisioning.choices import Condition, State
+from provisioning.history.records import Records
 
 
 class ReachabilityRule(models.Model):
@@ -12,6 +13,7 @@ class ReachabilityRule(models.Model):
     position = models.PositiveSmallIntegerField(unique=True, help_text="Rules are tried in this order.")
     condition = models.CharField(max_length=24, choices=Condition.choices)
     state = models.CharField(max_length=16, choices=State.choices)
+    history = Records()
 
     class Meta:
         ordering = ["position"]

@@ -15,6 +15,7 @@ from provisioning.fields import (
     network,
     server_address,
 )
+from provisioning.history.records import Part, Records
 from provisioning.models.people import Domain, Persona
 
 
@@ -32,11 +33,12 @@ class Listener(models.Model):
         max_length=8,
         choices=ClientCertificates.choices,
         default=ClientCertificates.OPTIONAL,
-        help_text="TLS only. A peer is told from others by the names in its certificate (R-SEC-05).",
+        help_text="TLS only. A peer is told from others by the names in its certificate.",
     )
     advertised = models.CharField(
         max_length=255, blank=True, help_text="host or host:port told to peers, where it differs from the address."
     )
+    history = Records(parts=(Part("advertisements", ("network", "address"), key=("network",)),))
 
     class Meta:
         ordering = ["transport", "host", "port"]
@@ -83,8 +85,9 @@ class TrustedPeer(models.Model):
     )
     description = models.CharField(max_length=200, blank=True)
     automatic = models.BooleanField(
-        default=False, editable=False, help_text="Follows from other provisioning; not edited by hand (D-22)."
+        default=False, editable=False, help_text="Follows from other provisioning; not edited by hand."
     )
+    history = Records()
 
     class Meta:
         ordering = ["network", "tls_name"]
@@ -119,6 +122,7 @@ class AccessListEntry(models.Model):
     asserts_identity = models.BooleanField(
         default=False, help_text="Its P-Asserted-Identity and Remote-Party-ID are believed; otherwise only From is."
     )
+    history = Records()
 
     class Meta:
         ordering = ["kind", "value"]
@@ -143,9 +147,7 @@ class ForeignServer(models.Model):
     name = models.CharField(max_length=64, unique=True)
     address = ServerAddressField(help_text="IP address or host name; without :port as the name server says, else 5060.")
     transport = models.CharField(max_length=8, choices=ForeignTransport.choices, default=ForeignTransport.UDP)
-    domain = DomainNameField(
-        blank=True, help_text="All presentities of this domain are there: they need no mapping (D-02)."
-    )
+    domain = DomainNameField(blank=True, help_text="All presentities of this domain are there: they need no mapping.")
     expires = models.PositiveIntegerField(
         null=True,
         blank=True,
@@ -159,8 +161,9 @@ class ForeignServer(models.Model):
     identity = AorField(
         "own identity", blank=True, default="", help_text="With shared identity; empty: presence@ our first domain."
     )
-    call_manager = models.BooleanField(default=False, help_text="A CallManager node (D-22).")
+    call_manager = models.BooleanField(default=False, help_text="A CallManager node.")
     enabled = models.BooleanField(default=True)
+    history = Records()
 
     class Meta:
         ordering = ["name"]
@@ -187,8 +190,9 @@ class ForeignMapping(models.Model):
     foreign = AorField("foreign presentity")
     server = models.ForeignKey(ForeignServer, on_delete=models.CASCADE, related_name="mappings")
     priority = models.IntegerField(
-        default=0, help_text="Of this component of state, unless its source says otherwise; the larger wins (D-25)."
+        default=0, help_text="Of this component of state, unless its source says otherwise; the larger wins."
     )
+    history = Records()
 
     class Meta:
         ordering = ["persona__aor", "-priority", "foreign"]

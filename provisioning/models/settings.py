@@ -7,6 +7,8 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
+from provisioning.history.records import Records
+
 
 def nonce_key() -> bytes:
     """A new key for digest nonces."""
@@ -19,13 +21,13 @@ class EngineSettings(models.Model):
     allow_by_default = models.BooleanField(
         "watchers are allowed by default",
         default=True,
-        help_text="For users without an access list: everyone who passed authentication may subscribe (D-15).",
+        help_text="For users without an access list: everyone who passed authentication may subscribe.",
     )
     legacy_dialects = models.BooleanField(
         "accept legacy dialects", default=True, help_text="Misspelt namespaces and media types of older clients."
     )
     legacy_digest = models.BooleanField(
-        "legacy digest", default=True, help_text="Digest without qop, as libpurple and Pidgin send it (D-45)."
+        "legacy digest", default=True, help_text="Digest without qop, as libpurple and Pidgin send it."
     )
     digest_sha256 = models.BooleanField("digest with SHA-256", default=True)
     digest_md5 = models.BooleanField("digest with MD5", default=True, help_text="Most clients know only this one.")
@@ -36,13 +38,13 @@ class EngineSettings(models.Model):
         help_text="Milliseconds between two notifications of one list subscription; changes in between go together.",
     )
     relay_message_reports = models.BooleanField(
-        "relay message reports", default=True, help_text="Typing notices and delivery reports between clients (D-08)."
+        "relay message reports", default=True, help_text="Typing notices and delivery reports between clients."
     )
     message_limit = models.PositiveIntegerField(
         "message limit",
         default=8000,
         validators=[MinValueValidator(1), MaxValueValidator(60_000)],
-        help_text="Bytes of an instant message; longer ones are refused (D-35).",
+        help_text="Bytes of an instant message; longer ones are refused.",
     )
     offline_limit = models.PositiveIntegerField(
         "kept messages",
@@ -78,7 +80,15 @@ class EngineSettings(models.Model):
     method_event_routing = models.BooleanField(
         "method and event routing", default=True, help_text="Whether method and event routes count."
     )
+    history_days = models.PositiveIntegerField(
+        "history kept for",
+        default=400,
+        validators=[MinValueValidator(1), MaxValueValidator(3650)],
+        help_text="Days after which older versions of what is provisioned are deleted; the newest one always stays.",
+    )
+    "Somewhat more than a year by default: what is done once a year can be looked up the next time."
     nonce_key = models.BinaryField(default=nonce_key, editable=False)
+    history = Records(left_out=("nonce_key",))
 
     class Meta:
         verbose_name = "settings"

@@ -4,6 +4,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from provisioning.choices import DeviceKind, DeviceMatch
+from provisioning.history.records import Records
 
 
 class SourcePriority(models.Model):
@@ -14,6 +15,7 @@ class SourcePriority(models.Model):
     manual_override = models.BooleanField(
         default=False, help_text="What such a source states overrules everything that devices report."
     )
+    history = Records()
 
     class Meta:
         ordering = ["-priority", "value"]
@@ -35,13 +37,13 @@ class UserAgentCapability(models.Model):
 
     client_type = models.CharField(max_length=100, help_text="As in User-Agent before / or white space; any case.")
     client_version = models.CharField(
-        max_length=50, blank=True, help_text="Exact or the beginning of it; empty for all versions (D-17)."
+        max_length=50, blank=True, help_text="Exact or the beginning of it; empty for all versions."
     )
     audio = models.BooleanField(default=False)
     video = models.BooleanField(default=False)
     text = models.BooleanField(default=True)
     one_message_per_read = models.BooleanField(
-        default=False, help_text="On streams this client loses messages that arrive together (D-47)."
+        default=False, help_text="On streams this client loses messages that arrive together."
     )
     linphone_lists = models.BooleanField(
         "lists as Linphone reads them",
@@ -51,6 +53,7 @@ class UserAgentCapability(models.Model):
     md5_only = models.BooleanField(
         "MD5 challenge only", default=False, help_text="This client gives up when it is offered SHA-256 beside MD5."
     )
+    history = Records()
 
     class Meta:
         ordering = ["client_type", "client_version"]
@@ -72,6 +75,7 @@ class DeviceType(models.Model):
     )
     value = models.CharField(max_length=200)
     kind = models.CharField("device type", max_length=16, choices=DeviceKind.choices)
+    history = Records()
 
     class Meta:
         ordering = ["match", "value"]

@@ -7,13 +7,17 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers, viewsets
 from rest_framework.decorators import action
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from provisioning.api.media import raw
 from sipedge.models import SignallingTrace
 from sipedge.trace import collecting, export
 from sipedge.trace.answers import MAX_PAGE
 from sipedge.trace.filters import NAMES, BadFilter
+
+PCAP = "application/vnd.tcpdump.pcap"
 
 USUAL = 100
 "Messages of a page when nobody says how many."
@@ -114,19 +118,19 @@ class TraceViewSet(viewsets.ViewSet):
         )
 
     @extend_schema(parameters=[WantedSerializer], responses={(200, "text/plain"): OpenApiResponse(OpenApiTypes.STR)})
-    @action(detail=False)
+    @action(detail=False, renderer_classes=[raw("text/plain"), JSONRenderer])
     def export(self, request: Request) -> HttpResponse:
         """Everything that is kept and wanted as text."""
         return as_file(export.text(_everything(request)), "text/plain; charset=utf-8", "trace.txt")
 
     @extend_schema(
         parameters=[WantedSerializer],
-        responses={(200, "application/vnd.tcpdump.pcap"): OpenApiResponse(OpenApiTypes.BINARY)},
+        responses={(200, PCAP): OpenApiResponse(OpenApiTypes.BINARY)},
     )
-    @action(detail=False)
+    @action(detail=False, renderer_classes=[raw(PCAP), JSONRenderer])
     def pcap(self, request: Request) -> HttpResponse:
         """Everything that is kept and wanted as a capture file, each message in a UDP packet."""
-        return as_file(export.pcap(_everything(request)), "application/vnd.tcpdump.pcap", "trace.pcap")
+        return as_file(export.pcap(_everything(request)), PCAP, "trace.pcap")
 
 
 def as_file(content: str | bytes, kind: str, name: str) -> HttpResponse:

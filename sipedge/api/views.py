@@ -5,8 +5,8 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils import timezone
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import extend_schema
-from rest_framework import mixins, serializers, viewsets
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -31,12 +31,12 @@ class BindingSerializer(serializers.ModelSerializer):
         fields = ["id", "persona", "contact", "q", "user_agent", "flow", "edge", "created_at", "expires_at"]
 
 
-class BindingViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
+class BindingViewSet(viewsets.ReadOnlyModelViewSet):
     """Bindings that are live."""
 
     queryset = Binding.objects.select_related("persona").order_by("persona__aor", "id")
     serializer_class = BindingSerializer
-    filterset_fields = {"persona__aor": ["exact"]}
+    filterset_fields = {"persona__aor": ["exact"], "edge": ["exact"], "expires_at": ["lt", "gt"]}
     search_fields = ["persona__aor", "contact", "user_agent"]
 
     def get_queryset(self) -> Any:
@@ -82,7 +82,7 @@ class LoggedMessageFilter(filters.FilterSet):
         return rows.annotate(words=AsText("body")).filter(words__icontains=searchable(value))
 
 
-class LoggedMessageViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
+class LoggedMessageViewSet(viewsets.ReadOnlyModelViewSet):
     """The message log, newest first."""
 
     queryset = LoggedMessage.objects.select_related("persona").order_by("-created_at", "id")
@@ -90,7 +90,14 @@ class LoggedMessageViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
     filterset_class = LoggedMessageFilter
     search_fields = ["sender", "recipient"]
 
-    @extend_schema(request=MessageSerializer, responses={200: SentSerializer, 202: SentSerializer})
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("as", description="Who sends; accounts that are bound to somebody may leave it out.")
+        ],
+        request=MessageSerializer,
+        responses={200: SentSerializer, 202: SentSerializer},
+        extensions={"x-problems": sorted({*STATUSES.values(), 502})},
+    )
     @action(detail=False, methods=["post"], permission_classes=[Acts], filterset_class=None, pagination_class=None)
     def send(self, request: Request) -> Response:
         """Send a message as the identity of the account; 200: it was delivered, 202: it is kept for later."""
@@ -100,7 +107,12 @@ class LoggedMessageViewSet(mixins.ListModelMixin, viewsets.GenericViewSet):
         sent = sending.send_now(identity_of(request), to, wanted.validated_data["text"])
         if sent.status not in (200, 202):
             return Response(
-                {"type": "about:blank", "title": "The message was not delivered", **sent._asdict()},
+                {
+                    "type": "about:blank",
+                    "title": "The message was not delivered",
+                    "detail": f"The recipient's side has answered {sent.status} {sent.reason}.".replace(" .", "."),
+                    **sent._asdict(),
+                },
                 status=STATUSES.get(sent.status, 502),
                 content_type="application/problem+json",
             )

@@ -4,10 +4,11 @@ import secrets
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.db.models import Q
 
 from provisioning.announce import announce
+from provisioning.history import recording
+from provisioning.history.doors import Door, acting
 from provisioning.models import Alias, Persona, ResourceList, ResourceListMember
 from provisioning.uri import Aor, BadUri
 
@@ -82,7 +83,7 @@ def add(persona: Persona, address: str, *, group: int | None, most: int) -> None
     `most`: buddies that a user may have.
     """
     found = _somebody(address)
-    with transaction.atomic():
+    with acting(Door.MESSENGER, name=str(persona)), recording.together():
         Persona.objects.select_for_update().get(pk=persona.pk)  # two tabs do not go over the limit together
         members = ResourceListMember.objects.filter(list__owner=persona)
         if members.filter(uri__in=found.aliases.values("uri"), **({"list": group} if group else {})).exists():
@@ -95,7 +96,7 @@ def add(persona: Persona, address: str, *, group: int | None, most: int) -> None
 
 def remove(persona: Persona, uri: str, *, group: int | None) -> None:
     """Take somebody out of a group of the user (None: out of all)."""
-    with transaction.atomic():
+    with acting(Door.MESSENGER, name=str(persona)), recording.together():
         rows = ResourceListMember.objects.filter(list__owner=persona, uri=uri)
         (rows.filter(list=group) if group is not None else rows).delete()
         announce(ResourceListMember)

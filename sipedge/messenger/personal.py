@@ -5,6 +5,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db.models import Q
 
+from provisioning.history.doors import Door, acting
 from provisioning.models import CannedMessage, Persona
 from sipedge.messenger.buddies import Problem
 from sipedge.models import MessengerSession
@@ -53,9 +54,11 @@ def add_text(persona: Persona, text: str) -> None:
         row.full_clean()
     except ValidationError as error:
         raise Problem(error.messages[0]) from None
-    row.save()
+    with acting(Door.MESSENGER, name=str(persona)):
+        row.save()
 
 
 def remove_text(persona: Persona, id: int) -> None:
     """An own one; those of the system stay."""
-    CannedMessage.objects.filter(owner=persona, pk=id).delete()
+    with acting(Door.MESSENGER, name=str(persona)):
+        CannedMessage.objects.filter(owner=persona, pk=id).delete()

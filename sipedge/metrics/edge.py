@@ -14,7 +14,7 @@ import structlog
 from django.conf import settings
 from prometheus_client import CollectorRegistry, ProcessCollector
 
-from sipedge import refusals
+from sipedge import health, refusals
 from sipedge.metrics.families import COUNTER, GAUGE, HISTOGRAM, Family, Readings, Samples, by_one, one, text
 from sipedge.metrics.histogram import Histogram
 from sipedge.metrics.responder import Responder
@@ -49,7 +49,9 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.registry.register(Readings(FAMILIES, edge))
         ProcessCollector(registry=self.registry)
-        self._responder = Responder(lambda: text(self.registry), settings.CUPS_METRICS_TOKEN)
+        self._responder = Responder(
+            lambda: text(self.registry), lambda: health.checks(edge), settings.CUPS_METRICS_TOKEN
+        )
 
     async def open(self) -> None:
         """Open the address of CUPS_METRICS_LISTEN, if it is set; without it the edge serves all the same."""

@@ -1,4 +1,4 @@
-"""A very small web server for Prometheus: `GET /metrics` and nothing else.
+"""A very small web server for Prometheus and load balancers: `GET /metrics`, `/livez`, `/readyz` and nothing else.
 
 One request a connection, a bounded head and no body: whoever reaches the address can cost no more than a few
 connections (DESIGN section 11).
@@ -6,7 +6,8 @@ connections (DESIGN section 11).
 
 import asyncio
 import hmac
-from collections.abc import Callable
+import json
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 
 import structlog
@@ -16,10 +17,15 @@ from sipedge.sip.flow import Address
 
 log = structlog.get_logger(__name__)
 
-PATH = "/metrics"
+METRICS, LIVE, READY = "/metrics", "/livez", "/readyz"
+
+Checks = Callable[[], Awaitable[Mapping[str, bool | None]]]
+"What is needed, and whether it is there; None: not configured."
 
 MAX_HEAD = 8_192
 "Octets of a request: Prometheus sends some 300, and a token."
+
+JSON = "application/json"
 
 PATIENCE = 5.0
 "Seconds for the request to come, and for the answer to go."
@@ -29,10 +35,14 @@ MAX_CONNECTIONS = 16
 
 
 class Responder:
-    """Answers with what `render` gives; `token`: what a client has to show (`Authorization: Bearer`), if anything."""
+    """Answers with what `render` gives; `token`: what a client has to show (`Authorization: Bearer`), if anything.
 
-    def __init__(self, render: Callable[[], bytes], token: str = "") -> None:
+    Whether it is well may be asked without it, since load balancers have none and the answer tells no secret.
+    """
+
+    def __init__(self, render: Callable[[], bytes], checks: Checks, token: str = "") -> None:
         self._render = render
+        self._checks = checks
         self._token = token
         self._open = 0
         self._server: asyncio.Server | None = None
@@ -71,10 +81,15 @@ class Responder:
         if len(words) != 3 or not words[2].startswith("HTTP/1."):
             return _response(HTTPStatus.BAD_REQUEST)
         method, target, _ = words
-        if target.partition("?")[0] != PATH:
+        path = target.partition("?")[0]
+        if path not in (METRICS, LIVE, READY):
             return _response(HTTPStatus.NOT_FOUND)
         if method != "GET":
             return _response(HTTPStatus.METHOD_NOT_ALLOWED, "Allow: GET\r\n")
+        if path == LIVE:
+            return _response(HTTPStatus.OK, body=_json(live=True), kind=JSON)
+        if path == READY:
+            return await self._ready()
         if self._token and not any(bears(self._token, _authorization(header)) for header in headers):
             return _response(HTTPStatus.UNAUTHORIZED, "WWW-Authenticate: Bearer\r\n")
         try:
@@ -83,6 +98,20 @@ class Responder:
             log.exception("the metrics cannot be read")
             return _response(HTTPStatus.INTERNAL_SERVER_ERROR)
         return _response(HTTPStatus.OK, body=body)
+
+    async def _ready(self) -> bytes:
+        try:
+            found = await self._checks()
+        except Exception:
+            log.exception("readiness cannot be told")
+            return _response(HTTPStatus.INTERNAL_SERVER_ERROR)
+        well = False not in found.values()
+        status = HTTPStatus.OK if well else HTTPStatus.SERVICE_UNAVAILABLE
+        return _response(status, body=_json(ready=well, **found), kind=JSON)
+
+
+def _json(**fields: bool | None) -> bytes:
+    return json.dumps(fields).encode() + b"\n"
 
 
 def bears(token: str, authorization: str) -> bool:
@@ -96,8 +125,8 @@ def _authorization(header: str) -> str:
     return value.strip() if name.lower() == "authorization" else ""
 
 
-def _response(status: HTTPStatus, headers: str = "", body: bytes = b"") -> bytes:
-    kind = CONTENT_TYPE if body else "text/plain; charset=utf-8"
+def _response(status: HTTPStatus, headers: str = "", body: bytes = b"", kind: str = CONTENT_TYPE) -> bytes:
+    kind = kind if body else "text/plain; charset=utf-8"
     body = body or f"{status.phrase}\n".encode()
     head = f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: {kind}\r\n{headers}"
     return f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body

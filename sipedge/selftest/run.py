@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from presence.models import EdgeLease
 from provisioning.announce import announce
+from provisioning.history import recording
 from provisioning.models import Domain, Listener, Persona, ResourceList, ResourceListMember
 from provisioning.uri import Aor
 from sipedge.selftest.client import Client, Failed, Wire
@@ -74,7 +75,7 @@ def _users() -> Iterator[tuple[Aor, Aor, Aor, str]]:
     if domain is None:
         raise Failed("there is no domain")
     password, stem = secrets.token_urlsafe(12), f"self-test-{int(time.time()):08x}-{secrets.token_hex(2)}"
-    with transaction.atomic():
+    with recording.off(), transaction.atomic():
         people = [Persona(domain=domain, user=f"{stem}-{name}", name="Self-test") for name in ("a", "b")]
         for persona in people:
             persona.set_password(password)
@@ -86,7 +87,7 @@ def _users() -> Iterator[tuple[Aor, Aor, Aor, str]]:
     try:
         yield one.aor, two.aor, buddies.uri, password
     finally:
-        with transaction.atomic():
+        with recording.off(), transaction.atomic():
             Persona.objects.filter(pk__in=[one.pk, two.pk]).delete()
             announce(Persona, ResourceList)
 
@@ -96,6 +97,6 @@ def _take_away_leftovers(before: float) -> None:
     found = Persona.objects.filter(user__startswith="self-test-").values_list("pk", "user")
     left = [pk for pk, user in found if (name := NAME.fullmatch(user)) and int(name["second"], 16) < before]
     if left:
-        with transaction.atomic():
+        with recording.off(), transaction.atomic():
             Persona.objects.filter(pk__in=left).delete()
             announce(Persona, ResourceList)

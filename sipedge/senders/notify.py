@@ -117,7 +117,13 @@ class Notifier:
             self.failures[REFUSED] += 1
             live.refused()
         if response.status in ENDING and not live.ended:
-            log.info("watcher ended its subscription", status=response.status, watcher=live.row.watcher)
+            log.info(
+                "watcher ended its subscription",
+                status=response.status,
+                watcher=live.row.watcher,
+                call_id=live.dialog.call_id,
+                branch=response.via.branch,
+            )
             self._drop(live)
         elif live.ended:
             self._edge.subscriptions.remove(live)

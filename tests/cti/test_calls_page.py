@@ -1,9 +1,8 @@
 """The page “Calls” of the admin: who sees it, and what it offers whom."""
 
 import pytest
-from django.contrib import admin
 from django.contrib.auth.models import Permission, User
-from django.test import Client, RequestFactory
+from django.test import Client
 from django.urls import reverse
 from rest_framework.test import APIClient
 
@@ -36,14 +35,6 @@ def test_who_may_view_lines_looks() -> None:
     status, text = page(client)
     assert status == 200 and "data-may-press" not in text
     assert 'href="/admin/cti/calls/"' in client.get("/admin/").content.decode(), "in the navigation"
-
-
-def test_the_servers_own_groups_stand_first_in_the_navigation() -> None:
-    user = User.objects.create_superuser("root")
-    request = RequestFactory().get("/admin/")
-    request.user = user
-    groups = [group["app_label"] for group in admin.site.get_app_list(request)]
-    assert groups[:4] == ["cti", "presence", "provisioning", "sipedge"] and "auth" in groups[4:]
 
 
 def test_the_form_of_a_line_says_what_the_switches_are() -> None:

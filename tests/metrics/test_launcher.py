@@ -2,7 +2,7 @@
 
 import pytest
 
-from cups_site.launcher.deployment import Problem, metrics_address
+from cups_site.launcher.deployment import Problem, check_variables, metrics_address
 
 
 @pytest.mark.parametrize(
@@ -26,4 +26,5 @@ def test_without_an_address_nothing_is_given(monkeypatch: pytest.MonkeyPatch) ->
 def test_what_leads_nowhere_is_said_before_anything_starts(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("CUPS_METRICS_LISTEN", text)
     with pytest.raises(Problem, match="CUPS_METRICS_LISTEN"):
+        check_variables()
         metrics_address(1)

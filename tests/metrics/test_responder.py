@@ -16,9 +16,19 @@ def broken() -> bytes:
     raise RuntimeError("something of ours")
 
 
-async def ask(request: bytes, *, token: str = "", render: object = lambda: BODY) -> tuple[int, bytes]:
+async def all_well() -> dict[str, bool | None]:
+    return {"database": True, "bus": None}
+
+
+async def database_away() -> dict[str, bool | None]:
+    return {"database": False, "bus": True}
+
+
+async def ask(
+    request: bytes, *, token: str = "", render: object = lambda: BODY, checks: object = all_well
+) -> tuple[int, bytes]:
     """The status and the body; 0 where there was no answer."""
-    one = Responder(render, token)  # type: ignore[arg-type]
+    one = Responder(render, checks, token)  # type: ignore[arg-type]
     host, port = await one.open("127.0.0.1", 0)
     try:
         reader, writer = await asyncio.open_connection(host, port)
@@ -68,6 +78,15 @@ async def test_a_token_is_asked_for_where_one_is_set(header: bytes, status: int)
     assert (await ask(b"GET /metrics HTTP/1.1\r\n" + header + b"\r\n", token="secret"))[0] == status
 
 
+async def test_load_balancers_ask_without_the_token() -> None:
+    """Live whatever is away; ready only with everything that is configured."""
+    live, ready = (b"GET /" + path + b" HTTP/1.1\r\n\r\n" for path in (b"livez", b"readyz"))
+    assert await ask(live, token="secret", checks=database_away) == (200, b'{"live": true}\n')
+    assert await ask(ready, token="secret") == (200, b'{"ready": true, "database": true, "bus": null}\n')
+    assert await ask(ready, checks=database_away) == (503, b'{"ready": false, "database": false, "bus": true}\n')
+    assert (await ask(ready, checks=broken))[0] == 500
+
+
 async def test_a_fault_of_ours_is_a_500() -> None:
     assert (await ask(b"GET /metrics HTTP/1.1\r\n\r\n", render=broken))[0] == 500
 
@@ -79,7 +98,7 @@ async def test_a_client_that_asks_nothing_is_let_go(monkeypatch: pytest.MonkeyPa
 
 async def test_of_too_many_connections_the_last_is_closed() -> None:
     """Who opens connections and says nothing costs no more than a few."""
-    one = Responder(lambda: BODY)
+    one = Responder(lambda: BODY, all_well)
     host, port = await one.open("127.0.0.1", 0)
     idle = [await asyncio.open_connection(host, port) for _ in range(responder.MAX_CONNECTIONS)]
     await asyncio.sleep(0.05)

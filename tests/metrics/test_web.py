@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from cups_site.metrics import database, views, web
 from cups_site.metrics.database import Database
-from cups_site.settings import env_address, env_networks
+from cups_site.variables.declared import BadVariable, value
 from presence.models import EdgeLease
 from provisioning.models import Domain, Persona
 from sipedge.models import Binding
@@ -136,18 +136,18 @@ def test_an_allowed_network_opens_them_and_a_header_does_not(settings: Any) -> N
 @pytest.mark.parametrize("text", ["9464", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:70000", "::1:9464"])
 def test_an_address_that_is_none_is_an_error(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("CUPS_METRICS_LISTEN", text)
-    with pytest.raises(Exception, match="CUPS_METRICS_LISTEN: expected host:port"):
-        env_address("CUPS_METRICS_LISTEN")
+    with pytest.raises(BadVariable, match="CUPS_METRICS_LISTEN: expected host:port"):
+        value("CUPS_METRICS_LISTEN")
 
 
 def test_addresses_and_networks_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ADDRESS", "[::1]:9464")
-    monkeypatch.setenv("NETWORKS", "10.0.0.0/8, ::1")
-    assert env_address("ADDRESS") == ("::1", 9464)
-    assert env_networks("NETWORKS") == [ip_network("10.0.0.0/8"), ip_network("::1")]
-    monkeypatch.setenv("NETWORKS", "10.0.0.1/8")
-    with pytest.raises(Exception, match="NETWORKS: "):
-        env_networks("NETWORKS")
+    monkeypatch.setenv("CUPS_METRICS_LISTEN", "[::1]:9464")
+    monkeypatch.setenv("CUPS_METRICS_NETWORKS", "10.0.0.0/8, ::1")
+    assert value("CUPS_METRICS_LISTEN") == ("::1", 9464)
+    assert value("CUPS_METRICS_NETWORKS") == [ip_network("10.0.0.0/8"), ip_network("::1")]
+    monkeypatch.setenv("CUPS_METRICS_NETWORKS", "10.0.0.1/8")
+    with pytest.raises(BadVariable, match="CUPS_METRICS_NETWORKS: "):
+        value("CUPS_METRICS_NETWORKS")
 
 
 # The whole system

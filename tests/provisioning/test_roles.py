@@ -13,6 +13,7 @@ from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
 from cups_site.api import router
+from presence.api.preview import RESOURCES
 from presence.identity import Account
 from provisioning.roles import ROLES
 
@@ -33,6 +34,8 @@ def wanted(role: str, label: str, table: str) -> set[str]:
     """The rights that a role has to a table, as docs/security.md says."""
     if label in ("auth", "authtoken"):
         return {"Administrator": ALL, "Auditor": {"view"} if label == "auth" else NONE}.get(role, NONE)
+    if table == "apitoken":
+        return {"Administrator": ALL, "Auditor": {"view"}}.get(role, NONE)
     if role in ("Administrator", "Operator"):
         return ALL
     if role == "Auditor":
@@ -119,6 +122,17 @@ def test_every_action(user: User) -> None:
                 met.add((prefix, action.__name__))
     assert {("lines", "press"), ("lines", "ring"), ("telephony", "associations"), ("trace", "pcap")} <= met
     assert {("directories", name) for name in ("test", "dry_run", "run", "runs")} <= met
+
+
+def test_a_preview_needs_the_right_of_the_change(user: User) -> None:
+    """And the one to see subscriptions, which every role has."""
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Token {Token.objects.create(user=user).key}")
+    for name, view in RESOURCES.items():
+        for action, right in (("create", "add"), ("update", "change"), ("delete", "delete")):
+            asked = {"resource": name, "action": action, **({} if action == "create" else {"id": 999_999_999})}
+            status = client.post("/api/v1/preview/", asked, format="json").status_code
+            assert (status != 403) == (right in rights(user, view.queryset.model)), (name, action, status)
 
 
 @pytest.mark.parametrize(

@@ -1,40 +1,93 @@
-// Looks again every few seconds, and draws how many messages a second have come in since the page was opened.
+// The first page, live: told by WebSocket, asked for every few seconds where there is none, and drawn in small curves.
 
-const MOST = 60; // points of the line: ten minutes
+const COLOURS = ["#2563eb", "#d97706", "#dc2626", "#16a34a", "#7c3aed"];
+const AGAIN = 30_000; // milliseconds until a socket is tried again, while the page asks
+const OVER = 4403; // the server's close code for whoever may not look any more
 const board = document.querySelector(".dashboard");
 const inside = board.querySelector(".inside");
-const line = board.querySelector("polyline");
-const caption = board.querySelector("figcaption");
 const fault = board.querySelector(".fault");
-const rates = [];
-let before = { received: received(), at: performance.now() };
+let asking = 0;
 
-function received() {
-  return Number(inside.firstElementChild.dataset.received);
+function show(html) {
+  inside.innerHTML = html;
+  fault.textContent = "";
+  draw();
 }
 
 async function look() {
   try {
     const answer = await fetch(board.dataset.fragment, { redirect: "error" });
     if (!answer.ok) throw new Error(answer.status);
-    inside.innerHTML = await answer.text();
-    fault.textContent = "";
-    draw();
+    show(await answer.text());
   } catch {
-    fault.textContent = "The server does not answer, or you are logged out.";
+    fault.textContent = board.dataset.away;
   }
 }
 
-function draw() {
-  const now = { received: received(), at: performance.now() };
-  const rate = (1000 * (now.received - before.received)) / (now.at - before.at);
-  before = now;
-  if (rate < 0) return; // an edge began anew
-  rates.push(rate);
-  if (rates.length > MOST) rates.shift();
-  const top = Math.max(1, ...rates);
-  line.setAttribute("points", rates.map((one, i) => `${(100 * i) / (MOST - 1)},${29 - (28 * one) / top}`).join(" "));
-  caption.textContent = `${rate.toFixed(1)} SIP messages a second come in, at most ${Math.max(...rates).toFixed(1)}.`;
+function listen() {
+  const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+  const socket = new WebSocket(`${scheme}//${location.host}${board.dataset.socket}`);
+  board.dataset.by = "asking";
+  socket.onmessage = (event) => {
+    clearInterval(asking);
+    asking = 0;
+    board.dataset.by = "socket";
+    show(JSON.parse(event.data).html);
+  };
+  socket.onclose = (event) => {
+    board.dataset.by = "asking";
+    if (event.code === OVER) {
+      fault.textContent = board.dataset.away;
+      return;
+    }
+    if (!asking) asking = setInterval(look, 1000 * Number(board.dataset.look));
+    setTimeout(listen, AGAIN);
+  };
 }
 
-setInterval(look, 1000 * Number(board.dataset.look));
+// Curves
+
+const charts = new Map();
+
+function lines(names, curves) {
+  return names.flatMap((name) =>
+    Array.isArray(curves[name]) ? [[name, curves[name]]] : Object.entries(curves[name]),
+  );
+}
+
+function draw() {
+  const curves = JSON.parse(inside.firstElementChild.dataset.curves);
+  for (const canvas of board.querySelectorAll("canvas")) {
+    const found = lines(canvas.dataset.curve.split(","), curves);
+    const caption = canvas.parentElement.querySelector("figcaption");
+    const now = found.map(([name, points]) => `${found.length > 1 ? `${name} ` : ""}${points.at(-1)}`).join(", ");
+    caption.textContent = caption.dataset.said.replace("%s", now);
+    canvas.setAttribute("aria-label", caption.textContent);
+    const data = {
+      labels: curves.seconds,
+      datasets: found.map(([label, points], at) => ({
+        label, data: points, borderColor: COLOURS[at % COLOURS.length], borderWidth: 1.5, pointRadius: 0, tension: 0.2,
+      })),
+    };
+    const chart = charts.get(canvas);
+    if (chart) {
+      chart.data = data;
+      chart.update("none");
+    } else {
+      charts.set(canvas, new Chart(canvas, { type: "line", data, options: options(found.length) }));
+    }
+  }
+}
+
+function options(number) {
+  return {
+    animation: false,
+    responsive: true,
+    maintainAspectRatio: false,
+    plugins: { legend: { display: number > 1, labels: { boxWidth: 12 } }, tooltip: { enabled: false } },
+    scales: { x: { display: false }, y: { beginAtZero: true, ticks: { maxTicksLimit: 4 } } },
+  };
+}
+
+draw();
+listen();

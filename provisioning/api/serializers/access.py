@@ -6,7 +6,7 @@ from rest_framework import serializers
 from rest_framework.validators import UniqueValidator
 
 from provisioning import models
-from provisioning.api.serializers.base import Parts, Validated
+from provisioning.api.serializers.base import Parts, Validated, example
 from provisioning.choices import DeviceKind
 
 
@@ -18,6 +18,11 @@ class UriAclEntrySerializer(serializers.ModelSerializer):
         fields = ["kind", "value", "effect"]
 
 
+@example(
+    presentity="sip:alice@example.org",
+    default="block",
+    entries=[{"kind": "domain", "value": "partner.example", "effect": "allow"}],
+)
 class UriAclSerializer(Parts, Validated):
     """Who may watch a user; `entries`, when given, replace those that are there."""
 
@@ -42,6 +47,13 @@ class PrivacyListMemberSerializer(serializers.ModelSerializer):
         fields = ["kind", "value"]
 
 
+@example(
+    owner="sip:alice@example.org",
+    kind="custom",
+    name="Colleagues",
+    filter="none",
+    members=[{"kind": "uri", "value": "sip:bob@example.org"}],
+)
 class PrivacyListSerializer(Parts, Validated):
     """What a user lets some watchers see; `members`, when given, replace those that are there."""
 
@@ -63,6 +75,7 @@ class PrivacyListSerializer(Parts, Validated):
         return {**super().to_representation(instance), "hidden_devices": instance.hidden_devices}
 
 
+@example(kind="phone_only", client_type="MeetingPlace")
 class WatcherFilterSerializer(Validated):
     """What watchers of a domain, or with a kind of client, are sent."""
 

@@ -1,12 +1,17 @@
 """What all serializers need: models validate, parts are saved with their whole."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
+from provisioning.history import recording
 from provisioning.uri import Aor
+
+Type = TypeVar("Type", bound=type)
 
 
 class Validated(serializers.ModelSerializer):
@@ -63,6 +68,7 @@ class Parts(serializers.ModelSerializer):
         try:
             with transaction.atomic():
                 related.model.objects.bulk_create(made)
+                recording.written([instance])
         except IntegrityError:
             raise serializers.ValidationError({self.parts[0]: "One of them stands there twice."}) from None
         getattr(instance, "_prefetched_objects_cache", {}).clear()
@@ -78,3 +84,24 @@ class AorField(serializers.CharField):
             return Aor.parse(super().to_internal_value(data))
         except ValueError as error:
             raise serializers.ValidationError(str(error)) from None
+
+
+class Named(serializers.SlugRelatedField):
+    """Another row by its name; those that a request about many rows names were looked up before, at once."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """The row."""
+        found = self.context.get(KNOWN, {}).get((self.queryset.model, data)) if isinstance(data, str) else None
+        return super().to_internal_value(data) if found is None else found
+
+
+KNOWN = "known"
+"In the context of a serializer: (model, name) -> row."
+
+
+def example(**values: Any) -> Callable[[Type], Type]:
+    """What a request can look like, for the OpenAPI document."""
+    found: Callable[[Type], Type] = extend_schema_serializer(
+        examples=[OpenApiExample("example", value=values, request_only=True)]
+    )
+    return found

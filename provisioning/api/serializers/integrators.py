@@ -5,7 +5,7 @@ from rest_framework import serializers
 from rest_framework.validators import UniqueValidator
 
 from provisioning import models
-from provisioning.api.serializers.base import AorField, Parts, Validated
+from provisioning.api.serializers.base import AorField, Parts, Validated, example
 
 
 class IntegratorSerializer(Validated):
@@ -39,6 +39,13 @@ class WebhookTargetSerializer(serializers.ModelSerializer):
         fields = ["uri"]
 
 
+@example(
+    name="wall board",
+    url="https://wall.example/presence",
+    secret="sixteen letters or more",
+    watcher="sip:wall@example.net",
+    targets=[{"uri": "sip:alice@example.org"}],
+)
 class WebhookSerializer(Parts, Validated):
     """An address on the web that is told of changes; the secret can be set, never read."""
 

@@ -4,7 +4,7 @@ from rest_framework import serializers
 from rest_framework.validators import UniqueValidator
 
 from provisioning import models
-from provisioning.api.serializers.base import AorField, Parts, Validated
+from provisioning.api.serializers.base import AorField, Parts, Validated, example
 
 
 class ResourceListMemberSerializer(serializers.ModelSerializer):
@@ -17,6 +17,11 @@ class ResourceListMemberSerializer(serializers.ModelSerializer):
         fields = ["uri", "name"]
 
 
+@example(
+    uri="sip:sales@example.org",
+    name="Sales",
+    members=[{"uri": "sip:alice@example.org", "name": "Alice"}],
+)
 class ResourceListSerializer(Parts, Validated):
     """A list with a URI of its own; `members`, when given, replace those that are there, in their order."""
 

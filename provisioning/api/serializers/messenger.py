@@ -3,7 +3,7 @@
 from rest_framework import serializers
 
 from provisioning import models
-from provisioning.api.serializers.base import Validated
+from provisioning.api.serializers.base import Validated, example
 
 
 class MessengerSettingsSerializer(Validated):
@@ -17,6 +17,7 @@ class MessengerSettingsSerializer(Validated):
         ]  # fmt: skip
 
 
+@example(text="I call you back.")
 class CannedMessageSerializer(Validated):
     """A text that is chosen instead of typed; without an owner it is offered to everybody."""
 

@@ -5,9 +5,11 @@ from typing import Any
 from rest_framework import serializers
 
 from provisioning import models
-from provisioning.api.serializers.base import AorField, Validated
+from provisioning.api.serializers.base import AorField, Named, Validated, example
+from provisioning.uri import BadUri
 
 
+@example(name="example.org", description="Head office")
 class DomainSerializer(Validated):
     """A domain that is served."""
 
@@ -29,17 +31,16 @@ class DomainSerializer(Validated):
         return super().update(instance, validated_data)  # type: ignore[no-any-return]
 
 
+@example(domain="example.org", user="alice", name="Alice Adams", password="correct horse", enabled=True)
 class PersonaSerializer(Validated):
     """A user; password and PIN can be set, never read."""
 
-    domain = serializers.SlugRelatedField(slug_field="name", queryset=models.Domain.objects.all())
+    domain = Named(slug_field="name", queryset=models.Domain.objects.all())
     password = serializers.CharField(write_only=True, required=False, max_length=256, trim_whitespace=False)
     has_password = serializers.BooleanField(read_only=True)
     pin = serializers.CharField(write_only=True, required=False, help_text="For the phone pages: 4 to 12 digits.")
     aliases = serializers.SlugRelatedField(slug_field="uri", many=True, read_only=True)
-    delegates = serializers.SlugRelatedField(
-        slug_field="aor", many=True, required=False, queryset=models.Persona.objects.all()
-    )
+    delegates = Named(slug_field="aor", many=True, required=False, queryset=models.Persona.objects.all())
 
     class Meta:
         model = models.Persona
@@ -56,40 +57,56 @@ class PersonaSerializer(Validated):
 
     def create(self, validated_data: dict[str, Any]) -> models.Persona:
         """Keep digest secrets only, and the hash of the PIN."""
-        password = validated_data.pop("password", None)
-        pin = validated_data.pop("pin", None)
         delegates = validated_data.pop("delegates", [])
-        persona = models.Persona(**validated_data)
-        persona.user = persona.computed_aor().user
-        if password:
-            persona.set_password(password)
-        if pin:
-            persona.set_pin(pin)
+        persona = self.filled(models.Persona(), validated_data)
         persona.save()
         persona.delegates.set(delegates)
         return persona
 
     def update(self, instance: models.Persona, validated_data: dict[str, Any]) -> models.Persona:
         """A new user part or domain voids the password unless a new one comes along (D-50)."""
-        password = validated_data.pop("password", None)
-        pin = validated_data.pop("pin", None)
         delegates = validated_data.pop("delegates", None)
-        before = (instance.user, instance.domain_id)
-        for name, value in validated_data.items():
-            setattr(instance, name, value)
-        instance.user = instance.computed_aor().user
-        if password:
-            instance.set_password(password)
-        elif (instance.user, instance.domain_id) != before:
-            instance.clear_password()
-        if pin:
-            instance.set_pin(pin)
-        instance.save()
+        persona = self.filled(instance, validated_data)
+        persona.save()
         if delegates is not None:
-            instance.delegates.set(delegates)
-        return instance
+            persona.delegates.set(delegates)
+        return persona
+
+    @staticmethod
+    def filled(persona: models.Persona, values: dict[str, Any]) -> models.Persona:
+        """The row with these values, secrets included; not saved."""
+        password, pin = values.pop("password", None), values.pop("pin", None)
+        before = (persona.user, persona.domain_id)
+        for name, value in values.items():
+            setattr(persona, name, value)
+        persona.user = persona.computed_aor().user
+        if password:
+            persona.set_password(password)
+        elif (persona.user, persona.domain_id) != before:
+            persona.clear_password()
+        if pin:
+            persona.set_pin(pin)
+        return persona
 
 
+class OneOfManySerializer(PersonaSerializer):
+    """A user in a request about many: what has to be asked of the tables is asked for all of them at once."""
+
+    class Meta(PersonaSerializer.Meta):
+        validators: list[Any] = []
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """The user part has to make an address."""
+        row = models.Persona(**self._columns(attrs))
+        try:
+            row.aor = row.computed_aor()
+        except BadUri as error:
+            raise serializers.ValidationError({"user": f"This makes no SIP address: {error}"}) from None
+        attrs["aor"] = row.aor
+        return attrs
+
+
+@example(uri="sip:alice.adams@example.org", persona="sip:alice@example.org")
 class AliasSerializer(Validated):
     """An address that leads to a user."""
 

@@ -1,9 +1,10 @@
 """Where requests go, as JSON."""
 
 from provisioning import models
-from provisioning.api.serializers.base import Validated
+from provisioning.api.serializers.base import Validated, example
 
 
+@example(kind="domain", pattern="*.partner.example", next_hop="sbc.partner.example", transport="tls")
 class StaticRouteSerializer(Validated):
     """A next hop by domain or number."""
 

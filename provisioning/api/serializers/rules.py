@@ -1,7 +1,7 @@
 """How state is composed, and within which limits, as JSON."""
 
 from provisioning import models
-from provisioning.api.serializers.base import Validated
+from provisioning.api.serializers.base import Validated, example
 
 
 class ExpirySettingSerializer(Validated):
@@ -13,6 +13,7 @@ class ExpirySettingSerializer(Validated):
         read_only_fields = ["method"]
 
 
+@example(value="Calendar", priority=5)
 class SourcePrioritySerializer(Validated):
     """A source of state."""
 

@@ -3,7 +3,7 @@
 from rest_framework import serializers
 
 from provisioning import models
-from provisioning.api.serializers.base import AorField, Parts, Validated
+from provisioning.api.serializers.base import AorField, Parts, Validated, example
 
 
 class AdvertisedAddressSerializer(serializers.ModelSerializer):
@@ -14,6 +14,7 @@ class AdvertisedAddressSerializer(serializers.ModelSerializer):
         fields = ["network", "address"]
 
 
+@example(transport="tls", host="192.0.2.10", port=5061, role="proxy")
 class ListenerSerializer(Parts, Validated):
     """An address that edges listen on; `advertisements`, when given, replace those that are there."""
 
@@ -28,6 +29,7 @@ class ListenerSerializer(Parts, Validated):
         ]  # fmt: skip
 
 
+@example(network="192.0.2.0/24", description="The proxies")
 class TrustedPeerSerializer(Validated):
     """Who may speak to an engine listener."""
 
@@ -45,6 +47,7 @@ class AccessListEntrySerializer(Validated):
         fields = ["id", "kind", "value", "asserts_identity"]
 
 
+@example(name="cm-1", address="cm1.example.org:5060", transport="tcp", shared_identity=True)
 class ForeignServerSerializer(Validated):
     """A presence server elsewhere."""
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from provisioning.history.doors import Door, acting
 from provisioning.importing.apply import apply
 from provisioning.importing.grammar import BadFile, read
 
@@ -32,7 +33,8 @@ class Command(BaseCommand):
         path: Path = options["file"]
         try:
             text = path.read_text(encoding="utf-8")
-            report = apply(read(text), dry_run=options["dry_run"] or options["diff"])
+            with acting(Door.FILE, name=path.name):
+                report = apply(read(text), dry_run=options["dry_run"] or options["diff"])
         except OSError as error:
             raise CommandError(f"{path}: {error.strerror}") from None
         except UnicodeDecodeError:

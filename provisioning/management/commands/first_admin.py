@@ -1,8 +1,8 @@
 """`manage.py first_admin`: the first administrator, `admin`, with the password of CUPS_ADMIN_PASSWORD."""
 
-import os
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 
@@ -18,7 +18,7 @@ class Command(BaseCommand):
         if users.filter(is_superuser=True).exists():
             self.stdout.write("log-in  as before")
             return
-        password = os.environ.get("CUPS_ADMIN_PASSWORD")
+        password = settings.CUPS_ADMIN_PASSWORD
         if not password:
             raise CommandError("CUPS_ADMIN_PASSWORD is not set")
         users.create_superuser("admin", password=password)

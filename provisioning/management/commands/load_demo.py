@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from provisioning.digests import digests
+from provisioning.history.doors import Door, acting
 from provisioning.importing import apply as importing
 from provisioning.importing.apply import apply
 from provisioning.importing.grammar import read
@@ -24,7 +25,8 @@ class Command(BaseCommand):
         """Load and print who can log in."""
         root = read(FILE.read_text(encoding="utf-8"))
         if not Domain.objects.exists():
-            apply(root)
+            with acting(Door.FILE, name=FILE.name):
+                apply(root)
         for entry in root.values["users"]:
             aor, password = Aor.parse(entry.values["uri"]), entry.values["password"]
             persona = Persona.objects.filter(aor=aor).first()

@@ -1,8 +1,8 @@
 """`manage.py prepare`: what has to be there before the processes start; one process, since each start costs seconds."""
 
-import os
 from typing import Any
 
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import connection
@@ -21,6 +21,6 @@ class Command(BaseCommand):
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             call_command("migrate", verbosity=0, interactive=False)
         call_command("first_admin", stdout=self.stdout)
-        if os.environ.get("CUPS_DEMO", "1") != "0":
+        if settings.CUPS_DEMO:
             call_command("load_demo", stdout=self.stdout)
         call_command("make_certificates", stdout=self.stdout)

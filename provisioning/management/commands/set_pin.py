@@ -7,6 +7,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
+from provisioning.history.doors import Door, acting
 from provisioning.models import Persona
 from provisioning.uri import Aor, BadUri
 
@@ -33,5 +34,6 @@ class Command(BaseCommand):
             persona.set_pin(options["pin"] if options["pin"] is not None else getpass("PIN: "))
         except ValidationError as error:
             raise CommandError(error.messages[0]) from None
-        persona.save(update_fields=["pin"])
+        with acting(Door.COMMAND, name="set_pin"):
+            persona.save(update_fields=["pin"])
         self.stdout.write(f"{persona.aor} has a new PIN")

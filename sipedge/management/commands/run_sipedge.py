@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import gc
-import os
 import signal
 import sys
 from typing import Any
@@ -45,7 +44,7 @@ class Command(BaseCommand):
         sys.setswitchinterval(SWITCH_INTERVAL)
         try:
             with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-                runner.run(self._run(os.environ.get("CUPS_EDGE_NAME", "edge-1"), opened))
+                runner.run(self._run(settings.CUPS_EDGE_NAME, opened))
         except CannotListen as error:
             raise CommandError(str(error)) from None
         except TryAgainLater:

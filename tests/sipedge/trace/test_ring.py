@@ -3,9 +3,8 @@
 from collections.abc import Callable
 
 import pytest
-from django.core.exceptions import ImproperlyConfigured
 
-from cups_site.settings import env_count
+from cups_site.variables.declared import BadVariable, value
 from sipedge.trace.ring import MAX_KEPT, OVERHEAD, Ring
 from tests.sipedge.trace.kept import FLOW, LINK, request
 
@@ -104,11 +103,11 @@ def test_where_no_messages_are_wanted_it_cannot_be_switched_on() -> None:
 
 def test_the_bounds_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUPS_TRACE_MESSAGES", " 25 ")
-    assert (env_count("CUPS_TRACE_MESSAGES", 7), env_count("CUPS_NOT_SET", 7)) == (25, 7)
+    assert value("CUPS_TRACE_MESSAGES") == 25
     for text in ("-1", "many", "1.5"):
         monkeypatch.setenv("CUPS_TRACE_MESSAGES", text)
-        with pytest.raises(ImproperlyConfigured, match="CUPS_TRACE_MESSAGES"):
-            env_count("CUPS_TRACE_MESSAGES", 7)
+        with pytest.raises(BadVariable, match="CUPS_TRACE_MESSAGES"):
+            value("CUPS_TRACE_MESSAGES")
 
 
 def test_what_could_not_be_sent_is_taken_back() -> None:
