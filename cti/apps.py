@@ -14,12 +14,15 @@ class CtiConfig(AppConfig):
 
     def ready(self) -> None:
         from cti import bulk, facts, importing
+        from cti.models import CtiSettings
         from provisioning import snapshot
         from provisioning.bulk import kinds
-        from provisioning.importing import sections
+        from provisioning.importing import sections, settings
 
         snapshot.register(facts.PART, "Line", "ApplicationUser", "CtiSettings")
-        sections.register("lines", importing.line)
+        for section in importing.SECTIONS:
+            sections.register(section)
+        settings.register("cti", CtiSettings)
         kinds.register(bulk.Lines())
         post_migrate.connect(_install, sender=self)
 

@@ -22,7 +22,7 @@ from provisioning.bulk.kinds import (
 )
 from provisioning.choices import PublishPolicy
 from provisioning.digests import digests
-from provisioning.importing.saving import DIGESTS, add_aliases, change_users, create_users
+from provisioning.importing.saving import DIGESTS, PLAIN, add_aliases, change_users, create_users
 from provisioning.importing.tables import BATCH
 from provisioning.inserting import prepare
 from provisioning.models import Alias, Persona, ResourceList
@@ -30,9 +30,6 @@ from provisioning.uri import Aor
 
 MAX_PASSWORD = 256
 "Characters, as in the admin."
-
-PLAIN = ("name", "enabled", "confirm_watchers", "offline_messages", "publish_policy")
-"Columns that are columns of the model too."
 
 OWN = {"provisioning", "cti"}
 "Applications whose rows somebody has provisioned for a user: they are not taken away along with it."

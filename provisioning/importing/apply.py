@@ -1,4 +1,4 @@
-"""Bring the tables to what a provisioning file says; nothing that the file does not name is touched.
+"""Bring the tables to what a provisioning file says; nothing that the file does not name is touched, but by `prune`.
 
 Applying is idempotent and happens in one transaction. Users by pattern are written in bulk: twenty thousand take a
 few seconds, most of it hashing. Edges hear once, after the commit.
@@ -6,26 +6,11 @@ few seconds, most of it hashing. Edges hear once, after the commit.
 
 from provisioning import automatic, bus, snapshot
 from provisioning.history import recording
-from provisioning.importing import access, routing, sections
+from provisioning.importing import catalogue, pruning, sections
 from provisioning.importing.grammar import ELSEWHERE, Entry
-from provisioning.importing.sections import ApplyEntry
 from provisioning.importing.settings import apply_settings
 from provisioning.importing.tables import Report, Tables
 from provisioning.importing.users import apply_aliases, apply_users
-
-SECTIONS: dict[str, ApplyEntry] = {
-    "trusted_peers": access.trusted_peer,
-    "access_list": access.access,
-    "lists": access.resource_list,
-    "uri_acls": access.uri_acl,
-    "filters": access.watcher_filter,
-    "foreign_servers": routing.foreign_server,
-    "mappings": routing.mapping,
-    "static_routes": routing.static_route,
-    "method_routes": routing.method_route,
-    "outbound_rules": routing.outbound_rule,
-}
-"In this order, entry by entry; users come before, as others name them."
 
 
 class _DryRun(Exception):
@@ -49,19 +34,16 @@ def apply(root: Entry, *, dry_run: bool = False) -> Report:
 
 def _everything(root: Entry, tables: Tables) -> None:
     values = root.values
-    for name in values.get("domains", ()):
-        tables.domain(str(name))
+    pruning.wanted(root)
+    for item in values.get("domains", ()):
+        tables.domain(item)
     apply_users(values.get("users", ()), tables)
     apply_aliases(values.get("aliases", ()), tables)
-    for name, apply_entry in SECTIONS.items():
-        for entry in values.get(name, ()):
-            apply_entry(entry, tables)
+    for section in catalogue.every():
+        if section.apply is not None:
+            for entry in values.get(section.name, ()):
+                section.apply(entry, tables)
+    tables.report.unused += [name for name in sorted(ELSEWHERE - set(sections.REGISTERED)) if values.get(name)]
     if values.get("settings") is not None:
         apply_settings(values["settings"], tables)
-    for name in ELSEWHERE & set(values):
-        registered = sections.REGISTERED.get(name)
-        if registered is None:
-            tables.report.unused += [name] if values[name] else []
-            continue
-        for entry in values[name]:
-            registered(entry, tables)
+    pruning.prune(root, tables)

@@ -13,6 +13,9 @@ from provisioning.uri import Aor
 SECRETS = {"password": "md5", "PIN": "pin"}
 "What the history calls a secret -> a column that is empty without it."
 
+PLAIN = ("name", "enabled", "publish_policy", "confirm_watchers", "offline_messages")
+"Columns of a user that files change under the same names."
+
 DIGESTS = ("md5", "sha256", "md5_full", "sha256_full", "pin")
 "Columns with digests and hashes."
 

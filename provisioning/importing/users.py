@@ -1,30 +1,31 @@
 """The sections `users` and `aliases` of the provisioning file: one by one, and by pattern in bulk."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db.models import F, QuerySet
 
 from provisioning.digests import digests
 from provisioning.importing.grammar import BadFile, Entry
-from provisioning.importing.saving import SECRETS, change_users, create_users, taken
-from provisioning.importing.tables import BATCH, Tables
-from provisioning.models import Alias, Persona
+from provisioning.importing.saving import DIGESTS, PLAIN, change_users, create_users, taken
+from provisioning.importing.sections import plain
+from provisioning.importing.tables import BATCH, SECRET, Fields, Tables
+from provisioning.models import Alias, DirectoryUser, Domain, Persona
 from provisioning.uri import Aor
 
 MAX_PATTERN = 1_000_000
 "Users of one pattern; more is a slip of the finger."
 
-COLUMNS = ("name", "md5", "sha256", "md5_full", "sha256_full", "pin")
-"What a file changes of a user."
-
 
 def apply_users(entries: list[Entry], tables: Tables) -> None:
     """Create users, and change those where the file says something else; raises BadFile."""
-    wanted: dict[Aor, tuple[str, str | None, str | None]] = {}
+    wanted: dict[Aor, tuple[str | None, dict[str, Any]]] = {}
     pins: dict[Aor, str] = {}
     for entry in entries:
+        columns = _columns(entry, tables)
         for aor, password, name in _expand(entry, tables):
-            wanted[aor] = (aor.user, password, name)
+            wanted[aor] = (password, {**columns, **({} if name is None else {"name": name})})
             if (pin := _pin(entry)) is not None:
                 pins[aor] = pin
     held = {
@@ -33,25 +34,87 @@ def apply_users(entries: list[Entry], tables: Tables) -> None:
         for persona in Persona.objects.filter(aor__in=list(wanted)[start : start + BATCH])
     }
     fresh: list[Persona] = []
-    changed: list[tuple[Persona, list[str]]] = []
-    for aor, (user, password, name) in wanted.items():
+    changed: list[Persona] = []
+    given: dict[str, list[Persona]] = {"password": [], "PIN": []}
+    "Who gets which secret."
+    for aor, (password, columns) in wanted.items():
         persona = held.get(aor)
         if persona is None:
-            persona = Persona(domain=tables.domains[aor.host], user=user, aor=aor, name=name or "")
+            persona = Persona(domain=tables.domains[aor.host], user=aor.user, aor=aor, **columns)
             fresh.append(persona)
             if password is not None:
                 persona.set_password(password)
             if aor in pins:
                 persona.set_pin(pins[aor])
-        elif what := _update(persona, password, name, pins.get(aor), tables):
-            changed.append((persona, what))
+            secrets: dict[str, Any] = {"password": SECRET} if password is not None else {}
+            tables.note("users", "+", persona, {name: (None, one) for name, one in {**columns, **secrets}.items()})
+        elif changes := _update(persona, password, columns, pins.get(aor), tables):
+            changed.append(persona)
+            for name, secret in (("password", "password"), ("PIN", "pin")):
+                given[name] += [persona] if secret in changes else []
+            tables.note("users", "~", persona, changes)
     if held_by_others := taken([persona.aor for persona in fresh]):
         other = held_by_others[0]
         raise BadFile(f"section “users”: {other.uri} is already an alias of {other.persona.aor}")
     create_users(fresh)
-    secrets = {name: [persona for persona, what in changed if name in what] for name in SECRETS}
-    change_users([persona for persona, _ in changed], COLUMNS, secrets)
+    change_users(changed, [*PLAIN, *DIGESTS], given)
     tables.count("users", len(fresh), len(changed), len(wanted))
+    tables.named.setdefault(Persona, set()).update(one.pk for one in (*fresh, *held.values()))
+    for entry in entries:
+        if "delegates" in entry.values:
+            _delegates(entry, tables)
+
+
+def _columns(entry: Entry, tables: Tables) -> dict[str, Any]:
+    """What else an entry says of its users; raises BadFile."""
+    found = {}
+    for name, value in tables.columns(entry, [one for one in PLAIN if one != "name"]).items():
+        try:
+            found[name] = Persona._meta.get_field(name).clean(value, None)
+        except ValidationError as error:
+            raise BadFile(f"line {entry.line_of(name)}: “{name}”: {error.messages[0]}") from None
+    return found
+
+
+def _delegates(entry: Entry, tables: Tables) -> None:
+    if "uri" not in entry.values:
+        raise BadFile(f"line {entry.line_of('delegates')}: “delegates” is for one user")
+    persona = Persona.objects.get(aor=tables.aor(entry.values["uri"], entry))
+    wanted = [tables.who(one, entry) for one in tables.words(entry, "delegates")]
+    tables.many("users", persona, "delegates", wanted)
+
+
+def users() -> Iterable[Any]:
+    """Without passwords and PINs."""
+    rows = Persona.objects.prefetch_related("delegates").order_by("aor")
+    for row in rows.iterator(chunk_size=BATCH):
+        columns = {name: plain(getattr(row, name)) for name in PLAIN}
+        yield {"uri": plain(row.aor), **columns, "delegates": sorted(plain(one.aor) for one in row.delegates.all())}
+
+
+def aliases() -> Iterable[Any]:
+    """Without the addresses of record."""
+    rows = Alias.objects.exclude(uri=F("persona__aor")).order_by("uri")
+    for uri, aor in rows.values_list("uri", "persona__aor").iterator():
+        yield {"uri": plain(uri), "user": plain(aor)}
+
+
+def domains() -> Iterable[Any]:
+    """Names, with descriptions where there are some."""
+    for name, description in Domain.objects.order_by("name").values_list("name", "description"):
+        yield {"name": name, "description": description} if description else name
+
+
+def removable_users() -> QuerySet[Persona]:
+    """Not those of directories, which look after them by themselves."""
+    return Persona.objects.filter(directory_user=None)
+
+
+def removable_aliases() -> QuerySet[Alias]:
+    """Neither addresses of record nor what follows from directories."""
+    followed = {uri for uris in DirectoryUser.objects.values_list("aliases", flat=True) for uri in uris}
+    rows = Alias.objects.exclude(uri=F("persona__aor"))
+    return rows.exclude(pk__in=[pk for pk, uri in rows.values_list("pk", "uri") if uri in followed])
 
 
 def _expand(entry: Entry, tables: Tables) -> Iterator[tuple[Aor, str | None, str | None]]:
@@ -96,21 +159,22 @@ def _pin(entry: Entry) -> str | None:
     return pin
 
 
-def _update(persona: Persona, password: str | None, name: str | None, pin: str | None, tables: Tables) -> list[str]:
+def _update(persona: Persona, password: str | None, columns: dict[str, Any], pin: str | None, tables: Tables) -> Fields:
     """Change a user where the file says something else; what was changed."""
-    changed = []
-    if name is not None and name != persona.name:
-        persona.name = name
-        changed.append("name")
+    changes: Fields = {}
+    for name, value in columns.items():
+        if getattr(persona, name) != value:
+            changes[name] = (getattr(persona, name), value)
+            setattr(persona, name, value)
     if password is not None:
         secrets = digests(persona.user, tables.domains[persona.aor.host].name, password)
         if secrets != (persona.md5, persona.sha256, persona.md5_full, persona.sha256_full):
+            changes["password"] = (SECRET if persona.has_password else None, SECRET)
             persona.set_password(password)
-            changed.append("password")
     if pin is not None and not persona.check_pin(pin):
+        changes["pin"] = (SECRET if persona.pin else None, SECRET)
         persona.set_pin(pin)
-        changed.append("PIN")
-    return changed
+    return changes
 
 
 def apply_aliases(entries: list[Entry], tables: Tables) -> None:
@@ -121,13 +185,13 @@ def apply_aliases(entries: list[Entry], tables: Tables) -> None:
         persona = tables.user(entry, "user")
         alias = Alias.objects.filter(uri=uri).select_related("persona").first()
         if alias is None:
-            Alias.objects.create(uri=uri, persona=persona)
-            tables.report.created["aliases"] += 1
+            alias = Alias(uri=uri, persona=persona)
+            tables.save("aliases", alias, entry, {"user": (None, persona)})
         elif alias.persona_id == persona.pk:
-            tables.report.unchanged["aliases"] += 1
+            tables.save("aliases", alias, entry, {})
         elif alias.is_aor:
             raise BadFile(f"line {entry.line}: {uri} is a user of its own")
         else:
+            changes = {"user": (alias.persona, persona)}
             alias.persona = persona
-            alias.save()
-            tables.report.changed["aliases"] += 1
+            tables.save("aliases", alias, entry, changes)
