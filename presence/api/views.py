@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
-from rest_framework import serializers, viewsets
+from rest_framework import exceptions, serializers, viewsets
 from rest_framework.decorators import action
 from rest_framework.permissions import BasePermission
 from rest_framework.renderers import JSONRenderer
@@ -24,7 +24,7 @@ from presence.api.integrators import (
     is_bound,
     parse,
 )
-from presence.engine.errors import TryAgainLater, UnknownPresentity
+from presence.engine.errors import UnknownPresentity
 from presence.models import BackendSubscription, EdgeLease, LiveState, Publication, Subscription, WebhookDelivery
 from presence.seen import ENDED
 from provisioning import asking, snapshot
@@ -343,6 +343,13 @@ DRAIN_RETRY = 5
 "Seconds until an edge that has not answered may be asked again."
 
 
+class NoEdge(exceptions.APIException):
+    """Nobody has answered; whether it was done is not known."""
+
+    status_code = 503
+    wait = DRAIN_RETRY
+
+
 class DrainSerializer(serializers.Serializer):
     """How an edge is drained."""
 
@@ -385,7 +392,7 @@ class EdgeViewSet(viewsets.ReadOnlyModelViewSet):
         try:
             return Response(draining.drain(lease.edge, **wanted.validated_data), status=202)
         except asking.NoAnswer as error:
-            raise TryAgainLater(DRAIN_RETRY) from error
+            raise NoEdge(f"No answer: {error}.") from None
         except asking.Refused as refused:
             raise BadGateway(refused.reason) from None
 

@@ -108,3 +108,14 @@ def test_an_edge_on_its_own_keeps_its_watchers_for_its_successor(pair: Pair) -> 
     presentity.publish(pidf(presentity.aor, activity="away", tuple_id="t2"))
     watch.sees("<rpid:away/>")
     assert watch.refresh().status == 200
+
+
+def test_what_cannot_be_drained_is_one_sentence(pair: Pair) -> None:
+    assert pair.deployment.attempt("drain", "edge-9") == (
+        "CommandError: there is no edge edge-9; there are: edge-1, edge-2\n",
+        1,
+    )
+    assert "--patience: expected 0 to 3600 seconds" in pair.deployment.attempt("drain", "edge-1", "--patience", "-1")[0]
+    pair.first.terminate()
+    pair.first.wait(20)
+    assert "edge edge-1 does not listen" in pair.deployment.attempt("drain", "edge-1")[0]

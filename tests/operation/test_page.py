@@ -1,8 +1,19 @@
-"""docs/operations.md names commands, files and titles that are there."""
+"""docs/operations.md: its commands do what the page says, in its order, on PostgreSQL and with two edges."""
 
+import os
 import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 
-from tests.system import ROOT
+import pytest
+
+from sipedge.backup.file import Reader
+from sipedge.draining import DRAINED
+from tests.services import PostgreSQL, free_port, valkey
+from tests.system import ROOT, Deployment, deployed, new_database
 
 DOCS = ROOT / "docs"
 PAGE = (DOCS / "operations.md").read_text()
@@ -32,3 +43,41 @@ def test_other_pages_lead_to_titles_that_are_there() -> None:
 def test_what_is_not_run_is_marked() -> None:
     assert sum(not run for run, _ in BLOCKS) == 3
     assert PAGE.count("*not run*") >= 4
+
+
+@pytest.fixture
+def deployment() -> Iterator[Deployment]:
+    with PostgreSQL() as server, valkey() as bus, deployed(database=server.url, bus=bus) as found:
+        found.environment["EMPTY_DATABASE_URL"] = new_database(server.url)
+        yield found
+
+
+@pytest.mark.system
+def test_the_commands_of_the_page(deployment: Deployment, tmp_path: Path) -> None:
+    deployment.start_edge("edge-1")
+    other = f"udp:127.0.0.1:{free_port()}:engine"
+    edge = deployment.start_edge("edge-2", CUPS_SIP_LISTEN=other, CUPS_CSTA_LISTEN="")
+    deployment.start_worker()
+    (tmp_path / "run").write_text(
+        f'#!/bin/sh\nshift\nexec {shlex.quote(sys.executable)} {shlex.quote(str(ROOT / "manage.py"))} "$@"\n'
+    )
+    (tmp_path / "run").chmod(0o755)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    environment = {**deployment.environment, "EMPTY_DATA_DIR": str(empty), "PATH": os.environ["PATH"]}
+    said = []
+    for run, block in BLOCKS:
+        if run:
+            done = subprocess.run(
+                ["sh", "-eu", "-c", block], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
+            )
+            assert done.returncode == 0, f"{block}\n{done.stdout}{done.stderr}"
+            said.append(done.stdout)
+    everything = "".join(said)
+    for words in ("no issues", "log-in  as before", "worker ready: ", "restored ", "edge-2 is drained"):
+        assert words in everything, words
+    assert edge.wait(20) == DRAINED
+    with Reader(tmp_path / "cups-everything.zip") as reader:
+        assert "secret_key" in reader.keys or any(name.startswith("tls/") for name in reader.keys)
+        users = sum(1 for _ in reader.table("provisioning.persona")) - 1
+    assert users > 20
