@@ -30,6 +30,7 @@ app.conf.beat_schedule = {
     "sweep expired bindings": {"task": "sipedge.tasks.sweep_bindings", "schedule": 2 * SWEEP},
     "sweep messages that nobody fetched": {"task": "sipedge.tasks.sweep_messages", "schedule": 4 * SWEEP},
     "sweep log-ins to the messenger": {"task": "sipedge.tasks.sweep_messenger", "schedule": 4 * SWEEP},
+    "sweep time lines": {"task": "presence.tasks.sweep_timeline", "schedule": 20 * SWEEP},
     "sweep the message log": {"task": "sipedge.tasks.sweep_message_log", "schedule": 20 * SWEEP},
 }
 for entry in app.conf.beat_schedule.values():

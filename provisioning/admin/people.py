@@ -88,6 +88,7 @@ class PersonaForm(forms.ModelForm):
             "enabled",
             "confirm_watchers",
             "offline_messages",
+            "timeline",
             "publish_policy",
             "delegates",
         ]
@@ -171,7 +172,7 @@ class PersonaAdmin(PolicyAdmin):
     actions = ["enable", "disable"]
     fieldsets = [
         (None, {"fields": ["domain", "user", "name", "password", "new_pin", "enabled"]}),
-        ("Watchers and messages", {"fields": ["confirm_watchers", "offline_messages"]}),
+        ("Watchers and messages", {"fields": ["confirm_watchers", "offline_messages", "timeline"]}),
         ("Publishing", {"fields": ["publish_policy", "delegates"], "classes": ["collapse"]}),
     ]
 
