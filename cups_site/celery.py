@@ -36,6 +36,7 @@ app.conf.beat_schedule = {
     "sweep log-ins to the messenger": {"task": "sipedge.tasks.sweep_messenger", "schedule": 4 * SWEEP},
     "take up imports that were left": {"task": "provisioning.tasks.tend_imports", "schedule": SWEEP},
     "forget what imports keep for a time": {"task": "provisioning.tasks.forget_imports", "schedule": 240 * SWEEP},
+    "sweep time lines": {"task": "presence.tasks.sweep_timeline", "schedule": 20 * SWEEP},
     "sweep the message log": {"task": "sipedge.tasks.sweep_message_log", "schedule": 20 * SWEEP},
     "forget answers that are not given again": {"task": "provisioning.tasks.sweep_answers", "schedule": 20 * SWEEP},
     "sweep the history of provisioning": {"task": "provisioning.tasks.sweep_history", "schedule": 240 * SWEEP},

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from unfold.admin import ModelAdmin
 
-from presence import draining, live, preview_pages, webhooks  # noqa: F401  (previews extend the pages of provisioning)
+from presence import draining, live, preview_pages, timeline_page, webhooks  # noqa: F401  (pages that register themselves)
 from presence.engine.explain import explain
 from presence.explain_page import may_explain
 from presence.models import BackendSubscription, EdgeLease, LiveState, Publication, Subscription, WebhookDelivery

@@ -172,6 +172,56 @@ class WebhookDelivery(models.Model):
         return f"{self.uri} to {self.webhook}"
 
 
+class TimelineEntry(models.Model):
+    """Something that happened to a user's state; written by `presence.timeline` only.
+
+    No foreign key: what is written goes on being true when the user is deleted, until its time is over.
+    """
+
+    MADE = "made"
+    CHANGED = "changed"
+    ENDED = "ended"
+    BACKEND = "backend"
+    POLICY = "policy"
+    TOLD = "told"
+    CUT_OFF = "cut_off"
+    KINDS = [
+        (MADE, "Publication made"),
+        (CHANGED, "Publication changed"),
+        (ENDED, "Publication ended"),
+        (BACKEND, "Foreign state"),
+        (POLICY, "Provisioning changed"),
+        (TOLD, "Watchers told"),
+        (CUT_OFF, "Watcher cut off"),
+    ]
+
+    id = models.BigIntegerField(primary_key=True)
+    at = models.DateTimeField(db_index=True)
+    key = models.BigIntegerField("user's id")
+    aor = models.TextField("user")
+    edge = models.CharField("written by", max_length=64)
+    what = models.CharField(max_length=16, choices=KINDS)
+    detail = models.TextField()
+    before = models.CharField("state before", max_length=40)
+    after = models.CharField("state after", max_length=40)
+    count = models.PositiveIntegerField("notifications", default=0)
+    watchers = models.TextField(default="")
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        verbose_name = "time line"
+        verbose_name_plural = "time line"
+        indexes = [models.Index(fields=["key", "at"], name="timeline_of_a_user")]
+
+    def __str__(self) -> str:
+        return f"{self.aor}: {self.get_what_display()}"
+
+    @property
+    def addresses(self) -> list[str]:
+        """The watchers that it names."""
+        return self.watchers.split("\n") if self.watchers else []
+
+
 class LiveState(Persona):
     """The users again, for the pages that show their live state."""
 

@@ -328,8 +328,8 @@ class Personas:
         held.ever_published = held.ever_published or loaded.ever_published
         held.stale()
 
-    def expired(self, now: datetime) -> list[int]:
-        """Presentities of which a component has run out since the last call."""
+    def expired(self, now: datetime, gone: Callable[[PublicationRow], None] | None = None) -> list[int]:
+        """Presentities of which a component has run out since the last call; `gone` hears of each publication."""
         found: dict[int, None] = {}
         for publication_id in self._deadlines.due(now):
             persona_id = self._owner.pop(publication_id, None)
@@ -338,6 +338,8 @@ class Personas:
                 if publication_id in held.backends:
                     held.stale()  # the subscription goes on; its state counts no more (D-32)
                 else:
+                    if gone is not None and publication_id in held.publications:
+                        gone(held.publications[publication_id])
                     held.discard(publication_id)
                 found[persona_id] = None
         return list(found)

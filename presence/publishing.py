@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from django.utils import timezone
 
-from presence import store, webhooks
+from presence import store, timeline, webhooks
 from presence.engine import writing
 from presence.engine.errors import EntityTagMismatch, NotAuthorised, TryAgainLater
 from presence.engine.writing import Statement
@@ -72,6 +72,8 @@ def publish(
                 if store.commit([planned.plan]) != [Outcome.COMMITTED]:
                     raise EntityTagMismatch(entity_tag or "")
                 webhooks.announce([persona.id])
+                if planned.row is not None:
+                    timeline.published(persona, planned.row, next(iter(presentities), None), policy, now)
     except DatabaseAway:
         raise TryAgainLater(RETRY_AFTER) from None
     return Published(planned.entity_tag, planned.granted, entity_tag is None)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from celery import shared_task
 from django.utils import timezone
 
-from presence import store, webhooks
+from presence import store, timeline, webhooks
 from presence.models import BackendSubscription, EdgeLease, Publication, Subscription
 from presence.rows import BACKEND, PUBLICATION, SUBSCRIPTION, key_of
 from presence.store import Plan, Remove
@@ -41,7 +41,9 @@ def sweep_expired() -> int:
 
 def _publications(now: datetime) -> Iterator[Plan]:
     rows = Publication.objects.filter(expires_at__lte=_settled(now - GRACE, now)).order_by("expires_at")
-    for id, version, persona_id in rows.values_list("id", "version", "persona_id")[:MOST]:
+    found = list(rows.values_list("id", "version", "persona_id")[:MOST])
+    timeline.note_ran_out([id for id, _, _ in found])
+    for id, version, persona_id in found:
         yield Plan(persona_id, (Remove(PUBLICATION, id, version),))
 
 
@@ -60,6 +62,12 @@ def _backends(now: datetime) -> Iterator[Plan]:
     rows = rows.filter(refresh_at__lte=now - LONG_GRACE)
     for id, version, key in rows.order_by().values_list("id", "version", "key")[:MOST]:
         yield Plan(key, (Remove(BACKEND, id, version),))
+
+
+@shared_task
+def sweep_timeline() -> int:
+    """Delete what time lines say that is older than the operator keeps it; returns the number of entries."""
+    return timeline.sweep(timezone.now(), MOST)
 
 
 @shared_task

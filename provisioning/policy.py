@@ -264,6 +264,8 @@ class Settings(NamedTuple):
     message_log: bool = False
     trace: bool = True
     trace_bodies: bool = False
+    timeline: bool = False
+    "Of everybody."
     method_event_routing: bool = True
     nonce_key: bytes = b""
 
@@ -312,6 +314,8 @@ class Policy:
     "By the id of their account."
     hooked: frozenset[Aor] = frozenset()
     "What enabled webhooks are told about: users, foreign presentities, lists."
+    timelines: frozenset[int] = frozenset()
+    "Users, by id, whose time line is kept also while that of everybody is not."
     unlimited: tuple[Network, ...] = ()
     "Networks that the limits of peers do not concern."
 

@@ -14,7 +14,7 @@ from django.db.models import Q
 OURS: Final = ("provisioning", "presence", "cti", "sipedge")
 "Applications whose tables roles are about."
 
-PRIVATE: Final = ("loggedmessage", "messengermessage", "storedmessage", "signallingtrace")
+PRIVATE: Final = ("loggedmessage", "messengermessage", "storedmessage", "signallingtrace", "timelineentry")
 "What people have written to each other, and who with whom: not for everybody who helps."
 
 ACCOUNTS: Final = ("apitoken",)

@@ -181,7 +181,10 @@ def _people() -> dict[str, Any]:
             realm = names[domain_id]
             accounts[realm, user] = Account(id, md5, sha256)
             accounts[realm, f"{user}@{realm}"] = Account(id, md5_full, sha256_full)
-    return {"domains": domains, "aliases": aliases, "personas": personas, "accounts": accounts}
+    kept = frozenset(Persona.objects.filter(timeline=True).order_by().values_list("id", flat=True))
+    return {
+        "domains": domains, "aliases": aliases, "personas": personas, "accounts": accounts, "timelines": kept,
+    }  # fmt: skip
 
 
 def _expiry() -> dict[str, Any]:

@@ -159,6 +159,10 @@ class LiveSubscription:
         media_type = media.choose(self.row.accept or None)
         return Content(rendered.digest, f"{head}Content-Type: {media_type}\r\n", rendered.body)
 
+    def about(self, content: Content | None) -> Iterable[int]:
+        """The presentities of whom a NOTIFY with this content tells, by key."""
+        return (self.row.key,)
+
     def sent(self, content: Content, loop_time: float, settings: Settings) -> None:
         """A NOTIFY with this content is on its way."""
         self.digest = content.digest

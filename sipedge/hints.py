@@ -97,6 +97,8 @@ class Hints:
         persona_ids = [id for id in persona_ids if edge.personas.holds(id)]
         if persona_ids:
             await edge.personas.reload(persona_ids)
+            if edge.timeline.on:
+                edge.timeline.reloaded(persona_ids)
             for persona_id in persona_ids:
                 edge.notifier.changed(persona_id)
             edge.backends.look(persona_ids)
@@ -110,6 +112,7 @@ class Hints:
             edge.policy = await edge.read(snapshot.refresh, edge.policy, parts)
         edge.network.take_options(edge.policy)
         edge.trace.switch(edge.policy.settings.trace)
+        edge.timeline.switch(edge.policy)
         edge.guests.look_again()
         edge.agents.policy_changed()
         await edge.telephony.policy_changed(parts)
@@ -122,6 +125,8 @@ class Hints:
                     await asyncio.sleep(0)
         if parts is None or not COMPOSING.isdisjoint(parts):
             edge.personas.policy_changed()
+            if edge.timeline.on:
+                edge.background(edge.timeline.policy_changed())
             for key in edge.subscriptions.watched():
                 edge.notifier.changed(key)
         if parts is not None and edge.policy.hooked:

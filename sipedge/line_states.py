@@ -139,6 +139,8 @@ class LineStates:
                 def applied(outcome: Outcome) -> None:
                     if outcome is Outcome.COMMITTED:
                         edge.personas.apply(result)
+                        if edge.timeline.on:
+                            edge.timeline.published(result)
                         edge.notifier.changed(persona.id)
 
                 if result.plan is not None and await edge.commit(result.plan, applied) is Outcome.COMMITTED:

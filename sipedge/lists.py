@@ -205,6 +205,13 @@ class LiveList(LiveSubscription):
         whole = _whole(after.values()) if all(after.values()) else ""
         return Content(whole, f"Require: eventlist\r\nContent-Type: {made.content_type}\r\n", made.body, tuple(told))
 
+    def about(self, content: Content | None) -> Iterable[int]:
+        """The members of whom a NOTIFY with this content tells, by key."""
+        if content is None:
+            return ()
+        members = (self.members.get(uri) for uri, _ in content.told)
+        return tuple(member.key for member in members if member is not None and member.key is not None)
+
     def sent(self, content: Content, loop_time: float, settings: Settings) -> None:
         """A NOTIFY with this content is on its way."""
         if self._whole_due:

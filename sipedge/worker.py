@@ -73,6 +73,7 @@ from sipedge.sip.stack import (
 )
 from sipedge.sip.transaction import ClientTransaction, ServerTransaction
 from sipedge.telephony import Telephony
+from sipedge.timeline import Timeline
 from sipedge.trace.answers import Teller
 from sipedge.trace.ring import Ring
 from sipedge.trust import Gatekeeper
@@ -145,6 +146,7 @@ class Edge:
         self.agents = Agents(self)
         self.courier = Courier(self)
         self.trace = Ring(settings.CUPS_TRACE_MESSAGES, settings.CUPS_TRACE_BYTES, time.time_ns)
+        self.timeline = Timeline(self)
         self.console = Console(self)
         self.commands = Commands(
             self,
@@ -187,6 +189,7 @@ class Edge:
         """Load the policy, take up what a predecessor left, open the sockets (None: those of the policy)."""
         self.policy = await self.read(snapshot.load)
         self.trace.switch(self.policy.settings.trace)
+        self.timeline.switch(self.policy)
         self.gatekeeper = Gatekeeper(self.policy.settings.nonce_key, self._token, self.guests, self.peers)
         self.tickets = Tickets(self.policy.settings.nonce_key)
         pause = SQLITE_PAUSE if connection.vendor == "sqlite" else 0.0
@@ -207,6 +210,7 @@ class Edge:
             self.agents.keep(),
             self.commands.listen(),
             self.metrics.keep(),
+            self.timeline.keep(),
         ):
             self.background(keep)
 
@@ -222,6 +226,7 @@ class Edge:
             task.cancel()
         await self._lease.stop()
         await self.committer.close()
+        await self.timeline.close()
         self.flush()
         await self.network.close()
         self._readers.shutdown(wait=False, cancel_futures=True)
@@ -380,7 +385,7 @@ class Edge:
                 if live is not None and not live.ended:
                     self.metrics.overdue.observe((now - live.row.expires_at).total_seconds())
                     self.notifier.end(live, "timeout")
-            for key in self.personas.expired(now):
+            for key in self.personas.expired(now, self.timeline.ran_out if self.timeline.on else None):
                 self.notifier.changed(key)
             self.backends.look()
             self.registrar.expire(now)

@@ -2,7 +2,7 @@
 
 from rest_framework.routers import BaseRouter
 
-from presence.api import explain, lists, preview, views
+from presence.api import explain, lists, preview, timeline, views
 
 
 def register(router: BaseRouter) -> None:
@@ -10,6 +10,7 @@ def register(router: BaseRouter) -> None:
     router.register("presence", views.PresenceViewSet, basename="presence")
     router.register("explain", explain.ExplainViewSet, basename="explain")
     router.register("preview", preview.PreviewViewSet, basename="preview")
+    router.register("timeline", timeline.TimelineViewSet, basename="timeline")
     router.register("resource-lists", lists.ResourceListsViewSet, basename="resource-lists")
     router.register("publications", views.PublicationViewSet)
     router.register("subscriptions", views.SubscriptionViewSet)

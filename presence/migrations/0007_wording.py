@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('presence', '0004_integrators'),
+        ("presence", "0005_timeline"),
     ]
 
     operations = [

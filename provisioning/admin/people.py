@@ -113,6 +113,7 @@ class PersonaForm(forms.ModelForm):
             "enabled",
             "confirm_watchers",
             "offline_messages",
+            "timeline",
             "publish_policy",
             "delegates",
         ]
@@ -195,7 +196,7 @@ class PersonaAdmin(UsersSearch, TakesAddressesAlong):
     actions_list = [{"title": "Export", "items": ["export_csv", "export_xlsx", "export_json"]}, "import_file"]
     fieldsets = [
         (None, {"fields": ["domain", "user", "name", "password", "new_pin", "enabled"]}),
-        ("Watchers and messages", {"fields": ["confirm_watchers", "offline_messages"]}),
+        ("Watchers and messages", {"fields": ["confirm_watchers", "offline_messages", "timeline"]}),
         ("Publishing", {"fields": ["publish_policy", "delegates"], "classes": ["collapse"]}),
     ]
 

@@ -106,6 +106,7 @@ class EngineSettingsAdmin(OneRowAdmin):
         ),
         ("History", {"fields": ["history_days"]}),
         ("Signalling trace", {"fields": ["trace", "trace_bodies"]}),
+        ("Time lines", {"fields": ["timeline", "timeline_days"]}),
         ("Routing", {"fields": ["method_event_routing"]}),
         ("Older clients", {"fields": ["legacy_dialects", "legacy_digest"]}),
         ("Authentication", {"fields": ["digest_sha256", "digest_md5"]}),

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('provisioning', '0011_tokens'),
+        ("provisioning", "0012_timeline"),
     ]
 
     operations = [

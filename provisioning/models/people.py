@@ -76,6 +76,11 @@ class Persona(models.Model):
     offline_messages = models.BooleanField(
         "keep messages", default=False, help_text="Messages that come while nothing is registered wait."
     )
+    timeline = models.BooleanField(
+        "keep a time line",
+        default=False,
+        help_text="Write down what happens to this user's state, and who is told. Tell the user.",
+    )
     ever_published = models.BooleanField(default=False, editable=False)
     md5 = models.CharField(max_length=32, blank=True, editable=False)
     sha256 = models.CharField(max_length=64, blank=True, editable=False)

@@ -77,6 +77,17 @@ class EngineSettings(models.Model):
         default=False,
         help_text="In the signalling trace: texts of messages, digits of calls. Tell your users.",
     )
+    timeline = models.BooleanField(
+        "keep time lines of all users",
+        default=False,
+        help_text="Write down what happens to everybody's state, and who is told; off: to that of chosen users.",
+    )
+    timeline_days = models.PositiveIntegerField(
+        "time lines kept for",
+        default=30,
+        validators=[MinValueValidator(1), MaxValueValidator(3650)],
+        help_text="Days after which what time lines say is deleted.",
+    )
     method_event_routing = models.BooleanField(
         "method and event routing", default=True, help_text="Whether method and event routes count."
     )

@@ -404,9 +404,11 @@ class Backends:
 
         def applied(outcome: Outcome) -> None:
             if outcome is Outcome.COMMITTED:
-                found.row = row
+                old, found.row = found.row, row
                 self._deadlines.set(row.id, row.refresh_at + FALLBACK)
                 edge.personas.apply_backend(row, document)
+                if edge.timeline.on:
+                    edge.timeline.backend(row, old)
                 edge.notifier.changed(row.key)
 
         try:

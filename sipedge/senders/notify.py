@@ -254,6 +254,8 @@ class Notifier:
         live.forced = False
         edge.subscriptions.told(live, now)
         self._send(live, flow, tail)
+        if edge.timeline.on:
+            edge.timeline.told(live, content)
         return True
 
     def _later(self, live: LiveSubscription) -> None:

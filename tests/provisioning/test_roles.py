@@ -21,7 +21,7 @@ from provisioning.roles import ROLES
 pytestmark = pytest.mark.django_db
 
 ALL, NONE = {"view", "add", "change", "delete"}, set[str]()
-PRIVATE = {"loggedmessage", "messengermessage", "storedmessage", "signallingtrace"}
+PRIVATE = {"loggedmessage", "messengermessage", "storedmessage", "signallingtrace", "timelineentry"}
 NOBODYS = "999999999/"
 "A row that is not there."
 

@@ -45,8 +45,8 @@ class PersonaSerializer(Validated):
     class Meta:
         model = models.Persona
         fields = [
-            "id", "aor", "domain", "user", "name", "enabled", "confirm_watchers", "offline_messages", "publish_policy",
-            "delegates", "aliases", "password", "has_password", "pin",
+            "id", "aor", "domain", "user", "name", "enabled", "confirm_watchers", "offline_messages", "timeline",
+            "publish_policy", "delegates", "aliases", "password", "has_password", "pin",
         ]  # fmt: skip
         read_only_fields = ["aor"]
 

@@ -49,8 +49,8 @@ class EngineSettingsSerializer(Validated):
         fields = [
             "id", "allow_by_default", "legacy_dialects", "legacy_digest", "digest_sha256", "digest_md5",
             "list_interval", "relay_message_reports", "message_limit", "offline_limit", "offline_lifetime",
-            "message_log", "message_log_days", "trace", "trace_bodies", "method_event_routing",
-            "history_days",
+            "message_log", "message_log_days", "trace", "trace_bodies", "timeline", "timeline_days", "history_days",
+            "method_event_routing",
         ]  # fmt: skip
 
 
