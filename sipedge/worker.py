@@ -55,6 +55,7 @@ from sipedge.refusals import MALFORMED, OVERLOAD, OVERSIZED
 from sipedge.registrar import Registrar
 from sipedge.resume import resume
 from sipedge.rows import BindingRow
+from sipedge.selfservice.ends import Ends
 from sipedge.senders.backend import Backends
 from sipedge.senders.notify import Notifier
 from sipedge.senders.relay import Relay
@@ -157,6 +158,7 @@ class Edge:
                 "messenger.confirm": self.agents.confirm,
                 COMMAND: self.courier.message,
                 "trace": Teller(self).trace,
+                "own.end_watcher": Ends(self).watcher,
                 **self.console.commands,
             },
         )
