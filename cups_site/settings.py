@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
 
 from cups_site.variables.declared import BadVariable, check, value
 
@@ -261,6 +262,7 @@ UNFOLD = {
     "SITE_HEADER": "Presence server",
     "SITE_SYMBOL": "sensors",
     "SHOW_HISTORY": True,
+    "SCRIPTS": [lambda request: static("presence/labels.js")],
     "SIDEBAR": {"show_search": True, "command_search": True, "navigation": "cups_site.navigation.sidebar"},
 }
 

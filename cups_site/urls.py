@@ -12,6 +12,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", include(api.urlpatterns)),
     path("messenger/", include("sipedge.messenger.urls")),
+    path("account/", include("sipedge.selfservice.urls")),
     path("phone/", include("sipedge.phone.urls")),
     path("metrics", views.metrics, name="metrics"),
     path("livez", health.livez, name="livez"),

@@ -1,6 +1,7 @@
 """Where users can be reached (RFC 3261 section 10, R-REG), and the messages that wait for them or were written down."""
 
 from django.db import models
+from django.utils.crypto import constant_time_compare, salted_hmac
 
 from provisioning.models import Persona
 
@@ -95,6 +96,8 @@ class MessengerSession(models.Model):
     user_agent = models.TextField(blank=True)
     address = models.CharField(max_length=45, blank=True)
     settings = models.JSONField(default=dict, help_text="What the user has chosen: sound, notifications, refresh.")
+    secret = models.CharField(max_length=32, blank=True, editable=False)
+    "A mark of the password or PIN that it was made with; empty for one that was made before there were marks."
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(db_index=True)
 
@@ -103,6 +106,15 @@ class MessengerSession(models.Model):
 
     def __str__(self) -> str:
         return f"{self.persona} by {self.get_kind_display().lower()}"
+
+    def mark(self) -> str:
+        """Of the user's password, or PIN on a phone, as it is now; it tells nothing about it."""
+        secret = self.persona.pin if self.kind == "phone" else self.persona.sha256
+        return salted_hmac("sipedge.messenger", f"{self.pk} {secret}", algorithm="sha256").hexdigest()[:32]
+
+    def fits(self) -> bool:
+        """The secret has not changed since: whoever changes it, by whatever door, ends the log-ins made by it."""
+        return not self.secret or constant_time_compare(self.secret, self.mark())
 
 
 class PhonePreferences(models.Model):

@@ -51,6 +51,11 @@ def sweep_messenger() -> int:
         sessions.end(session)
         count += 1
     logins = MessengerSession.objects.values("id")
+    running = MessengerSession.objects.exclude(secret="").select_related("persona")
+    for session in running.iterator(BATCH):  # the page has noticed long ago, if somebody looks at it
+        if not session.fits():
+            sessions.end(session)
+            count += 1
     count += history.remove(MessengerMessage.objects.exclude(session_id__in=logins).order_by("created_at")[:MOST])
     most = sessions.settings().messages
     many = MessengerMessage.objects.order_by().values("session_id").annotate(held=Count("id")).filter(held__gt=most)

@@ -57,6 +57,7 @@ from sipedge.refusals import MALFORMED, OVERLOAD, OVERSIZED
 from sipedge.registrar import Registrar
 from sipedge.resume import adopt, resume
 from sipedge.rows import BindingRow
+from sipedge.selfservice.ends import Ends
 from sipedge.senders.backend import Backends
 from sipedge.senders.notify import Notifier
 from sipedge.senders.relay import Relay
@@ -164,6 +165,7 @@ class Edge:
                 DRAIN: self.drain.begin,
                 ADOPT: self._adopt,
                 "trace": Teller(self).trace,
+                "own.end_watcher": Ends(self).watcher,
                 **self.console.commands,
             },
         )

@@ -65,7 +65,7 @@ def sign_in(name: str, password: str, *, address: str, user_agent: str, now: dat
     if len(found) > 1:
         raise SignInRefused("Several users have this name. Give the whole address.")
     _throttle.right(address, name.lower())
-    return MessengerSession.objects.create(
+    session = MessengerSession(
         id=secrets.token_hex(16),
         persona=found[0],
         kind="web",
@@ -73,6 +73,21 @@ def sign_in(name: str, password: str, *, address: str, user_agent: str, now: dat
         address=address[:45],
         expires_at=now + LASTS,
     )
+    session.secret = session.mark()
+    session.save()
+    return session
+
+
+def prove(persona: Persona, password: str, *, address: str, now: datetime) -> None:
+    """Who is signed in knows the password; raises SignInRefused. Guessed as slowly as at the door."""
+    limits, seconds, name = snapshot.refresh(Policy(), [snapshot.LIMITS]).limits, now.timestamp(), str(persona.aor)
+    wait = _throttle.blocked(address, name, seconds)
+    if wait:
+        raise SignInRefused("Too many wrong passwords. Wait a little, then try again.", wait)
+    if not persona.check_password(password[:PASSWORD_LIMIT]):
+        _throttle.wrong(address, name, limits, seconds)
+        raise SignInRefused("This is not your password.")
+    _throttle.right(address, name)
 
 
 def _named(name: str) -> list[Persona]:
@@ -92,9 +107,10 @@ def of_browser(cookies: MutableMapping[str, Any]) -> MessengerSession | None:
 
 
 def find(id: str) -> MessengerSession | None:
-    """A browser's log-in that lasts."""
+    """A browser's log-in that lasts; one whose password has changed does not."""
     rows = MessengerSession.objects.select_related("persona__domain")
-    return rows.filter(id=id, kind="web", expires_at__gt=timezone.now()).first()
+    found = rows.filter(id=id, kind="web", expires_at__gt=timezone.now()).first()
+    return found if found is not None and found.fits() else None
 
 
 async def log_in(id: str) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def begin(
     persona: Persona, kind: str, *, id: str, lasts: timedelta, user_agent: str = "", address: str = ""
 ) -> MessengerSession:
     """Log a user in; raises NoAnswer or Refused. `id` is seen by others in Via, so it opens nothing by itself."""
-    session = MessengerSession.objects.create(
+    session = MessengerSession(
         id=id,
         persona=persona,
         kind=kind,
@@ -59,6 +59,8 @@ def begin(
         address=address,
         expires_at=timezone.now() + lasts,
     )
+    session.secret = session.mark()
+    session.save(force_insert=True)
     try:
         _log_in(session)
     except (NoAnswer, Refused):

@@ -49,13 +49,18 @@ def messenger(request: HttpRequest) -> HttpResponse:
     """The page of whoever is signed in, else the form to sign in."""
     session = browsers.of_browser(request.session)
     if request.method == "POST":
-        return _sign_in(request)
+        return sign_in(request, "messenger")
     if session is None:
-        return render(request, "messenger/sign_in.html", {"said": ENDINGS.get(request.GET.get("ended", ""), "")})
+        return render(
+            request,
+            "messenger/sign_in.html",
+            {"said": ENDINGS.get(request.GET.get("ended", ""), ""), "target": "messenger"},
+        )
     return render(request, "messenger/messenger.html", {"session": session, "options": personal.options(session)})
 
 
-def _sign_in(request: HttpRequest) -> HttpResponse:
+def sign_in(request: HttpRequest, target: str) -> HttpResponse:
+    """Sign in by the form that was sent, and go on to the page of this name."""
     name = request.POST.get("name", "")
     before = browsers.of_browser(request.session)
     try:
@@ -67,7 +72,7 @@ def _sign_in(request: HttpRequest) -> HttpResponse:
             now=timezone.now(),
         )
     except SignInRefused as refused:
-        said = {"said": str(refused), "refused": True, "name": name}
+        said = {"said": str(refused), "refused": True, "name": name, "target": target}
         response = render(request, "messenger/sign_in.html", said, status=429 if refused.wait else 403)
         if refused.wait:
             response["Retry-After"] = str(math.ceil(refused.wait))
@@ -76,7 +81,7 @@ def _sign_in(request: HttpRequest) -> HttpResponse:
         sessions.end(before)
     request.session.cycle_key()
     request.session[browsers.KEY] = session.id
-    return redirect("messenger")
+    return redirect(target)
 
 
 @locked

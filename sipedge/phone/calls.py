@@ -59,7 +59,7 @@ class Call:
         session = found.first()
         if session is None:
             raise Over
-        if session.expires_at <= timezone.now():
+        if session.expires_at <= timezone.now() or not session.fits():
             sessions.end(session)
             raise Over
         call = cls(request, session, linker(request, token), AGAIN in request.GET)
