@@ -26,4 +26,19 @@ class Migration(migrations.Migration):
             name='timeline',
             field=models.BooleanField(default=False, help_text="Write down what happens to this user's state, and who is told. Tell the user.", verbose_name='keep a time line'),
         ),
+        migrations.AddField(
+            model_name='historicalenginesettings',
+            name='timeline',
+            field=models.BooleanField(default=False, help_text="Write down what happens to everybody's state, and who is told; off: to that of chosen users.", verbose_name='keep time lines of all users'),
+        ),
+        migrations.AddField(
+            model_name='historicalenginesettings',
+            name='timeline_days',
+            field=models.PositiveIntegerField(default=30, help_text='Days after which what time lines say is deleted.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(3650)], verbose_name='time lines kept for'),
+        ),
+        migrations.AddField(
+            model_name='historicalpersona',
+            name='timeline',
+            field=models.BooleanField(default=False, help_text="Write down what happens to this user's state, and who is told. Tell the user.", verbose_name='keep a time line'),
+        ),
     ]
