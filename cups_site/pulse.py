@@ -23,6 +23,10 @@ WORST: Final = 8
 "Codes of error answers that are named, the most frequent first."
 
 
+CHALLENGES: Final = ("401", "407")
+"Answers that ask for credentials: every client is given them, and nothing is wrong."
+
+
 class Count(NamedTuple):
     """What one edge has counted since it began."""
 
@@ -116,7 +120,7 @@ def _rate(before: Count, after: Count) -> Rate:
     classes: dict[str, float] = {}
     for code, number in more.items():
         classes[f"{code[0]}xx"] = classes.get(f"{code[0]}xx", 0.0) + number / seconds
-    errors = {code: number for code, number in more.items() if code >= "4" and number > 0}
+    errors = {code: number for code, number in more.items() if code >= "4" and code not in CHALLENGES and number > 0}
     return Rate((after.received - before.received) / seconds, classes, errors)
 
 

@@ -39,17 +39,17 @@ def test_rates_of_all_edges() -> None:
     looks = pulse.look(
         [
             lease("a", 10, 200, answers={"200": 70, "202": 10, "404": 3}, queues={"notify": 4, "commit": 1}),
-            lease("b", 5, 20, answers={"403": 1}, queues={"notify": 2}),
+            lease("b", 5, 20, answers={"403": 1, "407": 5}, queues={"notify": 2}),
         ],
         FIGURES,
     )
     now = looks[-1]
-    assert (now.received, now.answers) == (12.0, {"2xx": 3.0, "4xx": 0.5})
+    assert (now.received, now.answers) == (12.0, {"2xx": 3.0, "4xx": 1.5})
     assert (now.registered, now.subscriptions, now.queues, now.late) == (7, 4, 7, 9.6)
     assert errors(looks) == [("404", 3), ("403", 1)]
     drawn = curves(looks)
     assert drawn["seconds"] == [-10, 0] and drawn["received"] == [0.0, 12.0]
-    assert drawn["answers"] == {"2xx": [0.0, 3.0], "4xx": [0.0, 0.5]} and drawn["late"] == [10, 10]
+    assert drawn["answers"] == {"2xx": [0.0, 3.0], "4xx": [0.0, 1.5]} and drawn["late"] == [10, 10]
 
 
 def test_an_edge_that_says_nothing_new_goes_on_and_one_that_begins_anew_counts_from_there() -> None:
