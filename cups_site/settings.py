@@ -252,6 +252,7 @@ SPECTACULAR_SETTINGS = {
         "CallRight": "cti.models.CallRight",
         "SwitchKind": "cti.models.SwitchKind",
         "Decision": ["allow", "block"],
+        "RowAction": ["create", "update", "delete"],
         "Deed": ["created", "changed", "deleted"],
     },
 }
