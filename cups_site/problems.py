@@ -11,12 +11,17 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from provisioning.bulk.documents import MAX_FILE
+
 PREFIX = "/api/"
 "What begins so is answered by the REST API."
 
 PROBLEM = "application/problem+json"
 
 MAX_BODY = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+
+MAX_FORM = MAX_FILE + MAX_BODY
+"Bytes of a request with a file, which is held on disk."
 
 
 def document(status: int, details: Any = None) -> dict[str, Any]:
@@ -40,8 +45,9 @@ def problems(get_response: Answer) -> Answer:
         if not request.path_info.startswith(PREFIX):
             return get_response(request)
         length = request.META.get("CONTENT_LENGTH") or "0"
-        if not str(length).isdecimal() or int(length) > MAX_BODY:
-            return plain(413, f"The limit of a request is {MAX_BODY} bytes.")
+        limit = MAX_FORM if request.content_type == "multipart/form-data" else MAX_BODY
+        if not str(length).isdecimal() or int(length) > limit:
+            return plain(413, f"The limit of a request is {limit} bytes.")
         response = get_response(request)
         if response.status_code == 301 and request.method not in ("GET", "HEAD"):
             return plain(404, f"Addresses end with a slash: {request.path}/")  # a redirection would lose the body

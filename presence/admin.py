@@ -10,7 +10,6 @@ from django.shortcuts import render
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
-from unfold.admin import ModelAdmin
 
 from presence import draining, live, preview_pages, timeline_page, webhooks  # noqa: F401  (pages that register themselves)
 from presence.engine.explain import explain
@@ -18,26 +17,15 @@ from presence.explain_page import may_explain
 from presence.models import BackendSubscription, EdgeLease, LiveState, Publication, Subscription, WebhookDelivery
 from presence.references import explain_url
 from provisioning import asking, snapshot
-from provisioning.admin.base import UsersSearch
+from provisioning.admin.base import Record, UsersSearch
 from provisioning.policy import PersonaFacts
 
 PAGE_REFRESH = 3
 "Seconds between two looks of an open page."
 
 
-class ReadOnly(ModelAdmin):
-    """Soft state belongs to clients and edges; people look at it."""
-
-    list_fullwidth = True
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Never."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never."""
-        return False
+class ReadOnly(Record):
+    """Soft state belongs to clients and edges."""
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Never."""

@@ -44,6 +44,21 @@ class UsersSearch:
         return queryset.filter(pk__in=keys.order_by().values("pk")), False
 
 
+class Record(ModelAdmin):
+    """Rows that say what was, or what clients and servers do: people look at them, and may throw them away."""
+
+    list_fullwidth = True
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Never."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never."""
+        return False
+
+
 class PolicyAdmin(HistoryPages, ModelAdmin):
     """Edges take over a change within a second."""
 

@@ -9,11 +9,10 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import path, reverse
-from unfold.admin import ModelAdmin
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminPasswordWidget
 
-from provisioning.admin.base import PolicyAdmin
+from provisioning.admin.base import PolicyAdmin, Record
 from provisioning.choices import RunState
 from provisioning.directories import runs
 from provisioning.models import Directory, DirectoryRun, DirectoryUser
@@ -147,21 +146,6 @@ class DirectoryAdmin(PolicyAdmin):
         except runs.Busy as error:
             self.message_user(request, str(error), messages.WARNING)
         return None
-
-
-class Record(ModelAdmin):
-    """Rows that a directory writes."""
-
-    list_fullwidth = True
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Made by runs only."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """They say what was."""
-        return False
 
 
 @admin.register(DirectoryUser)

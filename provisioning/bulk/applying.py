@@ -16,13 +16,14 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from provisioning.bulk.documents import BadDocument
+from provisioning.bulk.imports import SEAL
 from provisioning.bulk.kinds import Kind, Known, Row
 from provisioning.bulk.reading import read
 from provisioning.bulk.running import Run, State
-from provisioning.bulk.sealing import opened
 from provisioning.history import recording
 from provisioning.inserting import insert
 from provisioning.models import Import, ImportFile, ImportRow
+from provisioning.sealing import CannotOpen
 
 CHUNK = 50
 "Rows of one transaction in partial mode: some dozens of milliseconds, and a few seconds of hashing before it."
@@ -248,7 +249,11 @@ def _read(run: Run) -> Rows:
     file = ImportFile.objects.filter(of=run.of).first()
     if file is None:
         raise BadDocument("The file is not kept any more.")
-    document = read(opened(file.content), run.of.file_name, run.pulse)
+    try:
+        content = SEAL.open(file.content)
+    except CannotOpen as error:
+        raise BadDocument(f"{error}: bring the file again.") from None
+    document = read(content, run.of.file_name, run.pulse)
     for name, table in document.items():
         label = table.kind.models[0]._meta
         rights = [f"{label.app_label}.{right}_{label.model_name}" for right in ("add", "change")]

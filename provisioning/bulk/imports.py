@@ -8,10 +8,13 @@ from django.db.models import Q
 from django.utils import timezone
 
 from provisioning.bulk.documents import MAX_FILE, BadDocument, format_of
-from provisioning.bulk.sealing import sealed
 from provisioning.models import Import, ImportFile, ImportRow
+from provisioning.sealing import Seal
 
 State, Undo = Import.State, ImportRow.Undo
+
+SEAL = Seal(b"file of an import")
+"Files wait in the database for their worker, and may hold passwords."
 
 KEEP_FILE = timedelta(days=1)
 "A file that was checked waits so long to be applied: it may hold passwords."
@@ -51,7 +54,7 @@ def bring(content: bytes, file_name: str, *, mode: str, dry_run: bool, user: Any
             user=user, who=who[:150], file_name=file_name[-MAX_NAME:], size=len(content), mode=mode, state=state
         )
         _take_slot(of)
-        ImportFile.objects.create(of=of, content=sealed(content))
+        ImportFile.objects.create(of=of, content=SEAL.close(content))
     return of
 
 

@@ -20,8 +20,8 @@ with warnings.catch_warnings():
     from ldap3.utils.dn import parse_dn
 
 from provisioning.choices import SearchScope
-from provisioning.directories.sealing import CannotOpen
 from provisioning.models import Directory
+from provisioning.sealing import CannotOpen
 
 CONNECT_TIMEOUT = 5
 "Seconds for a connection: people may wait for the answer."
@@ -97,7 +97,7 @@ def connected(directory: Directory, server: ldap3.Server | None = None, **more: 
             with contextlib.suppress(LDAPException, OSError):
                 connection.unbind()
     except CannotOpen as error:
-        raise DirectoryError(f"{error}.") from None
+        raise DirectoryError(f"{error}: set the password again.") from None
     except (LDAPException, OSError) as error:
         raise DirectoryError(_explained(directory, error)) from None
 

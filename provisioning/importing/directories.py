@@ -46,7 +46,7 @@ def directory(entry: Entry, tables: Tables) -> None:
 
 
 def _is(row: Directory, password: str) -> bool:
-    from provisioning.directories.sealing import CannotOpen
+    from provisioning.sealing import CannotOpen
 
     try:
         return row.password == password

@@ -10,9 +10,11 @@ from django.db import models
 from django.db.models import Q
 
 from provisioning.choices import EnabledBy, RunState, SearchScope, Vanished
-from provisioning.directories.sealing import seal, unseal
 from provisioning.history.records import Records
 from provisioning.models.people import Domain, Persona
+from provisioning.sealing import Seal
+
+SEAL = Seal(b"password of a directory")
 
 ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}", re.ASCII)
 "The name of an attribute (RFC 4512 section 1.4), without options."
@@ -49,7 +51,7 @@ class Directory(models.Model):
         max_length=500, blank=True, help_text="DN or user name to log in with; empty: anonymously."
     )
     sealed_password = models.TextField(blank=True, editable=False)
-    "Encrypted (`provisioning.directories.sealing`)."
+    "Encrypted (`provisioning.sealing`)."
     base = models.CharField(max_length=500, help_text="DN below which users are looked for.")
     filter = models.CharField(
         max_length=1000, default="(objectClass=inetOrgPerson)", help_text="Which entries are users (RFC 4515)."
@@ -111,12 +113,12 @@ class Directory(models.Model):
 
     def set_password(self, password: str) -> None:
         """Keep it encrypted; empty: none."""
-        self.sealed_password = seal(password)
+        self.sealed_password = SEAL.close(password.encode()).decode() if password else ""
 
     @property
     def password(self) -> str:
         """In clear, for the server only; raises CannotOpen."""
-        return unseal(self.sealed_password)
+        return SEAL.open(self.sealed_password.encode()).decode() if self.sealed_password else ""
 
     @property
     def has_password(self) -> bool:

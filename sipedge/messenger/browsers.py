@@ -106,6 +106,14 @@ def of_browser(cookies: MutableMapping[str, Any]) -> MessengerSession | None:
     return find(str(cookies.get(KEY, "")))
 
 
+def sign_out(cookies: MutableMapping[str, Any]) -> None:
+    """End the log-in of this browser, for all of its tabs."""
+    session = of_browser(cookies)
+    if session is not None:
+        sessions.end(session)
+    cookies.pop(KEY, None)
+
+
 def find(id: str) -> MessengerSession | None:
     """A browser's log-in that lasts; one whose password has changed does not."""
     rows = MessengerSession.objects.select_related("persona__domain")

@@ -88,8 +88,5 @@ def sign_in(request: HttpRequest, target: str) -> HttpResponse:
 @require_POST
 def log_out(request: HttpRequest) -> HttpResponse:
     """For all tabs of the browser."""
-    session = browsers.of_browser(request.session)
-    if session is not None:
-        sessions.end(session)
-    request.session.pop(browsers.KEY, None)
+    browsers.sign_out(request.session)
     return redirect("messenger")

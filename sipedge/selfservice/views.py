@@ -76,10 +76,7 @@ def export(request: HttpRequest) -> HttpResponse:
 @require_POST
 def log_out(request: HttpRequest) -> HttpResponse:
     """Of this browser, the messenger included."""
-    session = browsers.of_browser(request.session)
-    if session is not None:
-        sessions.end(session)
-    request.session.pop(browsers.KEY, None)
+    browsers.sign_out(request.session)
     return redirect("account")
 
 

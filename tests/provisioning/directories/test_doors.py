@@ -15,8 +15,9 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from provisioning.choices import RunState
-from provisioning.directories import ldap, runs, sealing
+from provisioning.directories import ldap, runs
 from provisioning.models import Directory, DirectoryRun, Persona
+from provisioning.sealing import CannotOpen
 from tests.provisioning.directories.office import directory, entry, sync
 
 pytestmark = pytest.mark.django_db
@@ -54,12 +55,13 @@ def server(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def test_a_password_is_sealed_and_opens_with_the_same_key_only(settings: Any) -> None:
-    sealed = sealing.seal(SECRET)
-    assert SECRET not in sealed and sealing.unseal(sealed) == SECRET and sealing.seal("") == "" == sealing.unseal("")
+    office = directory(bind_name="cn=reader")
+    assert office.password == ""
+    office.set_password(SECRET)
+    assert SECRET not in office.sealed_password and office.password == SECRET
     settings.SECRET_KEY = "another one"
-    with pytest.raises(sealing.CannotOpen):
-        sealing.unseal(sealed)
-    office = directory(bind_name="cn=reader", sealed_password=sealed)
+    with pytest.raises(CannotOpen):
+        _ = office.password
     with pytest.raises(ldap.DirectoryError, match="set the password again"), ldap.connected(office):
         pass
 
