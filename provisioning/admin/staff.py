@@ -19,8 +19,15 @@ OURS = [role.name for role in ROLES]
 "Groups that are kept as they are."
 
 
+class WithRights(ModelAdmin):
+    """Choices with names as long as those of rights fit into the page."""
+
+    class Media:
+        css = {"all": ["provisioning/staff.css"]}
+
+
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):
+class UserAdmin(DjangoUserAdmin, WithRights):
     """Accounts; nobody gives away rights that only superusers have."""
 
     form = UserChangeForm
@@ -62,7 +69,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+class GroupAdmin(DjangoGroupAdmin, WithRights):
     """Groups; the roles of the product are as they are (`provisioning.roles`)."""
 
     list_display = ["name", "purpose"]

@@ -22,14 +22,18 @@ def chromium() -> Iterator[Any]:
             browser.close()
 
 
-def logged_in(browser: Any, web: str, errors: list[str], **options: Any) -> Any:
+ADMINISTRATOR = ("admin", "secret-admin")
+"Name and password of the superuser of a `Deployment`."
+
+
+def logged_in(browser: Any, web: str, errors: list[str], who: tuple[str, str] = ADMINISTRATOR, **options: Any) -> Any:
     """A page of an administrator, at the first one; what goes wrong in its scripts joins the errors."""
     page = browser.new_context(locale="en-GB", **options).new_page()
     page.set_default_timeout(PATIENCE)
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(f"{web}/admin/")
-    page.fill("input[name=username]", "admin")
-    page.fill("input[name=password]", "secret-admin")
+    page.fill("input[name=username]", who[0])
+    page.fill("input[name=password]", who[1])
     page.click("button[type=submit]")
     page.wait_for_selector("#nav-sidebar-inner", state="attached")
     return page

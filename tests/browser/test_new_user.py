@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser.admin_page import administrator
+from tests.browser.messenger_page import picture
 from tests.phone import Phone, pidf
 from tests.services import valkey
 from tests.system import Deployment, deployed
@@ -18,21 +19,17 @@ def test_a_user_created_in_the_admin_registers_without_a_restart(tmp_path: Path)
     with valkey() as bus, deployed(bus=bus) as deployment:
         deployment.start_edge()
         web = deployment.start_web()
-        with administrator(web) as page:
-            page.goto(f"{web}/admin/provisioning/persona/add/")
-            domain = deployment.manage(
-                "shell", "-v0", "-c",
-                "from provisioning.models import Domain; print(Domain.objects.get(name='example.org').pk)",
-            ).strip()  # fmt: skip
-            page.evaluate(
-                "value => { const field = document.querySelector('select[name=domain]');"
-                "field.append(new Option('example.org', value, true, true)); }",
-                domain,
-            )
+        with administrator(web, viewport={"width": 1360, "height": 1240}) as page:
+            page.click("#nav-sidebar-inner a:text-is('Users')")
+            page.locator("a[href$='/provisioning/persona/add/']:visible").first.click()
+            page.locator(".field-domain .select2-selection").click()
+            page.keyboard.type("example")
+            page.locator(".select2-results__option").filter(has_text="example.org").click()
             page.fill("input[name=user]", "carol")
             page.fill("input[name=name]", "Carol")
             page.fill("input[name=password]", "carols-password")
             page.fill("input[name='aliases-0-uri']", "sip:caroline@example.org")
+            picture(page, "new-user")
             page.click("button[name=_save]")
             page.wait_for_url("**/admin/provisioning/persona/")
             _registers_and_publishes(deployment)
@@ -42,6 +39,11 @@ def test_a_user_created_in_the_admin_registers_without_a_restart(tmp_path: Path)
             assert "eyeBeam" in page.inner_text("#components")
             assert "sip:xten3@compb.cisco.com" in page.inner_text("#subscriptions")
             assert "sip:carol@192.0.2.5" in page.inner_text("#bindings")
+            page.click("#nav-sidebar-inner a:text-is('Registered contacts')")
+            row = page.locator("#result_list tbody tr").filter(has_text="sip:carol@example.org")
+            row.filter(has_text="sip:carol@192.0.2.5").wait_for()
+            page.set_viewport_size({"width": 1360, "height": 500})
+            picture(page, "registered-contact")
 
 
 def _registers_and_publishes(deployment: Deployment) -> None:

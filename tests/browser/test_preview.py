@@ -87,6 +87,7 @@ def test_who_is_cut_off_is_seen_before_told_and_found_in_the_trace(site: Deploym
     page.wait_for_selector("pre")
     message = page.inner_text("pre")
     assert "terminated;reason=rejected" in message and last.call_id in message
+    picture(page, "trace-message")
 
 
 def test_who_is_affected_stands_before_a_deletion(site: Deployment, web: str, page: Any) -> None:
