@@ -11,8 +11,10 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
 from django.db import Error
+from django.utils.translation import override
 
 from cups_site import dashboard
+from provisioning import languages
 
 log = structlog.get_logger(__name__)
 
@@ -64,7 +66,8 @@ class BoardConsumer(AsyncWebsocketConsumer):
             return
 
     def _look(self) -> str | None:
-        return dashboard.drawn() if self._may() else None
+        with override(languages.of_connection(self.scope)):
+            return dashboard.drawn() if self._may() else None
 
     def _may(self) -> bool:
         """The account is logged in still, and has the right still: both may have been taken away meanwhile."""

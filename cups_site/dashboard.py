@@ -10,6 +10,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from cti.models import Line
 from cups_site.metrics.database import FIGURES, Figures
@@ -53,7 +54,18 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """What the first page shows beside the tables; nothing to who may not view edges."""
     if request.user.has_perm(RIGHT):
         context |= {"dashboard": look(), "look": LOOK, "fragment": reverse("admin:dashboard"), "socket": SOCKET}
+        context["names"] = json.dumps(_names())
     return context
+
+
+def _names() -> dict[str, str]:
+    """What the curves are called that stand beside others in a picture."""
+    return {
+        "registered": _("registered"),
+        "subscriptions": _("subscriptions"),
+        "queues": _("queues"),
+        "late": _("late"),
+    }
 
 
 def fragment(request: HttpRequest) -> HttpResponse:
@@ -87,27 +99,30 @@ def _processes(leases: list[EdgeLease], running: int) -> Iterator[Remark]:
     page = _list("presence", "edgelease")
     lost = [lease.edge for lease in leases if lease.state(timezone.now()) == "lost"]
     if running:
-        yield Remark(True, f"{running} {'edge runs' if running == 1 else 'edges run'}", page)
+        said = ngettext("%(number)d edge runs", "%(number)d edges run", running)
+        yield Remark(True, said % {"number": running}, page)
     else:
-        yield Remark(False, "No edge runs: nobody can register, publish or subscribe", page)
+        yield Remark(False, _("No edge runs: nobody can register, publish or subscribe"), page)
     if lost:
-        yield Remark(False, f"Lost without an ordered stop: {', '.join(lost)}", page)
+        said = _("Lost without an ordered stop: %(edges)s")
+        yield Remark(False, said % {"edges": ", ".join(lost)}, page)
     if not settings.VALKEY_URL:
-        yield Remark(False, "There is no bus: changes reach the edges late, and pages cannot ask them (VALKEY_URL)")
+        yield Remark(False, _("There is no bus: changes reach the edges late, and pages cannot ask them (VALKEY_URL)"))
     else:
         reachable = bus.reachable()
-        yield Remark(bool(reachable), "The bus answers" if reachable else "The bus does not answer (VALKEY_URL)")
+        yield Remark(bool(reachable), _("The bus answers") if reachable else _("The bus does not answer (VALKEY_URL)"))
 
 
 def _waiting(figures: Figures | None) -> Iterator[Remark]:
     if figures is None:
-        yield Remark(False, "The database cannot be read")
+        yield Remark(False, _("The database cannot be read"))
         return
     late = max(figures.sweep_lag.values(), default=0.0)
     if late > SWEPT_WITHIN:
-        yield Remark(False, f"Expired state waits for the sweep for {late / 60:.0f} minutes: does the worker run?")
+        said = _("Expired state waits for the sweep for %(minutes)d minutes: does the worker run?")
+        yield Remark(False, said % {"minutes": round(late / 60)})
     else:
-        yield Remark(True, "Expired state is swept in time")
+        yield Remark(True, _("Expired state is swept in time"))
     trying = sum(count for state, count in figures.backends.items() if state != ACTIVE)
     if figures.backends and not trying:
         page = _list("presence", "backendsubscription")
@@ -115,10 +130,16 @@ def _waiting(figures: Figures | None) -> Iterator[Remark]:
         yield Remark(True, said % {"number": figures.backends[ACTIVE]}, page)
     if trying:
         page = _list("presence", "backendsubscription")
-        yield Remark(False, f"{trying} subscriptions to foreign servers do not work", page)
+        said = ngettext(
+            "%(number)d subscription to foreign servers does not work",
+            "%(number)d subscriptions to foreign servers do not work",
+            trying,
+        )
+        yield Remark(False, said % {"number": trying}, page)
     dead = figures.webhooks.get(WebhookDelivery.DEAD, 0)
     if dead:
-        yield Remark(False, f"{dead} webhook deliveries were given up", _list("presence", "webhookdelivery"))
+        said = ngettext("%(number)d webhook delivery was given up", "%(number)d webhook deliveries were given up", dead)
+        yield Remark(False, said % {"number": dead}, _list("presence", "webhookdelivery"))
 
 
 def _telephony(running: list[EdgeLease]) -> Iterator[Remark]:
@@ -133,23 +154,24 @@ def _telephony(running: list[EdgeLease]) -> Iterator[Remark]:
 
 def _certificates(running: list[EdgeLease]) -> Iterator[Remark]:
     found = {
-        (row["file"], row["problem"] or "runs out soon")
+        (row["file"], row["problem"] or _("runs out soon"))
         for lease in running
         for row in lease.report.get("certificates", ())
         if row["problem"] or row["expires_soon"]
     }
     for file, why in sorted(found):
-        yield Remark(False, f"Certificate {file}: {why}", _list("presence", "edgelease"))
+        said = _("Certificate %(file)s: %(why)s") % {"file": file, "why": why}
+        yield Remark(False, said, _list("presence", "edgelease"))
 
 
 def _numbers(figures: Figures) -> list[Number]:
     return [
-        Number("Users", figures.users, _list("provisioning", "persona")),
-        Number("Registered contacts", figures.bindings, _list("sipedge", "binding")),
-        Number("Publications", figures.publications, _list("presence", "publication")),
-        Number("Subscriptions", sum(figures.subscriptions.values()), _list("presence", "subscription")),
-        Number("Messenger log-ins", figures.logins, _list("sipedge", "messengersession")),
-        Number("Messages kept for later", figures.messages, ""),
+        Number(_("Users"), figures.users, _list("provisioning", "persona")),
+        Number(_("Registered contacts"), figures.bindings, _list("sipedge", "binding")),
+        Number(_("Publications"), figures.publications, _list("presence", "publication")),
+        Number(_("Subscriptions"), sum(figures.subscriptions.values()), _list("presence", "subscription")),
+        Number(_("Messenger log-ins"), figures.logins, _list("sipedge", "messengersession")),
+        Number(_("Messages kept for later"), figures.messages, ""),
     ]
 
 

@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.text import capfirst
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 
@@ -29,7 +30,16 @@ GROUPS: Final = (
         "people",
         _("People"),
         "group",
-        ("provisioning.persona", "provisioning.alias", "provisioning.resourcelist", "provisioning.domain"),
+        (
+            "provisioning.persona",
+            "provisioning.alias",
+            "provisioning.resourcelist",
+            "provisioning.domain",
+            "provisioning.import",
+            "provisioning.directory",
+            "provisioning.directoryuser",
+            "provisioning.directoryrun",
+        ),
     ),
     Group(
         "access",
@@ -96,7 +106,14 @@ GROUPS: Final = (
         "insight",
         _("Insight"),
         "troubleshoot",
-        ("presence/explain", "sipedge.signallingtrace", "sipedge/selftest", "cti/calls"),
+        (
+            "presence/explain",
+            "presence.timelineentry",
+            "provisioning/changes",
+            "sipedge.signallingtrace",
+            "sipedge/selftest",
+            "cti/calls",
+        ),
     ),
     Group(
         "integrators",
@@ -111,6 +128,7 @@ GROUPS: Final = (
         (
             "auth.user",
             "auth.group",
+            "provisioning.apitoken",
             "authtoken.tokenproxy",
             "axes.accessattempt",
             "axes.accesslog",
@@ -161,7 +179,7 @@ def grouped(entries: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     """What the account may see, `member -> entry` as in Django's list of applications, by task; no empty group."""
     by_group: dict[str, list[tuple[int, str, dict[str, Any]]]] = {}
     for member, entry in entries.items():
-        title = str(TITLES.get(member, capfirst(entry["name"])))
+        title = str(TITLES.get(member) or gettext(capfirst(str(entry["name"]))))
         name, at = place(member, entry.get("group", ""))
         by_group.setdefault(name, []).append((at, title.lower(), {**entry, "name": title}))
     return [

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
+from django.utils.translation import gettext_lazy as _
 
 from cups_site.variables.declared import BadVariable, check, value
 
@@ -153,6 +154,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "provisioning.languages.spoken",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -198,7 +200,15 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if value("CUPS_HTT
 LANGUAGE_CODE = "en"
 TIME_ZONE = value("CUPS_TIME_ZONE")
 USE_TZ = True
-USE_I18N = False
+USE_I18N = True
+USE_THOUSAND_SEPARATOR = False  # numbers stand in addresses and attributes of pages, too
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+"Of pages for people (`provisioning.languages`), each by its own name."
+LOCALE_PATHS = [BASE_DIR / "cups_site" / "locale"]
+LANGUAGE_COOKIE_AGE = 31_536_000  # a year: a choice is not asked for again
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SECURE = SESSION_COOKIE_SECURE
 STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
@@ -259,10 +269,11 @@ SPECTACULAR_SETTINGS = {
 
 UNFOLD = {
     "DASHBOARD_CALLBACK": "cups_site.dashboard.fill",
-    "SITE_TITLE": "Presence server",
-    "SITE_HEADER": "Presence server",
+    "SITE_TITLE": _("Presence server"),
+    "SITE_HEADER": _("Presence server"),
     "SITE_SYMBOL": "sensors",
     "SHOW_HISTORY": True,
+    "SHOW_LANGUAGES": True,
     "SCRIPTS": [lambda request: static("presence/labels.js")],
     "SIDEBAR": {"show_search": True, "command_search": True, "navigation": "cups_site.navigation.sidebar"},
 }

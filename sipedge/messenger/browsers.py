@@ -11,6 +11,7 @@ from typing import Any
 from channels.db import database_sync_to_async
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from provisioning import asking, snapshot
 from provisioning.asking import Refused
@@ -53,17 +54,17 @@ def sign_in(name: str, password: str, *, address: str, user_agent: str, now: dat
     """A new log-in of a browser, by SIP address or user part, and SIP password; raises SignInRefused."""
     policy = snapshot.refresh(Policy(), [snapshot.LIMITS, snapshot.MESSENGER])
     if not policy.messenger.enabled:
-        raise SignInRefused("The messenger is switched off.")
+        raise SignInRefused(_("The messenger is switched off."))
     name, seconds = name.replace("\0", "").strip()[:NAME_LIMIT], now.timestamp()
     wait = _throttle.blocked(address, name.lower(), seconds)
     if wait:
-        raise SignInRefused("Too many wrong passwords. Wait a little, then try again.", wait)
+        raise SignInRefused(_("Too many wrong passwords. Wait a little, then try again."), wait)
     found = [one for one in _named(name) if one.check_password(password[:PASSWORD_LIMIT])]
     if not found:
         _throttle.wrong(address, name.lower(), policy.limits, seconds)
-        raise SignInRefused("This name and password do not belong together.")
+        raise SignInRefused(_("This name and password do not belong together."))
     if len(found) > 1:
-        raise SignInRefused("Several users have this name. Give the whole address.")
+        raise SignInRefused(_("Several users have this name. Give the whole address."))
     _throttle.right(address, name.lower())
     session = MessengerSession(
         id=secrets.token_hex(16),
@@ -83,10 +84,10 @@ def prove(persona: Persona, password: str, *, address: str, now: datetime) -> No
     limits, seconds, name = snapshot.refresh(Policy(), [snapshot.LIMITS]).limits, now.timestamp(), str(persona.aor)
     wait = _throttle.blocked(address, name, seconds)
     if wait:
-        raise SignInRefused("Too many wrong passwords. Wait a little, then try again.", wait)
+        raise SignInRefused(_("Too many wrong passwords. Wait a little, then try again."), wait)
     if not persona.check_password(password[:PASSWORD_LIMIT]):
         _throttle.wrong(address, name, limits, seconds)
-        raise SignInRefused("This is not your password.")
+        raise SignInRefused(_("This is not your password."))
     _throttle.right(address, name)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from provisioning.announce import announce
 from provisioning.history import recording
@@ -70,7 +71,7 @@ def search(words: str) -> list[dict[str, str]]:
     """Enabled users of our domains whose name or address has all these words; raises Problem."""
     wanted = words.split()[:5]
     if len("".join(wanted)) < SHORTEST:
-        raise Problem(f"Type at least {SHORTEST} letters.")
+        raise Problem(_("Type at least %(number)d letters.") % {"number": SHORTEST})
     rows = Persona.objects.filter(enabled=True)
     for word in wanted:
         rows = rows.filter(Q(name__icontains=word) | Q(aor__icontains=word))
@@ -87,9 +88,9 @@ def add(persona: Persona, address: str, *, group: int | None, most: int) -> None
         Persona.objects.select_for_update().get(pk=persona.pk)  # two tabs do not go over the limit together
         members = ResourceListMember.objects.filter(list__owner=persona)
         if members.filter(uri__in=found.aliases.values("uri"), **({"list": group} if group else {})).exists():
-            raise Problem(f"{found.name or found.aor} is in your list already.", DUPLICATE)
+            raise Problem(_("%(name)s is in your list already.") % {"name": found.name or found.aor}, DUPLICATE)
         if members.values("uri").distinct().count() >= most:
-            raise Problem(f"Your list is full: {most} buddies are allowed.", FULL)
+            raise Problem(_("Your list is full: %(number)d buddies are allowed.") % {"number": most}, FULL)
         ResourceListMember(list=_group(persona, group), uri=found.aor).save()
         announce(ResourceList, ResourceListMember)
 
@@ -108,7 +109,7 @@ def _somebody(address: str) -> Persona:
     except BadUri:
         found = None
     if found is None:
-        raise Problem("There is no such user here.", UNKNOWN)
+        raise Problem(_("There is no such user here."), UNKNOWN)
     return found
 
 
@@ -117,7 +118,7 @@ def _group(persona: Persona, group: int | None) -> ResourceList:
     if group is not None:
         found = lists.filter(pk=group).first()
         if found is None:
-            raise Problem("This group is gone.")
+            raise Problem(_("This group is gone."))
         return found
     return lists.first() or _new_list(persona)
 
@@ -132,4 +133,4 @@ def _new_list(persona: Persona) -> ResourceList:
             continue
         made.save()
         return made
-    raise Problem("No list can be made for you; tell your administrator.", FULL)
+    raise Problem(_("No list can be made for you; tell your administrator."), FULL)

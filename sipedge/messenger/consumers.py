@@ -15,8 +15,11 @@ import structlog
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.db import DatabaseError
+from django.utils.translation import activate
+from django.utils.translation import gettext as _
 
 from presence.store import DatabaseAway
+from provisioning import languages
 from provisioning.asking import NoAnswer, Refused
 from provisioning.models import EngineSettings
 from sipedge.messenger import browsers, buddies, history, personal, sessions
@@ -61,6 +64,7 @@ class MessengerConsumer(AsyncJsonWebsocketConsumer):
         """Whose log-in it is, the browser's cookie says."""
         self._session = ""
         self._gone = False
+        self._language = languages.of_connection(self.scope)
         self._heartbeat = HEARTBEAT
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
@@ -192,18 +196,19 @@ class MessengerConsumer(AsyncJsonWebsocketConsumer):
 
     async def _do(self, wanted: dict[str, Any]) -> None:
         """Do it, and answer if the page waits for that."""
+        activate(self._language)  # of this task alone
         answer: dict[str, Any] = {"type": "answer", "ref": wanted.get("ref")}
         try:
             answer["result"] = await _DOES[wanted["do"]](self, wanted)
         except Problem as problem:
             answer["error"] = str(problem)
         except Refused as refused:
-            answer["error"] = refused.reason or "The server refuses this."
+            answer["error"] = refused.reason or _("The server refuses this.")
         except Ended as ended:
             await self._over(str(ended))
             return
         except (*TROUBLE, redis.RedisError, OSError):
-            answer["error"] = "The server does not answer."
+            answer["error"] = _("The server does not answer.")
         if wanted.get("ref") is not None:
             await self.send_json(answer)
 
@@ -308,7 +313,7 @@ def _value(wanted: dict[str, Any], name: str, kind: type, *otherwise: Any) -> An
         return None
     if isinstance(value, kind) and not (isinstance(value, int) and abs(value) > LARGEST_ID):
         return value
-    raise Problem("The server does not understand this page. Reload it.")
+    raise Problem(_("The server does not understand this page. Reload it."))
 
 
 _READ_AGAIN: dict[str, Callable[[Any], list[dict[str, Any]]]] = {"lists": buddies.groups, "texts": personal.texts}

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from provisioning.history.doors import Door, acting
 from provisioning.models import CannedMessage, Persona
@@ -31,7 +32,7 @@ def choose(session: MessengerSession, chosen: dict[str, Any]) -> dict[str, Any]:
     """Change some options; raises Problem for what is none."""
     for name, value in chosen.items():
         if (type(value), value) not in [(type(one), one) for one in OPTIONS.get(name, ())]:
-            raise Problem("There is no such option.")
+            raise Problem(_("There is no such option."))
     session.settings = {**session.settings, **chosen}
     session.save(update_fields=["settings"])
     return options(session)
@@ -48,12 +49,12 @@ def add_text(persona: Persona, text: str) -> None:
     """An own text; raises Problem."""
     own = CannedMessage.objects.filter(owner=persona)
     if own.count() >= MOST_TEXTS:
-        raise Problem(f"You have {MOST_TEXTS} texts; remove one first.")
+        raise Problem(_("You have %(number)d texts; remove one first.") % {"number": MOST_TEXTS})
     row = CannedMessage(owner=persona, text=text, position=own.count() + 1)
     try:
         row.full_clean()
     except ValidationError as error:
-        raise Problem(error.messages[0]) from None
+        raise Problem(_(error.messages[0])) from None
     with acting(Door.MESSENGER, name=str(persona)):
         row.save()
 

@@ -8,16 +8,19 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from sipedge.messenger import browsers, personal, sessions
+from sipedge.messenger import browsers, personal, sessions, words
 from sipedge.messenger.browsers import SignInRefused
 
 ENDINGS = {
-    "over": "You are logged out.",
-    "refused": "The server has ended your log-in: your account or the messenger is switched off, or you are logged in "
-    "too often.",
+    "over": _("You are logged out."),
+    "refused": _(
+        "The server has ended your log-in: your account or the messenger is switched off, or you are logged in too "
+        "often."
+    ),
 }
 "Why a log-in has ended, as people read it."
 
@@ -56,7 +59,11 @@ def messenger(request: HttpRequest) -> HttpResponse:
             "messenger/sign_in.html",
             {"said": ENDINGS.get(request.GET.get("ended", ""), ""), "target": "messenger"},
         )
-    return render(request, "messenger/messenger.html", {"session": session, "options": personal.options(session)})
+    return render(
+        request,
+        "messenger/messenger.html",
+        {"session": session, "options": personal.options(session), "words": words.spoken()},
+    )
 
 
 def sign_in(request: HttpRequest, target: str) -> HttpResponse:

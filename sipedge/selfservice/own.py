@@ -153,7 +153,7 @@ def change_pin(session: MessengerSession, pin: str) -> int:
     try:
         persona.set_pin(pin)
     except ValidationError as error:
-        raise Problem(error.messages[0]) from None
+        raise Problem(_(error.messages[0])) from None
     Persona.objects.filter(pk=persona.pk).update(pin=persona.pin)
     return _begin_anew(session, persona, "phone")
 
@@ -232,5 +232,5 @@ def _save(row: Any) -> None:
     try:
         row.full_clean()
     except ValidationError as error:
-        raise Problem(error.messages[0]) from None
+        raise Problem(_(error.messages[0])) from None
     row.save()

@@ -33,6 +33,14 @@ class ListForm(forms.ModelForm):
         model = PrivacyList
         fields = ["kind", "name", "filter", "hidden_devices"]
 
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        for field in self.fields.values():  # the table's own words are English
+            field.label = _(str(field.label))
+            field.help_text = _(str(field.help_text)) if field.help_text else ""
+            if isinstance(field, forms.ChoiceField):
+                field.choices = [(value, _(str(label))) for value, label in field.choices]
+
 
 @locked
 @sensitive_post_parameters("password")
@@ -124,7 +132,7 @@ def _confirm(request: HttpRequest, session: MessengerSession) -> str:
 def _list(request: HttpRequest, session: MessengerSession) -> str:
     form = ListForm(request.POST, instance=PrivacyList(owner=session.persona))
     if not form.is_valid():
-        raise Problem(next(iter(form.errors.values()))[0])
+        raise Problem(_(next(iter(form.errors.values()))[0]))
     own.add_list(session.persona, form.instance)
     return _("The list is made.")
 

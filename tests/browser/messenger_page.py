@@ -21,7 +21,7 @@ class Person:
         self.user = user
         self.uri = f"sip:{user}@{DOMAIN}"
         self._web = web
-        self.context = browser.new_context(locale="en-GB", **{"viewport": {"width": 1180, "height": 760}, **options})
+        self.context = browser.new_context(**{"locale": "en-GB", "viewport": {"width": 1180, "height": 760}, **options})
         self.context.set_default_timeout(PATIENCE)
         self.errors: list[str] = []
         "What went wrong in a page, its content security policy included."

@@ -48,10 +48,11 @@ function listen() {
 // Curves
 
 const charts = new Map();
+const called = JSON.parse(board.dataset.names); // in the language of the page
 
 function lines(names, curves) {
   return names.flatMap((name) =>
-    Array.isArray(curves[name]) ? [[name, curves[name]]] : Object.entries(curves[name]),
+    Array.isArray(curves[name]) ? [[called[name] ?? name, curves[name]]] : Object.entries(curves[name]),
   );
 }
 

@@ -1,6 +1,7 @@
 // Drawing attention: the title, a sound, a desktop notification; the last two only if the user wants them.
 
 import { plain } from "./model.js";
+import { said } from "./words.js";
 
 let audio;
 
@@ -37,5 +38,5 @@ export function notify(name, message, open) {
 }
 
 export function title(unread) {
-  document.title = unread ? `(${unread}) Messenger` : "Messenger";
+  document.title = unread ? `(${unread}) ${said("Messenger")}` : said("Messenger");
 }

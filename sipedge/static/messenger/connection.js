@@ -1,5 +1,7 @@
 // The WebSocket of the page: it comes back by itself, and what was asked is answered or fails.
 
+import { said } from "./words.js";
+
 const FIRST_PAUSE = 500; // ms until the first new attempt; doubled each time
 const LONGEST_PAUSE = 15000; // ms
 const PING = 25000; // ms between two questions whether the server is there
@@ -39,7 +41,7 @@ export class Connection {
   }
 
   closed(code) {
-    for (const { reject } of this.waiting.values()) reject(new Lost("The connection was lost."));
+    for (const { reject } of this.waiting.values()) reject(new Lost(said("The connection was lost.")));
     this.waiting.clear();
     if (code === OVER) return;
     this.changed(false);
@@ -71,7 +73,7 @@ export class Connection {
 
   /** Ask; the answer, or an Error with words for people. */
   ask(what, values = {}, ref = `r${++this.number}`) {
-    if (this.socket.readyState !== WebSocket.OPEN) return Promise.reject(new Lost("Not connected."));
+    if (this.socket.readyState !== WebSocket.OPEN) return Promise.reject(new Lost(said("Not connected.")));
     return new Promise((resolve, reject) => {
       this.waiting.set(ref, { resolve, reject });
       this.socket.send(JSON.stringify({ do: what, ref, ...values }));

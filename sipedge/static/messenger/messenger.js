@@ -4,6 +4,7 @@ import { chime, mayNotify, notify, title } from "./alerts.js";
 import { Connection, Lost } from "./connection.js";
 import { Model } from "./model.js";
 import { $, View } from "./view.js";
+import { said } from "./words.js";
 
 const IDLE = 5 * 60 * 1000; // ms without input, in any tab, until the user counts as idle
 const IDLE_LOOK = 5000; // ms between two looks
@@ -20,7 +21,7 @@ const drafts = new Map(); // uri: what was typed and not sent
 // What comes
 
 function changed(connected) {
-  if (!connected) view.bar("Connection lost. Trying again…");
+  if (!connected) view.bar(said("Connection lost. Trying again…"));
 }
 
 const EVENTS = {
@@ -39,7 +40,7 @@ const EVENTS = {
     for (const one of model.outbox) if (!one.failed) push(one);
   },
   waiting() {
-    view.bar("The server does not answer. Waiting for it…");
+    view.bar(said("The server does not answer. Waiting for it…"));
   },
   ended({ why }) {
     location.assign(`/messenger/?ended=${encodeURIComponent(why)}`);
@@ -105,7 +106,7 @@ function heard(event) {
 /** A message that the user may not see: say so, as the user wants it. */
 function attention(message) {
   const name = model.name(message.peer);
-  if (message.peer !== view.peer) view.say(`${name} writes: ${message.text}`);
+  if (message.peer !== view.peer) view.say(said("{name} writes: {text}", { name, text: message.text }));
   if (message.peer === view.peer && document.hasFocus()) return;
   if (stored("messenger.rung") === message.id) return; // another tab was faster
   store("messenger.rung", message.id);
@@ -184,7 +185,7 @@ $("composer").onsubmit = (event) => {
   event.preventDefault();
   const text = $("text").value.trim();
   const size = bytes.encode(text).length;
-  $("too-long").textContent = size > model.limits.message ? `Too long by ${size - model.limits.message} bytes.` : "";
+  $("too-long").textContent = size > model.limits.message ? said("Too long by {number} bytes.", { number: size - model.limits.message }) : "";
   if (!text || !view.peer || size > model.limits.message) return;
   $("text").value = "";
   drafts.delete(view.peer);
@@ -272,7 +273,7 @@ async function search() {
     if ($("find").value.trim() !== words) return;
     for (const { uri, name } of people) if (name) model.found.set(uri, name);
     view.found(people);
-    view.say(`${people.length} found`);
+    view.say(said("{number} found", { number: people.length }));
   } catch (error) {
     view.found([], error.message);
   }
@@ -286,7 +287,7 @@ function forget() {
 async function add(uri) {
   try {
     await connection.ask("add", { uri });
-    view.say(`${model.name(uri)} was added`);
+    view.say(said("{name} was added", { name: model.name(uri) }));
   } catch (error) {
     view.found([], error.message);
   }
@@ -294,7 +295,7 @@ async function add(uri) {
 
 $("add").onclick = () => add(view.peer);
 $("remove").onclick = async () => {
-  if (!confirm(`Remove ${model.name(view.peer)} from your buddies?`)) return;
+  if (!confirm(said("Remove {name} from your buddies?", { name: model.name(view.peer) }))) return;
   await connection.ask("remove", { uri: view.peer }).catch((error) => view.say(error.message));
 };
 
@@ -332,7 +333,7 @@ $("options").onchange = async ({ target }) => {
   $("options-said").textContent = "";
   if (target.name === "notify" && target.checked && !(await mayNotify())) {
     target.checked = false;
-    $("options-said").textContent = "Your browser does not allow notifications for this page.";
+    $("options-said").textContent = said("Your browser does not allow notifications for this page.");
     return;
   }
   if (target.name === "sound" && target.checked) chime();

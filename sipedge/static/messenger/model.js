@@ -1,33 +1,35 @@
 // What the page knows: no DOM here.
 
+import { LOCALE, said } from "./words.js";
+
 export const LABELS = {
-  automatic: "Automatic",
-  available: "Available",
-  busy: "Busy",
-  interruptible: "Interruptible But Busy",
-  dnd: "Do Not Disturb",
-  away: "Away",
-  vacation: "On Vacation",
-  unavailable: "Unavailable",
-  unknown: "Unknown",
+  automatic: said("Automatic"),
+  available: said("Available"),
+  busy: said("Busy"),
+  interruptible: said("Interruptible But Busy"),
+  dnd: said("Do Not Disturb"),
+  away: said("Away"),
+  vacation: said("On Vacation"),
+  unavailable: said("Unavailable"),
+  unknown: said("Unknown"),
 };
 
 const SUBSCRIPTIONS = {
-  pending: "Waiting for an answer",
-  refused: "Does not show you a state",
+  pending: said("Waiting for an answer"),
+  refused: said("Does not show you a state"),
 };
 
 const FAILURES = {
-  403: "not allowed",
-  404: "there is no such user",
-  408: "no answer",
-  413: "too long",
-  480: "not there; may have logged off",
-  486: "busy",
-  503: "the server is too busy; try again later",
+  403: said("not allowed"),
+  404: said("there is no such user"),
+  408: said("no answer"),
+  413: said("too long"),
+  480: said("not there; may have logged off"),
+  486: said("busy"),
+  503: said("the server is too busy; try again later"),
 };
 
-const OTHERS = { id: "others", name: "Other conversations" };
+const OTHERS = { id: "others", name: said("Other conversations") };
 
 export const plain = (uri) => uri.replace(/^sips?:/, "");
 
@@ -106,10 +108,10 @@ export class Model {
   /** State in words, with what the person does, idle, and since when. */
   words(uri) {
     const buddy = this.buddies.get(uri);
-    if (!buddy) return this.isBuddy(uri) ? "Waiting for an answer" : plain(uri);
+    if (!buddy) return this.isBuddy(uri) ? said("Waiting for an answer") : plain(uri);
     if (SUBSCRIPTIONS[buddy.subscription]) return SUBSCRIPTIONS[buddy.subscription];
-    const parts = [LABELS[buddy.state], ...buddy.activities.map((one) => one.replaceAll("-", " "))];
-    if (this.idle(uri)) parts.push("idle");
+    const parts = [LABELS[buddy.state], ...buddy.activities.map((one) => said(one.replaceAll("-", " ")))];
+    if (this.idle(uri)) parts.push(said("idle"));
     return parts.join(" · ");
   }
 
@@ -124,7 +126,7 @@ export class Model {
 
   since(uri) {
     const buddy = this.buddies.get(uri);
-    return buddy?.since && buddy.subscription === "active" ? `since ${moment(buddy.since)}` : "";
+    return buddy?.since && buddy.subscription === "active" ? said("since {when}", { when: moment(buddy.since) }) : "";
   }
 
   /** Names of what the person can be reached by now; nothing rings for somebody who is not there. */
@@ -169,22 +171,27 @@ export class Model {
 
 /** What became of an outgoing message. */
 export function fate(line) {
-  if (line.failed) return `Not sent: ${line.failed}`;
-  if (!line.status) return "Sending…";
-  if (line.status === 202) return "Kept until they are back";
-  if (line.status < 300) return "Delivered";
-  return `Not delivered: ${FAILURES[line.status] || `answer ${line.status}`}`;
+  if (line.failed) return said("Not sent: {why}", { why: line.failed });
+  if (!line.status) return said("Sending…");
+  if (line.status === 202) return said("Kept until they are back");
+  if (line.status < 300) return said("Delivered");
+  const why = FAILURES[line.status] || said("answer {code}", { code: line.status });
+  return said("Not delivered: {why}", { why });
 }
 
-const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const DAY = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short" });
+const CLOCK = new Intl.DateTimeFormat(LOCALE, { hour: "2-digit", minute: "2-digit" });
+const DAY = new Intl.DateTimeFormat(LOCALE, { weekday: "short", day: "numeric", month: "short" });
 
 export const clock = (at) => CLOCK.format(new Date(at));
 
 export function day(at) {
-  return new Date(at).toDateString() === new Date().toDateString() ? "Today" : DAY.format(new Date(at));
+  return isToday(at) ? said("Today") : DAY.format(new Date(at));
+}
+
+function isToday(at) {
+  return new Date(at).toDateString() === new Date().toDateString();
 }
 
 function moment(at) {
-  return day(at) === "Today" ? clock(at) : `${day(at)} ${clock(at)}`;
+  return isToday(at) ? clock(at) : `${day(at)} ${clock(at)}`;
 }

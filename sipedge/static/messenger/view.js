@@ -1,10 +1,11 @@
 // What the page knows, put on the screen. Texts of people are only ever set as text.
 
 import { LABELS, clock, day, fate, plain } from "./model.js";
+import { said } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const LINK = /https?:\/\/[^\s<>"]+[^\s<>".,;:!?)\]]/g;
-const DEVICES = { phone: "phone", text: "messages", video: "video" };
+const DEVICES = { phone: said("phone"), text: said("messages"), video: said("video") };
 
 export const $ = (id) => document.getElementById(id);
 
@@ -71,7 +72,7 @@ function deviceIcons(node, names) {
   node.dataset.shows = names.join();
   node.replaceChildren(
     ...names.map((name) => {
-      const shown = make("span", { title: `Can be reached by ${DEVICES[name]}` }, icon(`d-${name}`, "device"));
+      const shown = make("span", { title: said("Can be reached by {device}", { device: DEVICES[name] }) }, icon(`d-${name}`, "device"));
       shown.setAttribute("role", "img");
       shown.setAttribute("aria-label", DEVICES[name]);
       return shown;
@@ -115,7 +116,7 @@ export class View {
       (node, group) => this.group(node, group),
     );
     if (!this.model.listed().some((group) => group.uris.length)) {
-      $("groups").append(make("p", { className: "empty", textContent: "No buddies yet. Find people above." }));
+      $("groups").append(make("p", { className: "empty", textContent: said("No buddies yet. Find people above.") }));
     }
     const rows = this.rows();
     const current = rows.find((row) => row === focused) || rows.find((row) => row.dataset.uri === this.peer) || rows[0];
@@ -142,7 +143,7 @@ export class View {
     const heading = node.querySelector(".fold");
     heading.setAttribute("aria-expanded", open);
     write(node.querySelector(".title"), group.name);
-    write(node.querySelector(".count"), `${group.there} of ${group.uris.length}`);
+    write(node.querySelector(".count"), said("{there} of {all}", { there: group.there, all: group.uris.length }));
     node.lastChild.hidden = !open;
     keyed(
       node.lastChild,
@@ -183,17 +184,17 @@ export class View {
     const [faceNode, who, more] = button.children;
     const [since, devices, badge] = more.children;
     const unread = model.unread(uri);
-    const said = (model.talks.get(uri) || []).at(-1);
+    const last = (model.talks.get(uri) || []).at(-1);
     face(faceNode, model.name(uri), uri, model.state(uri));
     write(who.children[0], model.name(uri));
     write(who.children[1], model.words(uri));
     write(since, model.since(uri));
-    write(who.children[2], model.note(uri) || (unread && said ? said.text : ""));
+    write(who.children[2], model.note(uri) || (unread && last ? last.text : ""));
     who.children[2].classList.toggle("note", Boolean(model.note(uri)));
     deviceIcons(devices, model.devices(uri));
     badge.hidden = !unread;
     write(badge, unread ? String(unread) : "");
-    badge.setAttribute("aria-label", `${unread} unread`);
+    badge.setAttribute("aria-label", said("{number} unread", { number: unread }));
     button.classList.toggle("idle", model.idle(uri));
     button.classList.toggle("away", model.away(uri));
     button.dataset.state = model.state(uri);
@@ -215,7 +216,7 @@ export class View {
     deviceIcons($("peer-devices"), model.devices(peer));
     $("add").hidden = model.isBuddy(peer);
     $("remove").hidden = !model.isBuddy(peer);
-    write($("typing"), model.typing.has(peer) ? `${model.name(peer)} is typing…` : "");
+    write($("typing"), model.typing.has(peer) ? said("{name} is typing…", { name: model.name(peer) }) : "");
   }
 
   talk() {
@@ -239,7 +240,7 @@ export class View {
     if (line.day) return make("li", { className: "day", textContent: line.day });
     const text = make("p", { className: "text" }, ...linked(line.text));
     const node = make("li", { className: line.outgoing ? "mine" : "theirs" });
-    const who = line.outgoing ? "You" : this.model.name(this.peer);
+    const who = line.outgoing ? said("You") : this.model.name(this.peer);
     node.append(make("span", { className: "unseen", textContent: `${who}: ` }), text, make("p", { className: "foot" }));
     return node;
   }
@@ -255,7 +256,7 @@ export class View {
     foot.dataset.shows = words;
     foot.replaceChildren(words);
     if (line.failed) {
-      foot.append(make("button", { type: "button", textContent: "Try again", onclick: () => this.does.again(line.ref) }));
+      foot.append(make("button", { type: "button", textContent: said("Try again"), onclick: () => this.does.again(line.ref) }));
     }
   }
 
@@ -273,13 +274,13 @@ export class View {
       if (!this.model.isBuddy(uri) && uri !== this.model.me.aor) {
         const add = make("button", { type: "button", className: "plain", onclick: () => this.does.add(uri) });
         add.append(icon("i-add"));
-        add.title = `Add ${name || plain(uri)} to your buddies`;
+        add.title = said("Add {name} to your buddies", { name: name || plain(uri) });
         add.setAttribute("aria-label", add.title);
         row.append(add);
       }
       return row;
     });
-    const title = typeof words === "string" ? words : rows.length ? "People" : "Nobody found";
+    const title = typeof words === "string" ? words : rows.length ? said("People") : said("Nobody found");
     section.replaceChildren(make("h2", { textContent: title }), make("ul", {}, ...rows));
   }
 
@@ -290,7 +291,7 @@ export class View {
       if (own) {
         const remove = make("button", { type: "button", className: "plain", onclick: () => this.does.removeText(id) });
         remove.append(icon("i-close"));
-        remove.title = `Remove “${text}”`;
+        remove.title = said("Remove “{text}”", { text });
         remove.setAttribute("aria-label", remove.title);
         row.append(remove);
       }
