@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import structlog
 from django.conf import settings
+from django.core.exceptions import PermissionDenied
 
 CONTROLS: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -51,6 +52,16 @@ _RENDERERS: Final[dict[str, Any]] = {
     "json": structlog.processors.JSONRenderer(),
 }
 "By CUPS_LOG_FORMAT."
+
+
+class Refused(logging.Filter):
+    """What somebody may not do is a line without a traceback: nothing is wrong here."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """The line, always."""
+        if record.exc_info and isinstance(record.exc_info[1], PermissionDenied):
+            record.exc_info = None
+        return True
 
 
 def configure() -> None:

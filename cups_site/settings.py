@@ -301,6 +301,7 @@ LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"()": "cups_site.logs.formatter"}},
+    "filters": {"refused": {"()": "cups_site.logs.Refused"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
@@ -308,6 +309,7 @@ LOGGING: dict[str, Any] = {
         "celery.beat": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},
         "websockets": {"level": "ERROR"},
+        "django.request": {"filters": ["refused"]},
         "django.server": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
     },
 }

@@ -43,7 +43,14 @@ def test_everything_has_a_place_and_no_two_things_one_name() -> None:
         assert f"/admin/{page.app}/{page.name}/" in addresses
     assert groups["People"]["Users"] == "/admin/provisioning/persona/"
     assert groups["Staff and tokens"]["Staff accounts"] == "/admin/auth/user/"
-    assert list(groups["Insight"]) == ["Explain", "Signalling trace", "Self-test", "Calls"]
+    assert list(groups["Insight"]) == [
+        "Explain",
+        "Time line",
+        "Changes",
+        "Signalling trace",
+        "Self-test",
+        "Calls",
+    ]
 
 
 @pytest.mark.parametrize("role", [role.name for role in ROLES])
