@@ -20,6 +20,7 @@ from presence.concern import MODELS
 from presence.impact import OUTCOMES, Impact
 from presence.previewing import SUBSCRIPTIONS, preview, who_is_affected
 from presence.references import explain_url
+from provisioning.admin.base import LISTED
 
 SHOWN = 200
 "Lines of a preview: more than anybody reads; the numbers above them are of all."
@@ -142,8 +143,9 @@ class Previewed(ModelAdmin):
         response = super().response_action(request, queryset)
         if isinstance(response, TemplateResponse) and _asks(response) and "queryset" in response.context_data:
             chosen: QuerySet = response.context_data["queryset"]
-            ids = list(chosen.order_by().values_list("pk", flat=True))
-            self._add(request, response, ids, lambda: self.delete_queryset(request, chosen.all()))
+            ids = list(chosen.order_by().values_list("pk", flat=True)[: LISTED + 1])
+            if len(ids) <= LISTED:  # of more rows the page tells the number only
+                self._add(request, response, ids, lambda: self.delete_queryset(request, chosen.all()))
         return response
 
     def _add(self, request: HttpRequest, response: Any, ids: list[Any], delete: Any) -> None:

@@ -8,7 +8,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import mixins, status, viewsets
 from rest_framework.decorators import action
-from rest_framework.exceptions import APIException, PermissionDenied, ValidationError
+from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import MultiPartParser
 from rest_framework.permissions import BasePermission
@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
 from provisioning import tasks
+from provisioning.api.errors import Conflict
 from provisioning.api.serializers.imports import (
     ConfirmSerializer,
     FileSerializer,
@@ -27,16 +28,15 @@ from provisioning.api.serializers.imports import (
     UploadSerializer,
 )
 from provisioning.bulk import files, imports
-from provisioning.bulk.documents import MAX_FILE, BadDocument
+from provisioning.bulk.documents import JSON, MAX_FILE, BadDocument
+from provisioning.bulk.writing import CONTENT_TYPES
 from provisioning.models import Import, ImportRow, Persona
 
-BINARY = {(200, "application/octet-stream"): OpenApiResponse(OpenApiTypes.BINARY)}
-
-
-class Conflict(APIException):
-    """Not in this state."""
-
-    status_code = status.HTTP_409_CONFLICT
+FILES = {
+    (200, kind.partition(";")[0]): OpenApiResponse(OpenApiTypes.OBJECT if form == JSON else OpenApiTypes.BINARY)
+    for form, kind in CONTENT_TYPES.items()
+}
+"An answer that is a file, in each of the formats."
 
 
 class MayImport(BasePermission):
@@ -135,7 +135,7 @@ class ImportViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         page = self.paginate_queryset(of.rows.filter(**wanted.validated_data))
         return self.get_paginated_response(ImportRowSerializer(page, many=True).data)
 
-    @extend_schema(responses=BINARY)
+    @extend_schema(responses=FILES)
     @action(detail=True)
     def errors(self, request: Request, pk: str) -> HttpResponse:
         """The bad rows as a file like the one that was brought, with a column `error`; secrets are left out."""
@@ -144,7 +144,7 @@ class ImportViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         except BadDocument as error:
             raise Conflict(str(error)) from None
 
-    @extend_schema(parameters=[FileSerializer], responses=BINARY)
+    @extend_schema(parameters=[FileSerializer], responses=FILES)
     @action(detail=False)
     def template(self, request: Request) -> HttpResponse:
         """Tables with their headings and an example."""
@@ -165,7 +165,7 @@ class ExportViewSet(viewsets.ViewSet):
     queryset = Persona.objects.none()
     content_negotiation_class = AnyFormat
 
-    @extend_schema(parameters=[FileSerializer], responses=BINARY)
+    @extend_schema(parameters=[FileSerializer], responses=FILES)
     def list(self, request: Request) -> HttpResponse:
         """A file with all tables that the account may see, or with one of them."""
         return _file(files.export, request)

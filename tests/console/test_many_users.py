@@ -78,7 +78,7 @@ def test_no_form_offers_all_users() -> None:
 def fields_of(page: Any) -> set[str]:
     """Names that its form can have."""
     if not getattr(page, "has_change_permission", None) or type(page).has_change_permission.__qualname__.startswith(
-        "ReadOnly"
+        ("ReadOnly", "Record")
     ):
         return set()
     named = page.fields or [name for _, options in page.fieldsets or () for name in options["fields"]]

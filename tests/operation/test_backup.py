@@ -214,7 +214,7 @@ def test_another_version_says_so(place: Callable[[str], Place], tmp_path: Path) 
     )
     said, status = there.manage("restore", str(newer))
     assert status == 1 and "made by version 9, which is newer than this one: presence.9999_later is not known" in said
-    last = max(name for name in migrations if name.startswith("sipedge."))
+    last = max(name for name in migrations if name.startswith("presence."))
     older = edited(
         tmp_path / "backup", tmp_path / "older", version="0", migrations=[m for m in migrations if m != last]
     )

@@ -25,8 +25,10 @@ PARTS = {
 }  # fmt: skip
 "They stand in the entry of their whole."
 
-NOT_PROVISIONED = {"DirectoryUser", "DirectoryRun", "ApiToken", "KeptAnswer", "RecordedChange"}
-"What directories do by themselves, tokens and answers of REST, and what was changed before."
+NOT_PROVISIONED = {
+    "DirectoryUser", "DirectoryRun", "ApiToken", "KeptAnswer", "RecordedChange", "Import", "ImportFile", "ImportRow",
+}  # fmt: skip
+"What directories and imports do by themselves, tokens and answers of REST, and what was changed before."
 
 
 def written() -> str:

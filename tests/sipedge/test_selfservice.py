@@ -298,4 +298,5 @@ def test_the_export_has_what_is_kept_and_no_secrets(ann: Persona, bob: Persona) 
 def test_without_an_edge_it_says_so(ann: Persona) -> None:
     EdgeLease.objects.all().delete()
     watcher(ann, 1)
+    Subscription.objects.update(edge="an edge that nobody runs")
     assert "does not answer" in do(signed_in(), "end-watcher", id=1)
