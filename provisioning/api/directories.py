@@ -71,3 +71,4 @@ class DirectoryRunViewSet(viewsets.ReadOnlyModelViewSet):
     queryset = models.DirectoryRun.objects.select_related("directory")
     serializer_class = directories.DirectoryRunSerializer
     filterset_fields = {"directory__name": ["exact"], "state": ["exact"], "dry": ["exact"]}
+    search_fields = ["directory__name", "error"]

@@ -88,6 +88,16 @@ def together() -> Iterator[None]:
         _pending.reset(token)
 
 
+@contextmanager
+def _collecting() -> Iterator[None]:
+    """Within `together`, if nothing else has begun it; without a savepoint for each row where something has."""
+    if _pending.get() is not None:
+        yield
+        return
+    with together():
+        yield
+
+
 def written(rows: Collection[models.Model], *, secrets: dict[str, str] | None = None, reason: str = "") -> None:
     """These rows of one table were made or changed; `secrets`: which ones were set or removed, in all of them."""
     if rows:
@@ -102,7 +112,7 @@ def made(rows: Collection[models.Model], secrets: dict[str, Collection[models.Mo
     if not rows or not is_on():
         return
     model = type(next(iter(rows)))
-    with together():
+    with _collecting():
         pending = _now()
         pending.made[model].update((row.pk, row) for row in rows)
         for name, having in secrets.items():
@@ -116,7 +126,7 @@ def changed(
     """The rows with these ids, or parts of theirs, were made or changed."""
     if not keys or not is_on():
         return
-    with together():
+    with _collecting():
         pending = _now()
         pending.written[model].update(dict.fromkeys(keys))
         for key in keys:
@@ -132,7 +142,7 @@ def deleted(model: type[models.Model], keys: Collection[Any], *, reason: str = "
     """The rows with these ids are gone."""
     if not keys or not is_on():
         return
-    with together():
+    with _collecting():
         pending = _now()
         pending.deleted[model].update(dict.fromkeys(keys))
         if reason:
