@@ -10,8 +10,8 @@ from collections.abc import Callable
 from provisioning.policy import AccessEntry, Policy, plain_address
 from sipedge.locate import Locator
 
-REFRESH = 30.0
-"Seconds between two looks; between two questions lies the time that name servers give."
+REFRESH = 5.0
+"Seconds between two looks, which cost little: between two questions lies the time that name servers give."
 
 
 class Guests:

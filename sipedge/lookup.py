@@ -1,7 +1,8 @@
 """Questions to name servers, and what they answered, kept for as long as they said (RFC 1035, RFC 2782, RFC 3403).
 
 `dnspython` speaks the protocol. Here equal questions that are asked at the same time become one, answers live for their
-TTL, also those that say that there is nothing, and a name server that does not answer is left alone for a moment.
+TTL, also those that say that there is nothing, and a name server that does not answer is left alone for a moment: what
+it said last goes on to count meanwhile (RFC 8767).
 """
 
 import asyncio
@@ -31,6 +32,9 @@ NOTHING_TTL = 60.0
 FAILURE_TTL = 5.0
 "Seconds for which a question that nobody answered is not asked again."
 
+STALE = 86_400.0
+"Seconds for which an answer that has run out counts while no name server answers (RFC 8767 section 5: 1 to 3 days)."
+
 MAX_ANSWERS = 10_000
 "Answers that are remembered, some 500 bytes each; the least recently used goes first."
 
@@ -53,13 +57,27 @@ class Naptr(NamedTuple):
     replacement: str
 
 
+class _Answer(NamedTuple):
+    """What is remembered of a question."""
+
+    until: float
+    "On the clock: asked again after that."
+    good_until: float
+    "By its own TTL; the same but for an answer that outlives a name server in trouble."
+    records: list[Any]
+
+
+class _Unanswered(Exception):
+    """No name server has answered."""
+
+
 class Lookup:
     """Asks name servers: those that `servers` (IP addresses with port) names, else those of the machine."""
 
     def __init__(self, servers: list[tuple[str, int]], clock: Callable[[], float]) -> None:
         self._clock = clock
         self._resolver = _resolver(servers)
-        self._answers: OrderedDict[tuple[str, str], tuple[float, list[Any]]] = OrderedDict()
+        self._answers: OrderedDict[tuple[str, str], _Answer] = OrderedDict()
         self._asked: dict[tuple[str, str], asyncio.Future[list[Any]]] = {}
         self.questions = 0
         "That went to a name server."
@@ -94,9 +112,9 @@ class Lookup:
 
     async def _remember(self, key: tuple[str, str], ask: Callable[[tuple[str, str]], Any]) -> list[Any]:
         known = self._answers.get(key)
-        if known is not None and known[0] > self._clock():
+        if known is not None and known.until > self._clock():
             self._answers.move_to_end(key)
-            return known[1]
+            return known.records
         waiting = self._asked.get(key)
         if waiting is None:
             waiting = self._asked[key] = asyncio.ensure_future(self._learn(key, ask))
@@ -104,13 +122,20 @@ class Lookup:
 
     async def _learn(self, key: tuple[str, str], ask: Callable[[tuple[str, str]], Any]) -> list[Any]:
         try:
-            answer, ttl = await ask(key)
+            records, ttl = await ask(key)
+            good_until = self._clock() + ttl
+        except _Unanswered:
+            known, ttl, now = self._answers.get(key), FAILURE_TTL, self._clock()
+            if known is not None and known.good_until + STALE > now:
+                records, good_until = known.records, known.good_until
+            else:
+                records, good_until = [], now
         finally:
             del self._asked[key]
-        self._answers[key] = self._clock() + ttl, answer
+        self._answers[key] = _Answer(self._clock() + ttl, good_until, records)
         if len(self._answers) > MAX_ANSWERS:
             self._answers.popitem(last=False)
-        return answer  # type: ignore[no-any-return]
+        return records
 
     async def _query(self, key: tuple[str, str]) -> tuple[list[Any], float]:
         if self._resolver is None:
@@ -124,7 +149,7 @@ class Lookup:
             return [], min((_ttl(one) for one in error.responses().values()), default=NOTHING_TTL)
         except (DNSException, OSError, ValueError) as error:  # ValueError: no name, as with a label of 64 octets
             log.warning("a name server did not answer", name=key[0], kind=key[1], error=type(error).__name__)
-            return [], FAILURE_TTL
+            raise _Unanswered from None
         return list(answer.rrset or ()), _ttl(answer.response)
 
     async def _local(self, key: tuple[str, str]) -> tuple[list[Any], float]:

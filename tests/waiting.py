@@ -8,8 +8,8 @@ PATIENCE = 20.0
 "Seconds that a test waits for what should come at once."
 
 
-def wait_until(what: Callable[[], Any], about: str, patience: float = PATIENCE) -> Any:
-    """What the function gives as soon as it is true."""
+def wait_until(what: Callable[[], Any], about: str, patience: float = PATIENCE, pause: float = 0.01) -> Any:
+    """What the function gives as soon as it is true; `pause` in seconds between two looks, longer where they cost."""
     limit = time.monotonic() + patience
     while True:
         found = what()
@@ -17,4 +17,4 @@ def wait_until(what: Callable[[], Any], about: str, patience: float = PATIENCE) 
             return found
         if time.monotonic() > limit:
             raise AssertionError(f"waited {patience:g} s in vain for: {about}")
-        time.sleep(0.01)
+        time.sleep(pause)

@@ -7,7 +7,7 @@ from typing import Any
 import dns.rcode
 import pytest
 
-from sipedge.lookup import FAILURE_TTL, Lookup, Naptr, Srv
+from sipedge.lookup import FAILURE_TTL, STALE, Lookup, Naptr, Srv
 from tests.nameserver import NEGATIVE_TTL, NameServer
 
 
@@ -101,6 +101,28 @@ def test_a_name_server_in_trouble_is_left_alone_for_a_moment(server: NameServer)
         server.rcode = dns.rcode.NOERROR
         clock.now += FAILURE_TTL + 1
         assert len(await lookup.srv("_sip._tcp.a.example")) == 2
+
+    run(server, ask)
+
+
+def test_what_was_known_counts_while_no_name_server_answers(server: NameServer) -> None:
+    """D-32, RFC 8767: for a day; then there is nothing, until one answers again."""
+
+    async def ask(lookup: Lookup, clock: Time) -> None:
+        name = "_sip._tcp.a.example"
+        known = await lookup.srv(name)
+        server.rcode = dns.rcode.SERVFAIL
+        clock.now = 31.0
+        assert sorted(await lookup.srv(name)) == sorted(known) and len(known) == 2
+        asked = lookup.questions
+        clock.now += FAILURE_TTL - 1
+        assert len(await lookup.srv(name)) == 2 and lookup.questions == asked
+        clock.now = 30.0 + STALE + 1
+        assert await lookup.srv(name) == []
+        server.rcode = dns.rcode.NOERROR
+        server.tell("_sip._tcp.a.example 30 SRV 1 1 5070 new.example")
+        clock.now += FAILURE_TTL + 1
+        assert await lookup.srv(name) == [Srv(1, 1, "new.example", 5070)]
 
     run(server, ask)
 
