@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 from django.db.models import Q
 
+from cti.associations import Identity
 from cti.csta.features import Device, MayCall
-from cti.gateway import Identity, Options
+from cti.gateway import Options
 from cti.models import ApplicationUser, CtiSettings, Line, SwitchKind
 from provisioning.digests import digests
 from provisioning.models import Persona

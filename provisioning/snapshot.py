@@ -63,6 +63,9 @@ PARTS: Final = (
 BY_USER: Final = frozenset({PEOPLE, ACCESS, LISTS, MAPPINGS})
 "Parts that grow with the number of users."
 
+_OF_USER: Final = ("id", "aor", "name", "enabled", "publish_policy", "confirm_watchers", "offline_messages")
+"Columns, in the order of PersonaFacts."
+
 
 _ELSEWHERE: dict[str, str] = {}
 "Models of other applications -> the part that they are; it is announced like ours, and read by who has registered it."
@@ -105,7 +108,7 @@ def narrowed(policy: Policy, aors: Collection[Aor]) -> Policy:
     aliases = dict(Alias.objects.filter(persona_id__in=ids).order_by().values_list("uri", "persona_id"))
     rows = Persona.objects.filter(id__in=ids).order_by()
     personas = {}
-    for row in rows.values_list("id", "aor", "name", "enabled", "publish_policy", "confirm_watchers"):
+    for row in rows.values_list(*_OF_USER):
         others = tuple(uri for uri, id in aliases.items() if id == row[0] and uri != row[1])
         personas[row[0]] = PersonaFacts(*row, aliases=others)
     return replace(policy, aliases=aliases, personas=personas, **_access(ids), **_mappings(ids))
@@ -124,9 +127,7 @@ def find_by_id(persona_id: int) -> PersonaFacts | None:
     from provisioning.models import Alias, Persona
 
     rows = Persona.objects.filter(pk=persona_id).order_by()
-    row = rows.values_list(
-        "id", "aor", "name", "enabled", "publish_policy", "confirm_watchers", "offline_messages"
-    ).first()
+    row = rows.values_list(*_OF_USER).first()
     if row is None:
         return None
     aliases = Alias.objects.filter(persona_id=persona_id).order_by().values_list("uri", flat=True)
@@ -165,11 +166,8 @@ def _people() -> dict[str, Any]:
     addresses: dict[int, list[Aor]] = {}
     for uri, id in aliases.items():
         addresses.setdefault(id, []).append(uri)
-    columns = Persona.objects.order_by().values_list(
-        "id", "aor", "name", "enabled", "publish_policy", "confirm_watchers", "offline_messages",
-        "domain_id", "user",
-        "md5", "sha256", "md5_full", "sha256_full",
-    )  # fmt: skip
+    secrets_of = ("md5", "sha256", "md5_full", "sha256_full")
+    columns = Persona.objects.order_by().values_list(*_OF_USER, "domain_id", "user", *secrets_of)
     for id, aor, name, enabled, publish, confirm, offline, domain_id, user, *secrets in columns.iterator():
         md5, sha256, md5_full, sha256_full = secrets
         others = addresses.get(id, ())

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
+from cti.associations import Association, Monitor
 from cti.csta.callmodel import CallModel
 from cti.csta.calls import TALKING, Call
 from cti.csta.devices import BadDevice
 from cti.csta.errors import Fault, Refused
 from cti.csta.features import Device
-from cti.gateway import Association, Monitor
 from cti.models import SwitchKind
 from cti.switch import BUTTONS
 from sipedge.commands import Handler

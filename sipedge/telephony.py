@@ -13,8 +13,9 @@ import structlog
 from django.conf import settings
 
 from cti import facts
+from cti.associations import Association, Identity, LogIn, TooManyAssociations
 from cti.csta.framing import Frame
-from cti.gateway import Association, Gateway, Identity, LogIn, TooManyAssociations
+from cti.gateway import Gateway
 from cti.switch import SimulatedSwitch
 from presence.engine.errors import TryAgainLater
 from provisioning import snapshot

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from cti.gateway import Association
+from cti.associations import Association
 from sipedge import refusals
 from sipedge.sip.dialog import Dialog
 from sipedge.sip.flow import Flow

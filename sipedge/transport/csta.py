@@ -5,8 +5,8 @@ from typing import Protocol, cast
 
 import structlog
 
+from cti.associations import Association
 from cti.csta.framing import EVENT, BadFrame, Frame, Framer
-from cti.gateway import Association
 from sipedge import refusals
 from sipedge.sip.flow import Address, Flow
 from sipedge.transport.door import Arrival

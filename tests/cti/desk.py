@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 
+from cti.associations import Association, Identity
 from cti.csta import messages as m
 from cti.csta.codec import ED3, Document, decode, encode
 from cti.csta.errors import Fault, named
 from cti.csta.features import Device
-from cti.gateway import Association, Gateway, Identity, Options
+from cti.gateway import Gateway, Options
 from cti.switch import SimulatedSwitch
 from tests.cti.office import DOOR, PHONES
 

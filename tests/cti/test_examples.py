@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from cti.associations import Identity
 from cti.csta import messages as m
 from cti.csta.codec import decode
 from cti.csta.errors import Fault
-from cti.gateway import FILTER_NAMES, Identity
+from cti.gateway import FILTER_NAMES
 from tests.cti.desk import Site
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -10,8 +10,9 @@ from django.urls import reverse
 from rest_framework.test import APIClient
 
 from cti import facts
+from cti.associations import Identity
 from cti.csta.features import Device, MayCall
-from cti.gateway import Identity, Options
+from cti.gateway import Options
 from cti.models import ApplicationUser, CtiSettings, Line
 from provisioning import bus, snapshot
 from provisioning.importing import sections

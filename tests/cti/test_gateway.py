@@ -5,13 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cti import gateway
+from cti.associations import Identity, TooManyAssociations
 from cti.csta import messages as m
 from cti.csta.codec import ED3, decode, encode
 from cti.csta.errors import Fault
 from cti.csta.features import Device
 from cti.csta.messages import AutoOriginate, ConnectionID, CSTAErrorCode
 from cti.csta.services import SERVICES
-from cti.gateway import FILTER_NAMES, Identity, Options, TooManyAssociations
+from cti.gateway import FILTER_NAMES, Options
 from tests.cti.csta import anything
 from tests.cti.desk import LINES, Desk, Site, fault
 

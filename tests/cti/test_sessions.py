@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from cti import gateway
+from cti.associations import Identity, LogIn
 from cti.csta import messages as m
 from cti.csta.codec import ED3, SESSION, encode
 from cti.csta.errors import Fault
-from cti.gateway import Identity
 from tests.cti.desk import Site, fault
 
 
@@ -70,7 +69,7 @@ def test_a_wrong_password_is_refused_and_the_third_ends_it(site: Site) -> None:
         refusal = m.StartApplicationSessionNegResponse("invalidApplicationInfo")
         assert desk.received.pop()[0] == refusal
     assert site.gateway.ended.popleft().reason == "too many wrong passwords"
-    site.gateway.decide(gateway.LogIn(desk.association, "ann", "", ED3, None, 1), Identity("ann"), site.now)
+    site.gateway.decide(LogIn(desk.association, "ann", "", ED3, None, 1), Identity("ann"), site.now)
     assert not site.gateway.transmissions
 
 
