@@ -1,4 +1,4 @@
-"""Lists of the REST API: pages by `limit` and `offset`, or by `cursor`, and their order.
+"""Lists of the REST API: pages by `limit` and `offset`, or by `cursor`, their order, and filters by field.
 
 `cursor` is for walking through everything: rows come by their ids, each once, whatever is made or deleted meanwhile,
 and a page costs the same wherever it is. `limit` and `offset` count the rows, and keep any order.
@@ -8,8 +8,10 @@ import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Any
 
+from django import forms
 from django.core.exceptions import FieldDoesNotExist, ValidationError
-from django.db.models import QuerySet
+from django.db.models import GenericIPAddressField, QuerySet
+from django_filters.rest_framework import CharFilter, DjangoFilterBackend, FilterSet
 from rest_framework import exceptions, filters
 from rest_framework.pagination import LimitOffsetPagination
 from rest_framework.request import Request
@@ -112,6 +114,24 @@ def _read(text: str, queryset: QuerySet[Any]) -> Any:
     except (binascii.Error, ValueError, ValidationError):
         raise exceptions.ValidationError({CURSOR: "This is no cursor of ours."}) from None
     return key
+
+
+class AddressFilter(CharFilter):
+    """An IP address: PostgreSQL takes nothing else."""
+
+    field_class = forms.GenericIPAddressField
+
+
+class Fields(FilterSet):
+    """A filter for each field that a resource names, by the kind of the field."""
+
+    FILTER_DEFAULTS = {**FilterSet.FILTER_DEFAULTS, GenericIPAddressField: {"filter_class": AddressFilter}}
+
+
+class Filters(DjangoFilterBackend):
+    """`field=value`."""
+
+    filterset_base = Fields
 
 
 class Ordering(filters.OrderingFilter):

@@ -221,7 +221,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["cups_site.rights.ByTable"],
     "DEFAULT_THROTTLE_CLASSES": ["cups_site.throttles.PerAccount"],
     "DEFAULT_FILTER_BACKENDS": [
-        "django_filters.rest_framework.DjangoFilterBackend",
+        "cups_site.pages.Filters",
         "rest_framework.filters.SearchFilter",
         "cups_site.pages.Ordering",
     ],

@@ -29,8 +29,15 @@ _stack = contextlib.ExitStack()
 _used: list[str] = []
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Start the servers and point the settings at them."""
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
+    """Before all others, among them Django's settings."""
+    _start_servers()
+    yield
+
+
+def _start_servers() -> None:
+    """Start them and point the settings at them."""
     if os.environ.get("PYTEST_XDIST_WORKER") or os.environ.get("CUPS_TEST_READY"):
         return
     data = _stack.enter_context(tempfile.TemporaryDirectory(prefix="cups-test-"))
