@@ -24,6 +24,7 @@ HOME = "http://127.0.0.1"
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(board, "LOOK", 0.01)
     monkeypatch.setattr(bus, "reachable", lambda: True)
+    monkeypatch.setattr("channels.db.close_old_connections", lambda: None)  # it is in the test's transaction
 
 
 def kim(role: str) -> tuple[User, Client]:
