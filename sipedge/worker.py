@@ -61,6 +61,8 @@ from sipedge.selfservice.ends import Ends
 from sipedge.senders.backend import Backends
 from sipedge.senders.notify import Notifier
 from sipedge.senders.relay import Relay
+from sipedge.sharing.home import mark, numbered
+from sipedge.sharing.siblings import Share
 from sipedge.sip.errors import MalformedMessage
 from sipedge.sip.flow import Flow
 from sipedge.sip.stack import (
@@ -116,8 +118,9 @@ class Edge:
     def __init__(self, name: str) -> None:
         self.name = name
         self.loop = asyncio.get_running_loop()
-        self._token = secrets.token_hex(4)
-        "Tells this run from others in branches and nonces."
+        self.share = Share(*settings.CUPS_EDGE_SHARE)
+        self._token = mark(self.share.index) + secrets.token_hex(4)
+        "Tells this run from others in branches and nonces, and this process from those beside it."
         self.stack = Stack(self._token, secrets.token_bytes(32))
         self.peers = Peers()
         self.network = Network(
@@ -128,6 +131,8 @@ class Edge:
             drained=self._pump,
             broken=self._broken,
             lost=self._lost,
+            share=self.share,
+            meeting=Path(settings.DATA_DIR) / "edges",
         )
         self.registrar = Registrar()
         self.subscriptions = Subscriptions()
@@ -328,7 +333,7 @@ class Edge:
 
     def new_id(self) -> int:
         """A random id for a row, unique without asking the database."""
-        return secrets.randbits(62) | 1 << 62
+        return numbered(secrets.randbits(62) | 1 << 62, self.share.index)
 
     def commit(self, plan: Plan, applied: Callable[[Outcome], None] | None = None) -> "asyncio.Future[Outcome]":
         """Make a plan durable; others hear of it afterwards."""
