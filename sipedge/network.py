@@ -70,10 +70,11 @@ class Network:
         drained: Callable[[], None],
         broken: Callable[[MalformedMessage, Flow], None],
         lost: Callable[[Flow], None],
+        name: str = "",
         share: Share = ALONE,
         meeting: Path = Path(),
     ) -> None:
-        """`share`: which of the processes with our addresses we are; `meeting`: the folder where they meet."""
+        """`name`, `share`: who we are among the processes with our addresses; `meeting`: the folder where they meet."""
         self._loop = loop
         self._peers = peers
         self._received = received
@@ -93,7 +94,7 @@ class Network:
         "The other processes with our addresses."
         if shared:
             self.siblings = Siblings(
-                loop, share, meeting, connections=self.connections, received=received, drained=drained
+                loop, name, share, meeting, connections=self.connections, received=received, drained=drained
             )
             self.connections.audience = self.siblings
         self.certificates = Certificates(certificates)

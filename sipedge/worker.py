@@ -56,7 +56,7 @@ from sipedge.record_route import Tickets
 from sipedge.refusals import MALFORMED, OVERLOAD, OVERSIZED
 from sipedge.registrar import Registrar
 from sipedge.resume import adopt, resume
-from sipedge.rows import BindingRow
+from sipedge.rows import BINDING, BindingRow
 from sipedge.selfservice.ends import Ends
 from sipedge.senders.backend import Backends
 from sipedge.senders.notify import Notifier
@@ -131,10 +131,13 @@ class Edge:
             drained=self._pump,
             broken=self._broken,
             lost=self._lost,
+            name=name,
             share=self.share,
             meeting=Path(settings.DATA_DIR) / "edges",
         )
-        self.registrar = Registrar()
+        self.registrar = Registrar(self.network.siblings)
+        if self.network.siblings is not None:
+            self.network.siblings.heard_bindings = self.registrar.heard
         self.subscriptions = Subscriptions()
         self.personas = Personas(
             self._load, lambda: self.policy, pinned=self.subscriptions.watches, clock=self.loop.time
@@ -342,7 +345,7 @@ class Edge:
             if applied is not None:
                 applied(outcome)
             if outcome is Outcome.COMMITTED:
-                self.hints.changed(plan.persona_id)
+                self.hints.changed(plan.persona_id, registered=plan.touches(BINDING))
 
         return self.committer.submit(plan, announced)
 

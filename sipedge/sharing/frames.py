@@ -33,11 +33,13 @@ class Kind(IntEnum):
     "Messages for this connection go one by one (D-47)."
     MOVED = 8
     "Ids of subscriptions which the sender has, whatever they say."
-    READY = 9
+    REGISTERED = 9
+    "Somebody's contacts, as they are now."
+    READY = 10
     "The sender takes messages."
-    DRAINING = 10
+    DRAINING = 11
     "The sender begins nothing new."
-    LEAVING = 11
+    LEAVING = 12
     "The sender takes no more messages."
 
 

@@ -28,6 +28,8 @@ class Link(asyncio.Protocol):
     ) -> None:
         self.index: int | None = None
         "Of the process at the other end."
+        self.name = ""
+        "The edge's name there."
         self.known = False
         "It has told of all its connections."
         self.draining = False

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 import structlog
 
+from sipedge.rows import BindingRow
 from sipedge.sharing.borrowed import Borrowed
 from sipedge.sharing.frames import Frame, Kind
 from sipedge.sharing.home import MOST, home_of
@@ -32,8 +33,8 @@ PATIENCE: Final = 1.0
 AT_ONCE: Final = 10_000
 "Ids in one frame."
 
-HOLD: Final = 5.0
-"Seconds that a request waits for a process that alone can answer it and is not there: a restart takes two or three."
+HOLD: Final = 15.0
+"Seconds that a request waits for the one process that can answer it: a restart takes two or three, if busy ten."
 
 MAX_HELD: Final = 1000
 "Requests that wait so; more are answered here, as well as that can be done."
@@ -69,6 +70,7 @@ class Siblings:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
+        name: str,
         share: Share,
         folder: Path,
         *,
@@ -78,9 +80,12 @@ class Siblings:
     ) -> None:
         """`received` and `drained`: what to do with messages that are at home here."""
         self.share = share
+        self.heard_bindings: Callable[[int, tuple[BindingRow, ...]], None] = _nobody
+        "Takes the contacts of a user as another process has changed them."
         self.passed = self.taken = 0
         "Messages that were at home elsewhere, and that came from there."
         self._loop = loop
+        self._name = name
         self._folder = folder
         self._connections = connections
         self._received = received
@@ -192,6 +197,18 @@ class Siblings:
         for link in self._links.values():
             _tell_moved(link, mine)
 
+    def registered(self, persona_id: int, bindings: tuple[BindingRow, ...]) -> None:
+        """Contacts have changed here: the others, where calls may come for them, know before anybody can tell."""
+        if self._links:
+            data = json.dumps([persona_id, [row.plain() for row in bindings]]).encode()
+            for link in self._links.values():
+                link.send(Kind.REGISTERED, None, data)
+
+    @property
+    def names(self) -> Collection[str]:
+        """Of those that can be reached."""
+        return [link.name for link in self._links.values()]
+
     @property
     def there(self) -> Collection[int]:
         """Indices of those that can be reached."""
@@ -214,7 +231,7 @@ class Siblings:
             await asyncio.sleep(RETRY)
 
     def _greet(self, link: Link) -> None:
-        link.send(Kind.HELLO, None, json.dumps(self.share).encode())
+        link.send(Kind.HELLO, None, json.dumps([self._name, *self.share]).encode())
         for connection in self._connections.ours():
             self._tell(link, connection)
         _tell_moved(link, [id for id, index in self._moved.items() if index == self.share.index])
@@ -245,7 +262,8 @@ class Siblings:
     def _take(self, link: Link, kind: Kind, flow: Flow | None, data: bytes) -> None:
         """What is said about the other process itself, and its connections."""
         if kind is Kind.HELLO:
-            self._meet(link, Share(*json.loads(data)))
+            link.name, *share = json.loads(data)
+            self._meet(link, Share(*share))
         elif kind is Kind.KNOWN:
             link.known = True
             if len(self._links) == self.share.count - 1 and all(one.known for one in self._links.values()):
@@ -263,6 +281,9 @@ class Siblings:
             link.draining = True
         elif kind in (Kind.READY, Kind.LEAVING):
             link.ready = kind is Kind.READY
+        elif kind is Kind.REGISTERED:
+            persona_id, rows = json.loads(data)
+            self.heard_bindings(persona_id, tuple(map(BindingRow.of_plain, rows)))
         elif kind is Kind.MOVED and link.index is not None:
             self._moved.update(dict.fromkeys(json.loads(data), link.index))
 
@@ -282,6 +303,10 @@ class Siblings:
         log.warning("an edge process beside this one is gone", process=link.index + 1)
         self._moved = {id: index for id, index in self._moved.items() if index != link.index}
         self._connections.give_back_all(link)
+
+
+def _nobody(persona_id: int, bindings: tuple[BindingRow, ...]) -> None:
+    """Before there is a registrar."""
 
 
 def _tell_moved(link: Link, ids: list[int]) -> None:
