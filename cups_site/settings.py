@@ -97,6 +97,7 @@ CUPS_DNS = value("CUPS_DNS") or []
 "Name servers for other domains (RFC 3263); empty: those of the machine."
 CUPS_EDGES = value("CUPS_EDGES")
 CUPS_EDGE_NAME = value("CUPS_EDGE_NAME")
+CUPS_EDGE_SHARE = value("CUPS_EDGE_SHARE")
 "Of this process, if it is an edge."
 CUPS_RTP_PORTS = value("CUPS_RTP_PORTS")
 "UDP ports for conferences of phones: two for each party; the first and the last one."

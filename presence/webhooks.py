@@ -55,12 +55,14 @@ LATE = timedelta(seconds=15)
 "How long after a component has run out it is still looked for: a worker may be late."
 
 
-def announce(keys: Collection[int], origin: str = "", hooked: Collection[int] | None = None) -> None:
+def announce(
+    keys: Collection[int], origin: str = "", hooked: Collection[int] | None = None, registered: Collection[int] = ()
+) -> None:
     """The state of these presentities has been committed: tell the other processes, and whom webhooks concern.
 
-    `hooked`: those that webhooks are told about, where the caller knows.
+    `hooked`: those that webhooks are told about, where the caller knows; `registered`: whose contacts have changed.
     """
-    bus.announce_state(keys, origin)
+    bus.announce_state(keys, origin, registered)
     concerned = list(keys) if hooked is None else [key for key in keys if key in hooked]
     if concerned and (hooked is not None or _any()):
         look_at(concerned)

@@ -44,6 +44,8 @@ class Hint:
     "Parts of the policy, see `provisioning.snapshot.PARTS`."
     personas: tuple[int, ...] = ()
     "Whose state, bindings or subscriptions have changed."
+    registered: tuple[int, ...] = ()
+    "Those of them who have contacts that were registered, changed or ended."
     origin: str = ""
     "The edge that has made the change and knows it already."
 
@@ -66,9 +68,9 @@ def announce_policy(*parts: str) -> None:
     transaction.on_commit(lambda: _publish({"kind": POLICY, "parts": sorted(set(parts))}), robust=True)
 
 
-def announce_state(personas: Iterable[int], origin: str = "") -> None:
-    """The state of these users has been committed by `origin`."""
-    _publish({"kind": STATE, "personas": list(personas), "origin": origin})
+def announce_state(personas: Iterable[int], origin: str = "", registered: Iterable[int] = ()) -> None:
+    """The state of these users has been committed by `origin`; contacts have changed of those who are `registered`."""
+    _publish({"kind": STATE, "personas": list(personas), "registered": list(registered), "origin": origin})
 
 
 async def listen() -> AsyncIterator[Hint]:
@@ -98,6 +100,7 @@ def _parse(data: bytes) -> Hint | None:
             str(fields["kind"]),
             tuple(map(str, fields.get("parts", ()))),
             tuple(map(int, fields.get("personas", ()))),
+            tuple(map(int, fields.get("registered", ()))),
             str(fields.get("origin", "")),
         )
     except (ValueError, KeyError, TypeError, AttributeError):

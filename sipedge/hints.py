@@ -41,12 +41,16 @@ class Hints:
         self._readers = readers
         self._changed: set[int] = set()
         "Personas whose state has changed here, and nobody else knows."
+        self._registered: set[int] = set()
+        "Those of them whose contacts have changed."
         self.up = False
         "The bus is heard."
 
-    def changed(self, persona_id: int) -> None:
-        """The others will hear of it in a moment."""
+    def changed(self, persona_id: int, *, registered: bool = False) -> None:
+        """The others will hear of it in a moment; `registered`: contacts have changed."""
         self._changed.add(persona_id)
+        if registered:
+            self._registered.add(persona_id)
 
     async def announce(self) -> None:
         """Tell the other processes whose state has changed; a hint, gathered for a moment."""
@@ -55,8 +59,11 @@ class Hints:
             await asyncio.sleep(ANNOUNCE_INTERVAL)
             if self._changed:
                 personas, self._changed = list(self._changed), set()
+                registered, self._registered = list(self._registered), set()
                 hooked = webhooks.hooked(edge.policy)
-                await edge.loop.run_in_executor(self._readers, webhooks.announce, personas, edge.name, hooked)
+                await edge.loop.run_in_executor(
+                    self._readers, webhooks.announce, personas, edge.name, hooked, registered
+                )
 
     async def listen(self) -> None:
         """Follow the bus; after every connection catch up with what may have been missed."""
@@ -72,7 +79,7 @@ class Hints:
                 elif hint.kind == "policy":
                     await self._change_policy(hint.parts)
                 elif hint.kind == "state" and hint.origin != self._edge.name:
-                    await self._reload(list(hint.personas))
+                    await self._reload(list(hint.personas), self._unknown(hint))
             except TryAgainLater:
                 log.warning("a hint came while the database was away; caught up with later")
                 self._edge.background(self._catch_up())
@@ -89,11 +96,16 @@ class Hints:
         await self._change_policy(None)
         await self._reload(self._edge.personas.held_ids())
 
-    async def _reload(self, persona_ids: list[int]) -> None:
+    def _unknown(self, hint: bus.Hint) -> Sequence[int]:
+        """Whose contacts have changed; processes beside this one have told us themselves."""
+        siblings = self._edge.network.siblings
+        return () if siblings is not None and hint.origin in siblings.names else hint.registered
+
+    async def _reload(self, persona_ids: list[int], registered: Sequence[int] = ()) -> None:
         edge = self._edge
-        held = [id for id in persona_ids if id in edge.registrar]
-        if held:
-            await edge.reload_bindings(*held)
+        bound = {*registered, *(id for id in persona_ids if id in edge.registrar)}
+        if bound:
+            await edge.reload_bindings(*bound)
         persona_ids = [id for id in persona_ids if edge.personas.holds(id)]
         if persona_ids:
             await edge.personas.reload(persona_ids)

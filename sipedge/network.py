@@ -24,6 +24,7 @@ from sipedge.locate import PORTS, TLS, UDP, Hop, Locator
 from sipedge.messenger.connection import HOME
 from sipedge.peers import Peers
 from sipedge.resolve import address_of
+from sipedge.sharing.siblings import ALONE, BadFolder, Share, Siblings
 from sipedge.sip.dialog import Dialog
 from sipedge.sip.errors import MalformedMessage, SipError
 from sipedge.sip.flow import Address, Flow, flow_of_text
@@ -69,14 +70,33 @@ class Network:
         drained: Callable[[], None],
         broken: Callable[[MalformedMessage, Flow], None],
         lost: Callable[[Flow], None],
+        name: str = "",
+        share: Share = ALONE,
+        meeting: Path = Path(),
     ) -> None:
+        """`name`, `share`: who we are among the processes with our addresses; `meeting`: the folder where they meet."""
         self._loop = loop
         self._peers = peers
         self._received = received
         self._drained = drained
+        shared = share != ALONE
         self.connections = ConnectionTable(
-            loop, peers=peers, received=received, drained=drained, broken=broken, lost=lost
+            loop,
+            peers=peers,
+            received=self._arrived if shared else received,
+            drained=drained,
+            broken=broken,
+            lost=lost,
+            process=share.index,
+            shared=shared,
         )
+        self.siblings: Siblings | None = None
+        "The other processes with our addresses."
+        if shared:
+            self.siblings = Siblings(
+                loop, name, share, meeting, connections=self.connections, received=received, drained=drained
+            )
+            self.connections.audience = self.siblings
         self.certificates = Certificates(certificates)
         self.listeners: list[Listener] = []
         self._provisioned: list[Listener] = []
@@ -103,8 +123,9 @@ class Network:
                         listener.host,
                         listener.port,
                         peers=self._peers,
-                        received=self._received,
+                        received=self._arrived if self.siblings is not None else self._received,
                         drained=self._drained,
+                        shared=self.siblings is not None,
                     )
                     self._udp[endpoint.local] = endpoint
                     local = endpoint.local
@@ -120,6 +141,16 @@ class Network:
         if not self.listeners:
             raise CannotListen("no address to listen on: set CUPS_SIP_LISTEN or provision a listener")
         self.take_options(policy)
+        if self.siblings is not None:
+            try:
+                await self.siblings.open()
+            except BadFolder as error:
+                raise CannotListen(str(error)) from None
+
+    def _arrived(self, data: bytes, flow: Flow) -> None:
+        """A message at an address that is not ours alone."""
+        if self.siblings is None or not self.siblings.pass_on(data, flow):
+            self._received(data, flow)
 
     def _listen(self, listener: Listener) -> Address:
         """Open the address of a stream listener, or one for WebSockets; the address as it was opened."""
@@ -138,12 +169,16 @@ class Network:
             endpoint.start()
         for door in self._doors:
             door.start()
+        if self.siblings is not None:
+            self.siblings.accept()
         self._look_for_stalls()
         self.accepting = True
 
     def refuse(self) -> None:
         """Receive nothing new; answers still go out."""
         self.accepting = False
+        if self.siblings is not None:
+            self.siblings.leave()
         for endpoint in self._udp.values():
             endpoint.pause()
         for door in self._doors:
@@ -155,6 +190,8 @@ class Network:
             self._stalls.cancel()
         self.connections.close()
         await asyncio.sleep(0)
+        if self.siblings is not None:
+            self.siblings.close()
         for endpoint in self._udp.values():
             endpoint.close()
 

@@ -7,6 +7,7 @@ persona, whatever alias was registered, and compare by URI (RFC 3261 19.1.4).
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from presence.engine.errors import BadExpires
 from presence.engine.expiry import ExpiryBounds, grant
@@ -157,10 +158,17 @@ def _ended(row: BindingRow, now: datetime) -> BindingRow:
     return row._replace(version=row.version + 1, updated_at=now, expires_at=now)
 
 
+class Audience(Protocol):
+    """Hears of what changes here, at once."""
+
+    def registered(self, persona_id: int, bindings: tuple[BindingRow, ...]) -> None: ...
+
+
 class Registrar:
     """The bindings in force, by persona; a copy of the rows that can be dropped and reloaded at any time."""
 
-    def __init__(self) -> None:
+    def __init__(self, audience: "Audience | None" = None) -> None:
+        self._audience = audience
         self._bindings: dict[int, tuple[BindingRow, ...]] = {}
 
     def replace(self, rows: Iterable[BindingRow], personas: Iterable[int] | None = None) -> None:
@@ -177,6 +185,12 @@ class Registrar:
 
     def set(self, persona_id: int, bindings: tuple[BindingRow, ...]) -> None:
         """Remember what a committed REGISTER left in force."""
+        self.heard(persona_id, bindings)
+        if self._audience is not None:
+            self._audience.registered(persona_id, bindings)
+
+    def heard(self, persona_id: int, bindings: tuple[BindingRow, ...]) -> None:
+        """Remember what is in force, from wherever it is known."""
         if bindings:
             self._bindings[persona_id] = bindings
         else:
@@ -200,7 +214,7 @@ class Registrar:
         for _ in range(min(LOOKED_AT, len(self._bindings))):
             persona_id, rows = next(iter(self._bindings.items()))
             del self._bindings[persona_id]
-            self.set(persona_id, tuple(row for row in rows if row.expires_at > now))
+            self.heard(persona_id, tuple(row for row in rows if row.expires_at > now))
 
     def __contains__(self, persona_id: int) -> bool:
         return persona_id in self._bindings

@@ -6,6 +6,7 @@ ran out while nobody was there gets its last NOTIFY now.
 """
 
 import asyncio
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -50,6 +51,7 @@ async def resume(edge: "Edge") -> None:
         else:
             edge.backends.follow(live)
     edge.backends.drop_unneeded()
+    _claim(edge, [*(row.id for row in found.subscriptions), *(row.id for row in found.backends)])
     _lost_connections(edge, found)
     for live, reason in ended:
         edge.notifier.end(live, reason)
@@ -89,8 +91,15 @@ async def adopt(edge: "Edge", ids: list[int]) -> int:
             edge.backends.follow(live)
             edge.notifier.first(live)
         count += 1
+    _claim(edge, ids)
     log.info("adopted", subscriptions=count)
     return count
+
+
+def _claim(edge: "Edge", ids: Iterable[int]) -> None:
+    """Processes beside this one send us what belongs to these."""
+    if edge.network.siblings is not None:
+        edge.network.siblings.has(ids)
 
 
 def _live(edge: "Edge", row: SubscriptionRow) -> LiveSubscription | None:
@@ -105,7 +114,7 @@ def _live(edge: "Edge", row: SubscriptionRow) -> LiveSubscription | None:
 
 
 def _lost_connections(edge: "Edge", found: "_Found") -> None:
-    """Connections did not survive: what went over them ends, unless their clients come back soon."""
+    """Our connections did not survive: what went over them ends, unless their clients come back soon."""
     flows = {live.dialog.flow for live in edge.subscriptions if live.dialog.flow.reliable}
     flows |= {
         flow
@@ -113,7 +122,8 @@ def _lost_connections(edge: "Edge", found: "_Found") -> None:
         if row.edge == edge.name and (flow := flow_of_text(row.flow)) is not None and flow.reliable
     }
     for flow in flows:
-        edge.departures.lost(flow)
+        if not edge.network.alive(flow):  # held by a process beside us, it has survived
+            edge.departures.lost(flow)
 
 
 class _Found(NamedTuple):

@@ -1,7 +1,7 @@
 """Bindings, kept and logged messages as plain tuples, in the order of their columns."""
 
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 BINDING: Final = "binding"
 MESSAGE: Final = "message"
@@ -29,6 +29,15 @@ class BindingRow(NamedTuple):
     created_at: datetime
     updated_at: datetime
     expires_at: datetime
+
+    def plain(self) -> list[Any]:
+        """What JSON can hold."""
+        return [*self[:-3], *(moment.isoformat() for moment in self[-3:])]
+
+    @classmethod
+    def of_plain(cls, fields: list[Any]) -> "BindingRow":
+        """The row that `plain` has written."""
+        return cls(*fields[:-3], *map(datetime.fromisoformat, fields[-3:]))
 
 
 class MessageRow(NamedTuple):

@@ -94,7 +94,7 @@ class Telephony:
         self.gateway = Gateway(Switches(self.switch, sip), self.facts.options, lambda: secrets.token_hex(16), now)
         self._provision()
         sip.heard = self.heard
-        for transport, host, port in addresses(settings.CUPS_CSTA_LISTEN):
+        for transport, host, port in addresses(settings.CUPS_CSTA_LISTEN) if self._edge.share.first else ():
             try:
                 context = self._edge.network.certificates.context(OPTIONAL) if transport == "tls" else None
                 self._doors.append(Door(self._loop, self._edge.peers, host, port, context, self._connection))

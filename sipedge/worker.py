@@ -56,11 +56,13 @@ from sipedge.record_route import Tickets
 from sipedge.refusals import MALFORMED, OVERLOAD, OVERSIZED
 from sipedge.registrar import Registrar
 from sipedge.resume import adopt, resume
-from sipedge.rows import BindingRow
+from sipedge.rows import BINDING, BindingRow
 from sipedge.selfservice.ends import Ends
 from sipedge.senders.backend import Backends
 from sipedge.senders.notify import Notifier
 from sipedge.senders.relay import Relay
+from sipedge.sharing.home import mark, numbered
+from sipedge.sharing.siblings import Share
 from sipedge.sip.errors import MalformedMessage
 from sipedge.sip.flow import Flow
 from sipedge.sip.stack import (
@@ -116,8 +118,9 @@ class Edge:
     def __init__(self, name: str) -> None:
         self.name = name
         self.loop = asyncio.get_running_loop()
-        self._token = secrets.token_hex(4)
-        "Tells this run from others in branches and nonces."
+        self.share = Share(*settings.CUPS_EDGE_SHARE)
+        self._token = mark(self.share.index) + secrets.token_hex(4)
+        "Tells this run from others in branches and nonces, and this process from those beside it."
         self.stack = Stack(self._token, secrets.token_bytes(32))
         self.peers = Peers()
         self.network = Network(
@@ -128,8 +131,13 @@ class Edge:
             drained=self._pump,
             broken=self._broken,
             lost=self._lost,
+            name=name,
+            share=self.share,
+            meeting=Path(settings.DATA_DIR) / "edges",
         )
-        self.registrar = Registrar()
+        self.registrar = Registrar(self.network.siblings)
+        if self.network.siblings is not None:
+            self.network.siblings.heard_bindings = self.registrar.heard
         self.subscriptions = Subscriptions()
         self.personas = Personas(
             self._load, lambda: self.policy, pinned=self.subscriptions.watches, clock=self.loop.time
@@ -328,7 +336,7 @@ class Edge:
 
     def new_id(self) -> int:
         """A random id for a row, unique without asking the database."""
-        return secrets.randbits(62) | 1 << 62
+        return numbered(secrets.randbits(62) | 1 << 62, self.share.index)
 
     def commit(self, plan: Plan, applied: Callable[[Outcome], None] | None = None) -> "asyncio.Future[Outcome]":
         """Make a plan durable; others hear of it afterwards."""
@@ -337,7 +345,7 @@ class Edge:
             if applied is not None:
                 applied(outcome)
             if outcome is Outcome.COMMITTED:
-                self.hints.changed(plan.persona_id)
+                self.hints.changed(plan.persona_id, registered=plan.touches(BINDING))
 
         return self.committer.submit(plan, announced)
 

@@ -143,6 +143,13 @@ class Deployment:
         self.edge = self._start([sys.executable, "manage.py", "run_sipedge"], environment, "edge ready")
         return self.edge
 
+    def start_edges(self, count: int, **more: str) -> "list[subprocess.Popen[bytes]]":
+        """Start edges that share the addresses; `more`: variables of their environment."""
+        return [
+            self.start_edge(f"edge-{number}", CUPS_EDGE_SHARE=f"{number}/{count}", **more)
+            for number in range(1, count + 1)
+        ]
+
     def start_worker(self, **more: str) -> None:
         """Start the Celery worker with its beat; `more`: variables of its environment."""
         schedule = str(self.folder / "beat")

@@ -96,7 +96,7 @@ async def _start(supervisor: Supervisor, data: Path, host: str, port: int, count
     children = [Child("web", web, quiet, ready_when=lambda: _answers(host, port))]
     for number in range(1, count + 1):
         name = f"edge-{number}"
-        its = {**environment, "CUPS_EDGE_NAME": name, **deployment.metrics_address(number - 1)}
+        its = {**environment, **deployment.edge(number, count), **deployment.metrics_address(number - 1)}
         children.append(Child(name, manage("run_sipedge"), its, ready_line="edge ready", stays_down=EDGE_DRAINED))
     its = {**quiet, **deployment.metrics_address(count)}
     children.append(Child("worker", celery, its, ready_line=WORKER_READY))

@@ -68,6 +68,11 @@ def edges() -> int:
     return count
 
 
+def edge(number: int, count: int) -> dict[str, str]:
+    """Name and share of one of these edge processes."""
+    return {"CUPS_EDGE_NAME": f"edge-{number}", "CUPS_EDGE_SHARE": f"{number}/{count}"}
+
+
 def valkey_url() -> str:
     """The operator's own Valkey; empty: the embedded one."""
     return value("VALKEY_URL") or ""

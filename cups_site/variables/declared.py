@@ -19,6 +19,7 @@ from cups_site.variables.kinds import (
     NameServers,
     Networks,
     Ports,
+    Share,
     Text,
     TimeZone,
     Unfit,
@@ -160,7 +161,7 @@ VARIABLES: Final = (
         "CUPS_EDGES",
         ADDRESSES,
         Count(1, 64),
-        "edge processes that `./run start` runs",
+        "edge processes that `./run start` runs; they share [the addresses and the users](scaling.md)",
         "2",
         "1",
         unit="processes",
@@ -172,6 +173,15 @@ VARIABLES: Final = (
         "name of an edge that is started by hand or by systemd; it takes up the subscriptions of this name",
         "edge-2",
         "edge-1",
+    ),
+    Variable(
+        "CUPS_EDGE_SHARE",
+        ADDRESSES,
+        Share(),
+        "of an edge that is started by hand or by systemd: which of how many processes of this machine that "
+        "[share their addresses](scaling.md) it is",
+        "2/4",
+        "1/1",
     ),
     Variable(
         "CUPS_ALLOWED_HOSTS",

@@ -79,6 +79,22 @@ class Count(Kind):
 
 
 @dataclass(frozen=True)
+class Share(Kind):
+    """One of several, `2/4`; the value is its index from 0, and their number."""
+
+    name = "number/of how many"
+    most: int = 64
+
+    def read(self, text: str) -> tuple[int, int]:
+        numbers = text.split("/")
+        if len(numbers) == 2 and all(one.isascii() and one.isdecimal() and len(one) < 4 for one in numbers):
+            number, count = map(int, numbers)
+            if 1 <= number <= count <= self.most:
+                return number - 1, count
+        raise Unfit(f"which process of how many, like 2/4, {self.most} at most")
+
+
+@dataclass(frozen=True)
 class Choice(Kind):
     """One of a few words, in either case."""
 

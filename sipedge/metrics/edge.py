@@ -102,6 +102,15 @@ def _dialogs(edge: "Edge") -> Samples:
     )
 
 
+def _beside(edge: "Edge") -> Samples:
+    siblings = edge.network.siblings
+    return by_one((("out", siblings.passed), ("in", siblings.taken))) if siblings is not None else ()
+
+
+def _reached(edge: "Edge") -> Samples:
+    return one(len(edge.network.siblings.there) if edge.network.siblings is not None else 0)
+
+
 def _queues(edge: "Edge") -> Samples:
     return by_one(
         (
@@ -188,6 +197,15 @@ FAMILIES: "Final[tuple[Family[Edge], ...]]" = (
     Family(
         "cups_sip_connections_half_open", GAUGE, (), "Handshakes and messages that have begun and not ended.",
         lambda edge: one(edge.peers.half_open.total),
+    ),
+    Family(
+        "cups_edge_processes_beside", GAUGE, (), "Processes that share the addresses of this one and can be reached.",
+        _reached,
+    ),
+    Family(
+        "cups_edge_messages_passed", COUNTER, ("direction",),
+        "Messages that went to the process beside this one which has the user (out), or came from there (in).",
+        _beside,
     ),
     # What is held
     Family("cups_edge_dialogs", GAUGE, ("kind",), "Dialogs: subscription, backend, csta, call.", _dialogs),

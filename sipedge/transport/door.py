@@ -94,13 +94,16 @@ class Door:
         port: int,
         tls: ssl.SSLContext | None,
         speaker: Callable[[Arrival, Address], asyncio.Protocol],
+        shared: bool = False,
     ) -> None:
-        """Bind; raises OSError."""
+        """Bind, also beside other processes (`shared`); raises OSError."""
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_STREAM)
         try:
             self._socket.setblocking(False)
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if shared:
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             if family == socket.AF_INET6:
                 self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             self._socket.bind((host, port))

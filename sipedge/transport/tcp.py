@@ -16,6 +16,7 @@ import structlog
 
 from sipedge import refusals
 from sipedge.peers import Peers
+from sipedge.sharing.home import MOST
 from sipedge.sip.errors import MalformedMessage
 from sipedge.sip.flow import Address, Flow
 from sipedge.sip.framing import KeepAlive, StreamFramer
@@ -183,6 +184,13 @@ class AnyConnection(Protocol):
     def abort(self) -> None: ...
 
 
+class Audience(Protocol):
+    """Hears of connections that this process holds: others may use them."""
+
+    def opened(self, connection: AnyConnection) -> None: ...
+    def lost(self, flow: Flow) -> None: ...
+
+
 class ConnectionTable:
     """All streams of the edge, by flow and by the peer's address."""
 
@@ -195,36 +203,75 @@ class ConnectionTable:
         drained: Callable[[], None],
         broken: Callable[[MalformedMessage, Flow], None],
         lost: Callable[[Flow], None],
+        process: int = 0,
+        shared: bool = False,
     ) -> None:
+        """`process`: our index among those that share our addresses; serials tell their connections apart."""
         self.loop = loop
         self.peers = peers
         self.received = received
         self.drained = drained
         self.broken = broken
+        self.shared = shared
+        "Other processes listen at the same addresses."
+        self.audience: Audience | None = None
+        "Hears of our own connections."
         self._lost = lost
         self._connections: dict[Flow, AnyConnection] = {}
         self._by_remote: dict[Address, AnyConnection] = {}
         self._proven: dict[Address, Set[str]] = {}
         "The domains that servers have proven to speak for, the last one last."
         self._by_serial: dict[int, AnyConnection] = {}
-        self._serial = 0
+        self._borrowed: dict[Flow, object] = {}
+        "Connections of other processes, and through whom they are reached."
+        self._serial = process
 
     def next_serial(self) -> int:
-        """A number that no other connection of this process has."""
-        self._serial += 1
+        """A number that no other connection has, of this process or of those beside it."""
+        self._serial += MOST
         return self._serial
 
     def add(self, connection: AnyConnection) -> None:
-        """Take in a connection."""
+        """Take in a connection of ours."""
+        self._take(connection)
+        if self.audience is not None:
+            self.audience.opened(connection)
+
+    def borrow(self, connection: AnyConnection, holder: object) -> None:
+        """Take in a connection of another process, which is reached through `holder`."""
+        self._take(connection)
+        self._borrowed[connection.flow] = holder
+
+    def give_back(self, flow: Flow) -> None:
+        """A connection of another process is gone."""
+        if self._borrowed.pop(flow, None) is not None:
+            self._forget(self._connections[flow])
+
+    def give_back_all(self, holder: object) -> None:
+        """Another process is gone with all its connections."""
+        for flow in [flow for flow, its in self._borrowed.items() if its is holder]:
+            self.give_back(flow)
+
+    def ours(self) -> list[AnyConnection]:
+        """Those that this process holds."""
+        return [one for flow, one in self._connections.items() if flow not in self._borrowed]
+
+    def remove(self, connection: AnyConnection) -> None:
+        """A connection of ours is gone."""
+        if connection.flow in self._connections:
+            if self.audience is not None:
+                self.audience.lost(connection.flow)
+            self._forget(connection)
+
+    def _take(self, connection: AnyConnection) -> None:
         self._connections[connection.flow] = connection
         self._by_remote[connection.flow.remote] = connection
         self._by_serial[connection.flow.serial] = connection
 
-    def remove(self, connection: AnyConnection) -> None:
-        """A connection is gone: whoever used its flow is told."""
+    def _forget(self, connection: AnyConnection) -> None:
+        """Whoever used its flow is told."""
         flow = connection.flow
-        if self._connections.pop(flow, None) is None:
-            return
+        del self._connections[flow]
         del self._by_serial[flow.serial]
         if self._by_remote.get(flow.remote) is connection:
             del self._by_remote[flow.remote]
@@ -295,12 +342,16 @@ class ConnectionTable:
 
     def listen(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> Door:
         """An address at which connections will be accepted; raises OSError."""
-        return Door(self.loop, self.peers, host, port, tls, lambda arrival, local: Connection(self, local, arrival))
+
+        def speaker(arrival: Arrival, local: Address) -> Connection:
+            return Connection(self, local, arrival)
+
+        return Door(self.loop, self.peers, host, port, tls, speaker, self.shared)
 
     def close_stalled(self) -> None:
         """End connections that only hold memory."""
         now = self.loop.time()
-        for connection in list(self._connections.values()):
+        for connection in self.ours():
             if connection.slow(now):
                 self.peers.refused(refusals.SLOW, connection.flow.remote[0])
                 connection.abort()
@@ -308,16 +359,16 @@ class ConnectionTable:
                 connection.abort()
 
     def close(self) -> None:
-        """Close all."""
-        for connection in list(self._connections.values()):
+        """Close all of ours."""
+        for connection in self.ours():
             connection.close()
 
     def by_transport(self) -> dict[str, int]:
         """How many there are over each transport."""
-        return dict(Counter(flow.transport for flow in self._connections))
+        return dict(Counter(connection.flow.transport for connection in self.ours()))
 
     def __len__(self) -> int:
-        return len(self._connections)
+        return len(self._connections) - len(self._borrowed)
 
 
 def _is_address(host: str) -> bool:

@@ -39,13 +39,16 @@ class UdpEndpoint:
         peers: Peers,
         received: Callable[[bytes, Flow], None],
         drained: Callable[[], None],
+        shared: bool = False,
     ) -> None:
-        """Bind; raises OSError."""
+        """Bind, also beside other processes (`shared`); raises OSError."""
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
         try:
             self._socket.setblocking(False)
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+            if shared:
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             if family == socket.AF_INET6:
                 self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             self._socket.bind((host, port))

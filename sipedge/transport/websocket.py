@@ -161,7 +161,9 @@ class WebSocketConnection:
 def listen(table: "ConnectionTable", host: str, port: int, tls: ssl.SSLContext | None) -> Door:
     """An address at which WebSocket clients will be accepted; raises OSError."""
     clients = Clients(table)
-    clients.door = Door(table.loop, table.peers, host, port, tls, lambda arrival, local: Client(clients, arrival))
+    clients.door = Door(
+        table.loop, table.peers, host, port, tls, lambda arrival, local: Client(clients, arrival), table.shared
+    )
     return clients.door
 
 

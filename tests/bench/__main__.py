@@ -72,6 +72,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--warm-up", type=float, default=1.0, help="seconds of load before counting (default 1)")
     parser.add_argument("--users", type=int, default=1000, help="users, each with one publication (default 1000)")
     parser.add_argument("--window", type=int, default=64, help="operations in flight (default 64)")
+    parser.add_argument(
+        "--edges", type=int, nargs="+", default=[1], help="edge processes of ours that share the address (default 1)"
+    )
     parser.add_argument("--rate", type=float, help="begin this many operations per second, not as many as possible")
     parser.add_argument("--repeats", type=int, default=1, help="runs of each scenario; medians count (default 1)")
     parser.add_argument("--settle", type=float, default=40.0, help="rest before memory is read (default 40 s)")
@@ -116,9 +119,10 @@ def _servers(chosen: argparse.Namespace, cluster: Cluster | None, stack: context
     servers: list[Server] = []
     if chosen.peer != "kamailio-only":
         bus = stack.enter_context(services.valkey())
-        ours = Ours(None if chosen.database == "sqlite" else cluster, chosen.users, bus)
-        stack.callback(ours.close)
-        servers.append(ours)
+        for edges in chosen.edges:
+            ours = Ours(None if chosen.database == "sqlite" else cluster, chosen.users, bus, edges)
+            stack.callback(ours.close)
+            servers.append(ours)
     if cluster is not None and _peers(chosen.peer):
         servers += [Kamailio(cluster, durable=True), Kamailio(cluster, durable=False)]
     return servers
@@ -126,7 +130,7 @@ def _servers(chosen: argparse.Namespace, cluster: Cluster | None, stack: context
 
 def _asked(scenario: Scenario, servers: list[Server]) -> list[Server]:
     """The servers that a scenario is for."""
-    return [one for one in servers if scenario.provisioning is None or one.name == report.OURS]
+    return [one for one in servers if scenario.provisioning is None or isinstance(one, Ours)]
 
 
 def _run(scenario: Scenario, server: Server, options: Options, profile: str | None) -> Measured:
@@ -138,8 +142,10 @@ def _run(scenario: Scenario, server: Server, options: Options, profile: str | No
     with contextlib.ExitStack() as stack:
         stack.callback(server.stop)
         stack.callback(load.close)
-        if profile is not None and server.name == report.OURS:
-            begins = functools.partial(_sample, server.pid, Path(profile) / f"{scenario.name}.txt", options, stack)
+        if profile is not None and isinstance(server, Ours):
+            begins = functools.partial(
+                _sample, server.pid, Path(profile) / f"{scenario.name}-{server.name}.txt", options, stack
+            )
             options = dataclasses.replace(options, begins=begins)
         try:
             return scenario.run(load, server, options)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Protocol
 from urllib.parse import urlsplit
@@ -18,6 +18,9 @@ from tests.bench import usage
 from tests.bench.databases import KAMAILIO_SCHEMA, Cluster, kamailio_tables
 from tests.bench.messages import DOMAIN, head
 from tests.bench.usage import Usage
+
+OURS = "ours"
+"What our server is called; `ours-2` with two processes."
 
 ROOT = Path(__file__).resolve().parents[2]
 "The repository."
@@ -63,7 +66,7 @@ class Failed(Exception):
 
 
 class _Process:
-    """What both servers share: one process tree, a directory and a log of its own."""
+    """What both servers share: process trees, a directory and a log of its own."""
 
     name = ""
 
@@ -71,15 +74,14 @@ class _Process:
         self._cluster = cluster
         self._database_pid = cluster.pid() if cluster is not None else None
         self._directory: Path | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        self._processes: list[subprocess.Popen[bytes]] = []
         self._log: IO[bytes] | None = None
         self._database = ""
         self.address = ("127.0.0.1", 0)
 
     @property
     def pid(self) -> int:
-        assert self._process is not None
-        return self._process.pid
+        return self._processes[0].pid
 
     @property
     def directory(self) -> Path:
@@ -87,21 +89,23 @@ class _Process:
         return self._directory
 
     def usage(self) -> Usage:
-        return Usage(usage.cpu(self.pid), usage.cpu(self._database_pid), usage.generator_cpu())
+        ours = sum(usage.cpu(process.pid) for process in self._processes)
+        return Usage(ours, usage.cpu(self._database_pid), usage.generator_cpu())
 
     def memory(self) -> int:
-        return usage.memory(self.pid)
+        return sum(usage.memory(process.pid) for process in self._processes)
 
     def stop(self) -> None:
-        process = self._process
-        if process is not None and process.poll() is None:
-            process.send_signal(signal.SIGTERM)
+        for process in self._processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in self._processes:
             try:
                 process.wait(STOP_PATIENCE)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        self._process = None
+        self._processes.clear()
         if self._log is not None:
             self._log.close()
             self._log = None
@@ -118,13 +122,18 @@ class _Process:
         self.address = ("127.0.0.1", free_port())
 
     def _run(self, command: list[str], environment: Mapping[str, str] | None = None) -> None:
-        self._process = subprocess.Popen(
-            command, stdout=self._log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=ROOT, env=environment
+        self._processes.append(
+            subprocess.Popen(
+                command, stdout=self._log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=ROOT, env=environment
+            )
         )
+
+    def _wait(self, ready: Callable[[], bool]) -> None:
         ends = time.monotonic() + START_PATIENCE
-        while not answers(self.address):
-            if self._process.poll() is not None or time.monotonic() > ends:
+        while not ready():
+            if any(one.poll() is not None for one in self._processes) or time.monotonic() > ends:
                 raise self._failed(f"{self.name} did not start")
+            time.sleep(0.05)
 
     def _failed(self, what: str) -> "Failed":
         """Clean up, and keep what was written last."""
@@ -134,13 +143,13 @@ class _Process:
 
 
 class Ours(_Process):
-    """One edge of this project with an engine listener, on PostgreSQL (or SQLite without a cluster)."""
+    """Edges of this project that share an engine listener, on PostgreSQL (or SQLite without a cluster)."""
 
-    name = "ours"
-
-    def __init__(self, cluster: Cluster | None, users: int, bus: str) -> None:
+    def __init__(self, cluster: Cluster | None, users: int, bus: str, edges: int = 1) -> None:
         """`bus`: the URL of a Valkey, as in an ordinary deployment; empty for none."""
         super().__init__(cluster)
+        self.name = OURS if edges == 1 else f"{OURS}-{edges}"
+        self._edges = edges
         self._users = users
         self._bus = bus
         self._sqlite_template: Path | None = None
@@ -156,7 +165,12 @@ class Ours(_Process):
             self._apply(self._database, provisioning)
         host, port = self.address
         listen = {"CUPS_SIP_LISTEN": f"udp:{host}:{port}:engine,tcp:{host}:{port}:engine"}
-        self._run([sys.executable, "manage.py", "run_sipedge"], self._environment(self._database, listen))
+        for number in range(1, self._edges + 1):
+            its = {"CUPS_EDGE_NAME": f"edge-{number}", "CUPS_EDGE_SHARE": f"{number}/{self._edges}"}
+            self._run(
+                [sys.executable, "manage.py", "run_sipedge"], self._environment(self._database, {**listen, **its})
+            )
+        self._wait(lambda: (self.directory / "log").read_text(errors="replace").count("edge ready") == self._edges)
 
     def _environment(self, database: str, more: Mapping[str, str]) -> dict[str, str]:
         own = {"CUPS_DATA_DIR": str(self.directory), "CUPS_DEMO": "0", "VALKEY_URL": self._bus}
@@ -262,6 +276,7 @@ class Kamailio(_Process):
                 *("-M", "16"),
             ]
         )
+        self._wait(lambda: answers(self.address))
 
 
 def program() -> Path | None:

@@ -83,11 +83,17 @@ def test_environments_hold_what_is_read(path: Path) -> None:
         KNOWN[name].read(given)
 
 
-def test_two_edges_have_nothing_in_common() -> None:
+def test_two_edges_share_the_addresses_and_nothing_else() -> None:
     first, second = (assignments(DEPLOY / "systemd" / f"edge-{number}.env") for number in (1, 2))
     assert first.keys() == second.keys()
     for name in first:
         assert not set(first[name].split(",")) & set(second[name].split(",")), name
+    assert [KNOWN["CUPS_EDGE_SHARE"].read(one) for one in (first, second)] == [(0, 2), (1, 2)]
+    containers = [compose()["services"][f"edge-{number}"]["environment"] for number in (1, 2)]
+    for one in (assignments(DEPLOY / "systemd" / "cups.env"), *containers):
+        assert "CUPS_SIP_LISTEN" in one
+    assert containers[0]["CUPS_SIP_LISTEN"] == containers[1]["CUPS_SIP_LISTEN"]
+    assert [KNOWN["CUPS_EDGE_SHARE"].read(one) for one in containers] == [(0, 2), (1, 2)]
 
 
 def test_systemd_takes_the_units(tmp_path: Path) -> None:
@@ -124,7 +130,7 @@ def test_containers_get_what_is_read() -> None:
     for name in ours.keys() - {"prepare"}:
         assert "prepare" in ours[name]["depends_on"], "migrations come first"
     first, second = (ours[name]["environment"] for name in ("edge-1", "edge-2"))
-    for key in ("CUPS_EDGE_NAME", "CUPS_SIP_LISTEN", "CUPS_CSTA_LISTEN", "CUPS_METRICS_LISTEN"):
+    for key in ("CUPS_EDGE_NAME", "CUPS_EDGE_SHARE", "CUPS_METRICS_LISTEN"):
         assert first[key] != second[key]
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from sipedge.backup.file import Reader
 from sipedge.draining import DRAINED
-from tests.services import PostgreSQL, free_port, valkey
+from tests.services import PostgreSQL, valkey
 from tests.system import ROOT, Deployment, deployed, new_database
 
 DOCS = ROOT / "docs"
@@ -54,9 +54,7 @@ def deployment() -> Iterator[Deployment]:
 
 @pytest.mark.system
 def test_the_commands_of_the_page(deployment: Deployment, tmp_path: Path) -> None:
-    deployment.start_edge("edge-1")
-    other = f"udp:127.0.0.1:{free_port()}:engine"
-    edge = deployment.start_edge("edge-2", CUPS_SIP_LISTEN=other, CUPS_CSTA_LISTEN="")
+    _, edge = deployment.start_edges(2)
     deployment.start_worker()
     (tmp_path / "run").write_text(
         f'#!/bin/sh\nshift\nexec {shlex.quote(sys.executable)} {shlex.quote(str(ROOT / "manage.py"))} "$@"\n'
