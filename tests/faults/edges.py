@@ -51,23 +51,24 @@ class Roamer(Phone):
 class Edges:
     """Edges by number, from 1, each with an address for trusted peers; they are killed, stopped and started again."""
 
-    def __init__(self, deployment: Deployment, number: int) -> None:
+    def __init__(self, deployment: Deployment, number: int, **first: str) -> None:
+        """`first`: more variables of the first one's environment."""
         self.deployment = deployment
         self.ports = {one: free_port() for one in range(1, number + 1)}
         self.processes: dict[int, subprocess.Popen[bytes]] = {}
         self._clients = ExitStack()
         for one in self.ports:
-            self.start(one)
+            self.start(one, **(first if one == 1 else {}))
 
-    def start(self, number: int) -> None:
+    def start(self, number: int, **more: str) -> None:
         """Start it, with a short lease."""
         port = self.ports[number]
-        self.processes[number] = self.deployment.start_edge(
-            f"edge-{number}",
-            CUPS_SIP_LISTEN=",".join(f"{transport}:127.0.0.1:{port}:engine" for transport in ("udp", "tcp")),
-            CUPS_CSTA_LISTEN="",
-            CUPS_LEASE_SECONDS=str(LEASE),
-        )
+        variables = {
+            "CUPS_SIP_LISTEN": ",".join(f"{transport}:127.0.0.1:{port}:engine" for transport in ("udp", "tcp")),
+            "CUPS_CSTA_LISTEN": "",
+            "CUPS_LEASE_SECONDS": str(LEASE),
+        }
+        self.processes[number] = self.deployment.start_edge(f"edge-{number}", **{**variables, **more})
 
     def kill(self, number: int) -> None:
         """kill -9."""
@@ -80,7 +81,9 @@ class Edges:
 
     def roamer(self, user: str, number: int) -> Roamer:
         """A trusted peer over UDP that asks this edge."""
-        return self._clients.enter_context(Roamer(user, ("127.0.0.1", self.ports[number]), asserted=True))
+        made = Roamer(user, ("127.0.0.1", self.ports[number]), asserted=True)
+        self._clients.callback(made.close)
+        return made
 
     def connected(self, user: str, number: int) -> Phone:
         """One over TCP."""
