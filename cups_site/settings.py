@@ -99,6 +99,8 @@ CUPS_EDGES = value("CUPS_EDGES")
 CUPS_EDGE_NAME = value("CUPS_EDGE_NAME")
 CUPS_EDGE_SHARE = value("CUPS_EDGE_SHARE")
 "Of this process, if it is an edge."
+CUPS_LEASE_SECONDS = value("CUPS_LEASE_SECONDS")
+"Seconds after which an edge that gives no sign of life is taken for dead (`sipedge.lease`)."
 CUPS_RTP_PORTS = value("CUPS_RTP_PORTS")
 "UDP ports for conferences of phones: two for each party; the first and the last one."
 CUPS_TRACE_MESSAGES = value("CUPS_TRACE_MESSAGES")

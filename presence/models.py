@@ -115,6 +115,9 @@ class EdgeLease(models.Model):
     expires_at = models.DateTimeField()
     report = models.JSONField(default=dict)
 
+    ADOPTED = "adopted"
+    "In the report of an edge that is gone: which edges have taken over how much (`presence.leases.note`)."
+
     class Meta:
         ordering = ["edge"]
         verbose_name = "edge"
@@ -131,6 +134,12 @@ class EdgeLease(models.Model):
     def draining(self) -> bool:
         """It is about to leave."""
         return bool(self.report.get("drain"))
+
+    @property
+    def adopted(self) -> dict[str, dict[str, int]]:
+        """What others have taken over since its lease ran out: by edge, numbers by kind."""
+        found: dict[str, dict[str, int]] = self.report.get(self.ADOPTED) or {}
+        return found
 
     def state(self, now: datetime) -> str:
         """running, draining, stopped (in order) or lost."""

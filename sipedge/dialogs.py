@@ -203,6 +203,8 @@ class LiveBackend:
         self.min_expires = 0
         "Seconds that the server said it wants at least (423)."
         self.lock = asyncio.Lock()
+        self.written = False
+        "Its row is there."
         self.ended = False
         self.farewell = False
         "The server was told that it has ended."

@@ -15,6 +15,7 @@ from presence import webhooks
 from presence.access import COMPOSING, JUDGING
 from presence.engine.errors import TryAgainLater
 from provisioning import bus, snapshot
+from provisioning.policy import Policy
 from sipedge.committer import RETRY_AFTER
 from sipedge.dialogs import LiveSubscription
 
@@ -23,14 +24,25 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-ANNOUNCE_INTERVAL = 0.1
-"Seconds for which changes are gathered before other processes hear of them."
+SHORTEST_PAUSE = 0.01
+"Seconds between two announcements, each of a change or two: what others then do for each is no burden yet."
+
+PAUSE_EACH = 0.001
+"Seconds more for each change in an announcement: the more there are, the longer the next ones are gathered."
+
+LONGEST_PAUSE = 0.1
+"Seconds for which changes are gathered at most before other processes hear of them."
 
 LOOKED_AT = 500
 "Subscriptions looked at in one turn of the loop after a change of policy; requests are answered in between."
 
 POLL_INTERVAL = 30.0
 "Seconds between two readings of the policy where there is no bus to announce changes."
+
+
+def pause_after(changes: int) -> float:
+    """Seconds until the next announcement, after one of so many changes."""
+    return min(SHORTEST_PAUSE + PAUSE_EACH * changes, LONGEST_PAUSE)
 
 
 class Hints:
@@ -43,27 +55,36 @@ class Hints:
         "Personas whose state has changed here, and nobody else knows."
         self._registered: set[int] = set()
         "Those of them whose contacts have changed."
+        self._news = asyncio.Event()
+        self._hooked: tuple[Policy, frozenset[int]] | None = None
+        "The presentities that webhooks are told about, under which policy."
         self.up = False
         "The bus is heard."
 
     def changed(self, persona_id: int, *, registered: bool = False) -> None:
-        """The others will hear of it in a moment; `registered`: contacts have changed."""
+        """The others will hear of it at once, or in a moment; `registered`: contacts have changed."""
         self._changed.add(persona_id)
         if registered:
             self._registered.add(persona_id)
+        self._news.set()
 
     async def announce(self) -> None:
-        """Tell the other processes whose state has changed; a hint, gathered for a moment."""
+        """Tell the other processes whose state has changed: at once while little happens, else gathered for a moment.
+
+        Whoever hears it reads those presentities again, and that costs the less the more are read together.
+        """
         edge = self._edge
         while True:
-            await asyncio.sleep(ANNOUNCE_INTERVAL)
-            if self._changed:
-                personas, self._changed = list(self._changed), set()
-                registered, self._registered = list(self._registered), set()
-                hooked = webhooks.hooked(edge.policy)
-                await edge.loop.run_in_executor(
-                    self._readers, webhooks.announce, personas, edge.name, hooked, registered
-                )
+            await self._news.wait()
+            self._news.clear()
+            personas, self._changed = list(self._changed), set()
+            registered, self._registered = list(self._registered), set()
+            if self._hooked is None or self._hooked[0] is not edge.policy:
+                self._hooked = edge.policy, webhooks.hooked(edge.policy)
+            await edge.loop.run_in_executor(
+                self._readers, webhooks.announce, personas, edge.name, self._hooked[1], registered
+            )
+            await asyncio.sleep(pause_after(len(personas)))
 
     async def listen(self) -> None:
         """Follow the bus; after every connection catch up with what may have been missed."""

@@ -3,20 +3,28 @@
 A NOTIFY costs no database write; the digest of the document that a watcher has follows into its row here, in paced
 batches. `settled_at` is the moment up to which rows and watchers agree: after a crash only those who watch
 somebody that has changed since then are told again.
+
+While the lease is not `held`, others may have taken over this edge's subscriptions: it tells its watchers nothing, and
+asks foreign servers nothing. Whether it is held is a question to a clock of this machine, begun before the lease was
+written, so the answer is never later than what others see. After a lapse it is held again once the edge has written
+it anew, has read which rows are still its own, and has let go of the rest (`adoption.let_go`).
 """
 
 import asyncio
+import functools
 import os
 import socket
+import time
 from concurrent.futures import Executor
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
+from django.conf import settings
 from django.db import Error, connection
 
-from presence.engine.errors import DomainError
-from presence.models import EdgeLease
+from presence import leases
+from presence.engine.errors import DomainError, TryAgainLater
 from presence.rows import SUBSCRIPTION
 from presence.store import Outcome, Plan, Put
 from sipedge.dialogs import LiveSubscription
@@ -27,14 +35,14 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-INTERVAL = 5.0
-"Seconds between two renewals."
-
-LIFETIME = timedelta(seconds=30)
-"A lease not renewed for so long is a dead edge's: several renewals may fail before."
+RENEWALS: Final = 6
+"Times that a lease is renewed within its lifetime: several may fail before others take over."
 
 AT_ONCE = 2000
 "Rows written in one round: a wide fan-out is written down over several rounds, beside the requests."
+
+elapsed = functools.partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+"Seconds of a clock that nobody sets, and that goes on while the process is stopped or the machine sleeps."
 
 
 class Lease:
@@ -45,21 +53,39 @@ class Lease:
         self._executor = executor
         self._task: asyncio.Task[None] | None = None
         self._started_at = edge.now()
-        self._held_until = self._started_at
+        self.lifetime = timedelta(seconds=settings.CUPS_LEASE_SECONDS)
+        self.interval = self.lifetime / RENEWALS
+        "Between two renewals; also how long a lease must have run out before others take over."
+        self._held_until = float("-inf")
+        "By the clock `elapsed`."
+        self._resuming: datetime | None = None
+        "Up to when rows and watchers agreed before this start, until all is resumed."
+        self._writing = asyncio.Lock()
 
     @property
     def held(self) -> bool:
-        """Others know that this edge lives."""
-        return self._edge.now() < self._held_until
+        """Others know that this edge lives, and leave alone what is its own."""
+        return elapsed() < self._held_until
 
-    def start(self) -> None:
-        """Renew from now on."""
+    async def take(self) -> leases.Before | None:
+        """The edge starts: what it had left is its own again, as far as nobody has taken it over; keep the lease."""
+        begun = elapsed()
+        before = await self._edge.read(leases.take, self._edge.name, self.lifetime, **self._columns())
+        self._held_until = begun + self.lifetime.total_seconds()
+        self._resuming = before.settled_at if before is not None else self._edge.now()
         self._task = asyncio.create_task(self._keep())
+        return before
+
+    async def resumed(self) -> None:
+        """All that it had left is in memory: from now on rows and watchers agree as far as `settle` says."""
+        self._resuming = None
+        await self.renew()
 
     async def stop(self) -> None:
         """Write everything down and leave in order."""
-        if self._task is not None:
-            self._task.cancel()
+        async with self._writing:  # what is being written must not be written last
+            if self._task is not None:
+                self._task.cancel()
         settled_at = await self.settle(limit=None)
         await self._renew(settled_at, clean=not self._edge.subscriptions.unwritten)
 
@@ -89,33 +115,45 @@ class Lease:
 
     async def _keep(self) -> None:
         while True:
-            settled_at = await self.settle()
-            await self._renew(settled_at, clean=False)
-            await asyncio.sleep(INTERVAL)
+            await asyncio.sleep(self.interval.total_seconds())
+            await self.renew()
+            if self.held and self._resuming is None:
+                self._edge.adoption.look()
 
     async def renew(self) -> None:
         """Write the row now."""
-        await self._renew(await self.settle(), clean=False)
+        await self._renew(self._resuming or await self.settle(), clean=False)
 
     async def _renew(self, settled_at: datetime, *, clean: bool) -> None:
-        row: dict[str, Any] = {
+        async with self._writing:
+            begun = elapsed()
+            row = {**self._columns(), "settled_at": settled_at, "clean": clean}
+            loop = asyncio.get_running_loop()
+            if not await loop.run_in_executor(self._executor, _write, self._edge.name, self.lifetime, row):
+                return
+            lapsed = not self.held
+            if lapsed and not clean:
+                try:
+                    await self._edge.adoption.let_go()
+                except TryAgainLater:
+                    return  # the next renewal looks again
+            self._held_until = begun + self.lifetime.total_seconds()
+        if lapsed and not clean:
+            self._edge.background(self._edge.notifier.go_on())
+
+    def _columns(self) -> dict[str, Any]:
+        """What the row says beside its times."""
+        return {
             "host": f"{socket.gethostname()}:{os.getpid()}",
             "started_at": self._started_at,
-            "renewed_at": self._edge.now(),
-            "settled_at": settled_at,
-            "clean": clean,
-            "expires_at": self._edge.now() + LIFETIME,
             "report": report(self._edge),
         }
-        loop = asyncio.get_running_loop()
-        if await loop.run_in_executor(self._executor, _upsert, self._edge.name, row):
-            self._held_until = row["expires_at"]
 
 
-def _upsert(name: str, row: dict[str, Any]) -> bool:
+def _write(name: str, lifetime: timedelta, row: dict[str, Any]) -> bool:
     """Write the lease; whether that was possible."""
     try:
-        EdgeLease.objects.update_or_create(edge=name, defaults=row)
+        leases.renew(name, lifetime, **row)
     except Error as error:
         connection.close()
         log.warning("the lease could not be renewed", error=str(error).splitlines()[0])

@@ -2,12 +2,13 @@
 
 It comes in by a door of its own, through the same plan, commit and announcement as a PUBLISH. Its lifetime is short and
 it is renewed while the call lasts: when this edge is killed, nobody is on the phone for longer than that; and when it
-starts again, what it has left behind is taken back at once, as its calls are gone.
+starts again, or another one takes over from it, what it has left behind is taken back at once, as its calls are gone.
 """
 
 import asyncio
 from collections.abc import Set
 from contextlib import suppress
+from datetime import datetime
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
@@ -67,12 +68,16 @@ class LineStates:
         self._locks: dict[tuple[str, int], asyncio.Lock] = {}
         self._due: dict[tuple[str, int], float] = {}
         "By line and owner: when it has to be written again, once it is written."
-        self._agent = f"line/{edge.name}"
+        self._agent = _agent(edge.name)
         "The program that publishes: which edge's lines, as the pages of live state show it."
 
     async def start(self) -> None:
         """Take back what this edge has left behind when it was killed."""
-        for id, version, owner in await self._edge.read(_left_behind, self._agent):
+        await self.take_back(self._edge.name)
+
+    async def take_back(self, name: str) -> None:
+        """Take back what an edge that is gone has left behind: its calls are gone as well."""
+        for id, version, owner in await self._edge.read(_left_behind, _agent(name), self._edge.now()):
             line = f"publication {id:x}", owner
             self._tags[line] = f"{id:x}-{version}"
             self._said[line] = b""
@@ -160,7 +165,11 @@ class LineStates:
             self._said.pop(line, None)
 
 
-def _left_behind(agent: str) -> list[tuple[int, int, int]]:
+def _agent(edge: str) -> str:
+    return f"line/{edge}"
+
+
+def _left_behind(agent: str, now: datetime) -> list[tuple[int, int, int]]:
     """Components that say something of lines of this edge: id, version, persona."""
-    rows = Publication.objects.filter(door=publications.LINE, user_agent=agent)
+    rows = Publication.objects.filter(door=publications.LINE, user_agent=agent, expires_at__gt=now)
     return list(rows.values_list("id", "version", "persona_id"))

@@ -14,7 +14,8 @@ import structlog
 from django.db.models import Q
 
 from presence import store
-from presence.models import EdgeLease, Publication
+from presence.leases import Before
+from presence.models import Publication
 from presence.rows import BackendRow, SubscriptionRow
 from sipedge.dialogs import LiveSubscription
 from sipedge.models import Binding
@@ -32,14 +33,17 @@ AT_ONCE = 500
 "Presentities loaded in one step; requests are answered in between."
 
 
-async def resume(edge: "Edge") -> None:
-    """Take up the subscriptions and bindings of the rows; NOTIFYs that are due go out by the usual road."""
-    found = await edge.read(_load, edge.name, edge.now())
+async def resume(edge: "Edge", before: Before | None) -> None:
+    """Take up the subscriptions and bindings of the rows; NOTIFYs that are due go out by the usual road.
+
+    `before`: what the lease said of the predecessor of the same name, if there was one.
+    """
+    found = await edge.read(_load, edge.name, before, edge.now())
     edge.registrar.replace(found.bindings)
     edge.backends.resume(found.backends)
     ended: list[tuple[LiveSubscription, str]] = []
     for row in found.subscriptions:
-        live = _live(edge, row)
+        live = live_again(edge, row)
         if live is None:
             continue
         reason = live.judged(edge.policy)
@@ -51,7 +55,7 @@ async def resume(edge: "Edge") -> None:
         else:
             edge.backends.follow(live)
     edge.backends.drop_unneeded()
-    _claim(edge, [*(row.id for row in found.subscriptions), *(row.id for row in found.backends)])
+    claim(edge, [*(row.id for row in found.subscriptions), *(row.id for row in found.backends)])
     _lost_connections(edge, found)
     for live, reason in ended:
         edge.notifier.end(live, reason)
@@ -77,9 +81,13 @@ async def adopt(edge: "Edge", ids: list[int]) -> int:
     """
     count = 0
     for row in await edge.read(store.load_handed_over, edge.name, ids):
-        if edge.subscriptions.get(row.id) is not None:
+        held = edge.subscriptions.get(row.id)
+        if held is not None and held.row.version >= row.version:
             continue  # asked twice
-        live = _live(edge, row)
+        if held is not None:  # it was here before, and elsewhere since
+            held.moved = True
+            edge.notifier.abandon(held)
+        live = live_again(edge, row)
         if live is None:
             continue
         live.unknown()
@@ -91,25 +99,28 @@ async def adopt(edge: "Edge", ids: list[int]) -> int:
             edge.backends.follow(live)
             edge.notifier.first(live)
         count += 1
-    _claim(edge, ids)
+    claim(edge, ids)
     log.info("adopted", subscriptions=count)
     return count
 
 
-def _claim(edge: "Edge", ids: Iterable[int]) -> None:
+def claim(edge: "Edge", ids: Iterable[int]) -> None:
     """Processes beside this one send us what belongs to these."""
     if edge.network.siblings is not None:
         edge.network.siblings.has(ids)
 
 
-def _live(edge: "Edge", row: SubscriptionRow) -> LiveSubscription | None:
-    """The subscription of a row, with its dialog as the row says; None where that cannot be read."""
+def live_again(edge: "Edge", row: SubscriptionRow, cseq: int | None = None) -> LiveSubscription | None:
+    """The subscription of a row, with its dialog as the row says; None where that cannot be read.
+
+    `cseq`: the last number that may have been used; None: all that are reserved.
+    """
     try:
         dialog = Dialog.loads(row.dialog)
     except ValueError:
         log.error("a subscription's dialog cannot be read", subscription=row.id)
         return None
-    dialog.local_cseq = row.cseq
+    dialog.local_cseq = row.cseq if cseq is None else cseq
     return live_of(row, dialog, edge.network.flow_again(dialog))
 
 
@@ -122,8 +133,7 @@ def _lost_connections(edge: "Edge", found: "_Found") -> None:
         if row.edge == edge.name and (flow := flow_of_text(row.flow)) is not None and flow.reliable
     }
     for flow in flows:
-        if not edge.network.alive(flow):  # held by a process beside us, it has survived
-            edge.departures.lost(flow)
+        edge.departures.lost(flow)
 
 
 class _Found(NamedTuple):
@@ -134,12 +144,11 @@ class _Found(NamedTuple):
     "Presentities that changed after rows and watchers were last known to agree."
 
 
-def _load(name: str, now: datetime) -> _Found:
+def _load(name: str, before: Before | None, now: datetime) -> _Found:
     bindings = Binding.objects.filter(expires_at__gt=now).values_list(*BindingRow._fields)
-    lease = EdgeLease.objects.filter(edge=name).first()
     unsettled: frozenset[int] = frozenset()
-    if lease is not None and not lease.clean:
-        changed = Q(updated_at__gte=lease.settled_at) | Q(expires_at__gte=lease.settled_at, expires_at__lte=now)
+    if before is not None and not before.clean:
+        changed = Q(updated_at__gte=before.settled_at) | Q(expires_at__gte=before.settled_at, expires_at__lte=now)
         unsettled = frozenset(Publication.objects.filter(changed).values_list("persona_id", flat=True).distinct())
     return _Found(
         [BindingRow(*row) for row in bindings],

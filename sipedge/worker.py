@@ -27,6 +27,7 @@ from presence.store import DatabaseAway, Loaded, Outcome, Plan
 from provisioning import snapshot
 from provisioning.policy import Policy
 from provisioning.uri import SipUri, Uri
+from sipedge.adoption import Adoption
 from sipedge.b2bua.legs import Legs
 from sipedge.b2bua.mixer import Ports
 from sipedge.b2bua.sip_switch import SipSwitch
@@ -108,6 +109,12 @@ READ_RETRY = 0.2
 EXPIRY_INTERVAL = 0.5
 "Seconds between two looks at what has run out: half the unit in which SIP counts expiry."
 
+CANCEL_AGAIN = 0.2
+"Seconds after which a task that has not ended is cancelled again."
+
+MOST_CANCELS = 10
+"Times that tasks are cancelled; then the process ends with them."
+
 MAX_NOTICED = 10_000
 "Different things that are counted."
 
@@ -150,6 +157,7 @@ class Edge:
         self.offline = OfflineMessages(self)
         self.departures = Departures(self)
         self.drain = Drain(self)
+        self.adoption = Adoption(self)
         self.locator = Locator(Lookup(settings.CUPS_DNS, self.loop.time), self.loop.time)
         self.guests = Guests(self.locator)
         self.agents = Agents(self)
@@ -205,12 +213,12 @@ class Edge:
         pause = SQLITE_PAUSE if connection.vendor == "sqlite" else 0.0
         self.committer = Committer(store.commit, pause=pause)
         await self.network.open(listeners, self.policy)
-        await resume(self)
+        await resume(self, await self._lease.take())
         await self.telephony.start()
         await self.telephony.states.start()
         self.network.accept()
         await self.metrics.open()
-        self._lease.start()
+        await self._lease.resumed()
         for keep in (
             self._watch_expiry(),
             self.hints.listen(),
@@ -232,8 +240,7 @@ class Edge:
         self.telephony.close()
         await self.dispatcher.drain(PATIENCE)
         await self.agents.close()
-        for task in self._tasks:
-            task.cancel()
+        await self._cancel_tasks()
         await self._lease.stop()
         await self.committer.close()
         await self.timeline.close()
@@ -241,9 +248,24 @@ class Edge:
         await self.network.close()
         self._readers.shutdown(wait=False, cancel_futures=True)
 
+    async def _cancel_tasks(self) -> None:
+        """End what runs beside everything else; a client of the bus that is just connecting has to be told twice."""
+        for _ in range(MOST_CANCELS):
+            if not self._tasks:
+                return
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.wait(self._tasks, timeout=CANCEL_AGAIN)
+        log.warning("background tasks do not end", tasks=len(self._tasks))
+
+    @property
+    def lease(self) -> Lease:
+        """What says that this edge lives."""
+        return self._lease
+
     @property
     def lease_held(self) -> bool:
-        """Others know that this edge lives."""
+        """Others know that this edge lives, and leave its subscriptions alone."""
         return self._lease.held
 
     async def renew_lease(self) -> None:
@@ -320,6 +342,8 @@ class Edge:
     def _tick(self) -> None:
         self._timer = None
         self._timer_at = float("inf")
+        if not self._lease.held:
+            self.notifier.hold_back()
         self.stack.timeout(self.loop.time())
         self._pump()
 

@@ -106,7 +106,7 @@ class Phone:
             self.socket = WebSocket(server, tls, server_name, source)  # type: ignore[assignment]
             tls = None
         else:
-            self.socket.connect(server)
+            self._connect(server)
         if tls is not None:
             wrapped = tls.wrap_socket(self.socket, server_hostname=server_name or None)
             self.socket, self.certificate = wrapped, wrapped.getpeercert(binary_form=True) or b""
@@ -120,6 +120,10 @@ class Phone:
         "OpenSSL takes no reading and writing at once."
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
+
+    def _connect(self, server: tuple[str, int]) -> None:
+        """Where it speaks to, and whom it hears."""
+        self.socket.connect(server)
 
     def close(self) -> None:
         """Hang up."""

@@ -260,6 +260,16 @@ VARIABLES: Final = (
         unit="bytes",
     ),
     Variable(
+        "CUPS_LEASE_SECONDS",
+        LIMITS,
+        Count(3, 3600),
+        "for which an edge counts as alive without a sign of life, six of which it gives in this time; then the others "
+        "[take over](operations.md) its subscriptions",
+        "60",
+        "30",
+        unit="seconds",
+    ),
+    Variable(
         "CUPS_LOG_LEVEL",
         WATCHING,
         Choice(("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),

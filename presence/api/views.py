@@ -329,10 +329,14 @@ class EdgeSerializer(serializers.ModelSerializer):
     """An edge process, and what it says about itself."""
 
     state = serializers.SerializerMethodField()
+    adopted = serializers.DictField(
+        child=serializers.DictField(child=serializers.IntegerField()), read_only=True,
+        help_text="What other edges have taken over since its lease ran out: by edge, numbers by kind.",
+    )  # fmt: skip
 
     class Meta:
         model = EdgeLease
-        fields = ["edge", "host", "state", "started_at", "renewed_at", "report"]
+        fields = ["edge", "host", "state", "started_at", "renewed_at", "adopted", "report"]
 
     def get_state(self, lease: EdgeLease) -> str:
         """running, draining, stopped or lost."""

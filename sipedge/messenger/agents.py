@@ -10,6 +10,7 @@ from presence.engine.errors import DomainError, NotAuthorised, UnknownPresentity
 from sipedge.messenger.agent import Agent
 from sipedge.messenger.connection import Unanswered
 from sipedge.sip.errors import SipError
+from sipedge.sip.flow import Flow
 
 if TYPE_CHECKING:
     from sipedge.worker import Edge
@@ -68,6 +69,12 @@ class Agents:
     async def close(self) -> None:
         """The edge stops: log-ins go on elsewhere, so nothing is ended but the connections."""
         for agent in list(self._agents.values()):
+            agent.abort()
+
+    def cut_off(self, flow: Flow) -> None:
+        """What a log-in watched was ended by another edge: the next sign of life of its page begins it again."""
+        for agent in [one for one in self._agents.values() if one.flow == flow]:
+            del self._agents[agent.session]
             agent.abort()
 
     # What is asked

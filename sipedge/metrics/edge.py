@@ -232,6 +232,12 @@ FAMILIES: "Final[tuple[Family[Edge], ...]]" = (
         "cups_edge_messenger_logins", GAUGE, ("kind",), "Log-ins to the messenger and to the phone pages.",
         lambda edge: _count(edge.agents.kinds()),
     ),
+    Family(
+        "cups_edge_adopted", COUNTER, ("kind",),
+        "Taken over from edges that are gone: subscriptions, and backends at foreign servers, that go on; "
+        "subscriptions (ended) and bindings that ended with their connections.",
+        lambda edge: by_one(edge.adoption.numbers.items()),
+    ),
     # Notifying
     Family("cups_notify_sent", COUNTER, (), "NOTIFYs sent to watchers.", lambda edge: one(edge.notifier.sent)),
     Family(

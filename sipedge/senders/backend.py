@@ -21,7 +21,7 @@ from presence.engine.errors import DomainError, NotAuthorised, TryAgainLater
 from presence.engine.types import Document
 from presence.rows import BackendRow
 from presence.store import Outcome, Plan
-from provisioning.policy import plain_address
+from provisioning.policy import ServerFacts, plain_address
 from provisioning.uri import Aor
 from sipedge.committer import RETRY_AFTER
 from sipedge.dialogs import LiveBackend, LiveSubscription, tag_of
@@ -45,6 +45,9 @@ FALLBACK = timedelta(seconds=5)
 LINGER = 64 * T1
 "Seconds for which the last NOTIFY of a subscription that was ended is still answered with 200."
 
+CSEQ_AHEAD = 10
+"Numbers skipped in the dialogs of an edge that is gone: requests that it had sent and not written down yet."
+
 USUAL_ACCEPT = "application/pidf+xml, application/cpim-pidf+xml"
 "Where the watcher named no type, or the subscription is shared (R-BCK-12)."
 
@@ -67,11 +70,7 @@ class Backends:
         edge, policy = self._edge, self._edge.policy
         if live.ended or (not policy.servers and live.row.id not in self._needs):
             return
-        needed = {
-            want: (server, priority)
-            for key, uri in live.presentities()
-            for want, server, priority in rules.wants(live.row, key, uri, policy)
-        }
+        needed = {want: (server, priority) for want, server, priority in self._needed(live)}
         before = self._needs.get(live.row.id, frozenset())
         if needed:
             self._needs[live.row.id] = frozenset(needed)
@@ -108,19 +107,68 @@ class Backends:
     def resume(self, rows: Iterable[BackendRow]) -> None:
         """After a restart: go on where the rows say; `drop_unneeded` ends those that nobody needs any more."""
         for row in rows:
-            server = self._edge.policy.servers.get(row.server_id)
-            if server is None:
+            found = self._of_row(row)
+            if found is not None:
+                self._take_in(found)
+                self._deadlines.set(row.id, row.refresh_at + FALLBACK)
+
+    def adopt(self, rows: Iterable[BackendRow]) -> None:
+        """Go on with those of an edge that is gone, as after a restart; what we have by now already ends."""
+        for row in rows:
+            found = self._of_row(row)
+            if found is None or row.id in self._by_id:
                 continue
-            want = Want(
-                row.key, Aor(row.local), Aor(row.foreign), row.server_id, row.shared, Aor(row.watcher), row.accept
-            )
-            found = self._take_in(LiveBackend(row, want, server))
-            if row.dialog:
-                try:
-                    found.dialog = Dialog.loads(row.dialog)
-                except ValueError:
-                    log.error("a back-end subscription's dialog cannot be read", id=row.id)
-            self._deadlines.set(row.id, row.refresh_at + FALLBACK)
+            if found.dialog is not None:
+                found.dialog.local_cseq += CSEQ_AHEAD
+            if found.want in self._by_want:
+                self._by_id[row.id] = found
+                found.ended = True
+                self._edge.background(self._say_goodbye(found))
+            else:
+                self._take_in(found)
+                self._deadlines.set(row.id, row.refresh_at + FALLBACK)
+
+    def _of_row(self, row: BackendRow) -> LiveBackend | None:
+        """One as its row says; None when its server is not provisioned any more."""
+        server = self._edge.policy.servers.get(row.server_id)
+        if server is None:
+            return None
+        want = Want(row.key, Aor(row.local), Aor(row.foreign), row.server_id, row.shared, Aor(row.watcher), row.accept)
+        found = LiveBackend(row, want, server)
+        found.written = True
+        if row.dialog:
+            try:
+                found.dialog = Dialog.loads(row.dialog)
+            except ValueError:
+                log.error("a back-end subscription's dialog cannot be read", id=row.id)
+        return found
+
+    def missing(self, live: LiveSubscription) -> set[Want]:
+        """What this watcher needs and we do not have."""
+        return {want for want, _, _ in self._needed(live) if want not in self._by_want}
+
+    def _needed(self, live: LiveSubscription) -> Iterable[tuple[Want, ServerFacts, int]]:
+        policy = self._edge.policy
+        for key, uri in live.presentities():
+            yield from rules.wants(live.row, key, uri, policy)
+
+    def written(self) -> set[int]:
+        """The ids of those that have a row."""
+        return {found.row.id for found in self._by_want.values() if found.written}
+
+    def forget(self, ids: Iterable[int]) -> None:
+        """These are another edge's now, which speaks to their servers."""
+        for id in ids:
+            found = self._by_id.pop(id, None)
+            if found is None:
+                continue
+            found.ended = True
+            if found.outstanding is not None:
+                self._edge.stack.abandon(found.outstanding)
+                found.outstanding = None
+            self._deadlines.discard(id)
+            if self._by_want.get(found.want) is found:
+                del self._by_want[found.want]
 
     def drop_unneeded(self) -> None:
         """End those that no front subscription needs."""
@@ -192,6 +240,9 @@ class Backends:
         async with found.lock:
             if found.ended or found.outstanding is not None or found.row.refresh_at > self._edge.now():
                 return  # another one was faster
+            if not self._edge.lease_held:  # it may be another edge's by now
+                self._deadlines.set(found.row.id, self._edge.now() + FALLBACK)
+                return
             expires = max(rules.asked_expires(found.server, self._edge.policy), found.min_expires)
             if not await self._send(found, expires):
                 await self._failed(found, 503, None)
@@ -404,6 +455,7 @@ class Backends:
 
         def applied(outcome: Outcome) -> None:
             if outcome is Outcome.COMMITTED:
+                found.written = True
                 old, found.row = found.row, row
                 self._deadlines.set(row.id, row.refresh_at + FALLBACK)
                 edge.personas.apply_backend(row, document)
@@ -428,7 +480,7 @@ class Backends:
     async def _say_goodbye(self, found: LiveBackend) -> None:
         edge = self._edge
         async with found.lock:
-            if found.dialog is not None and found.dialog.remote_tag:
+            if found.dialog is not None and found.dialog.remote_tag and edge.lease_held:
                 found.farewell = await self._send(found, 0)
 
             def applied(outcome: Outcome) -> None:

@@ -3,6 +3,9 @@
 *Due* names presentities and watchers, never bytes: bursts collapse, and while a NOTIFY is unanswered later
 changes wait, so the watcher always ends with the newest state. A document is built once per change and view;
 its bytes are shared. A NOTIFY costs no database write.
+
+While the edge does not hold its lease, others may speak to its watchers: nothing goes out and nothing is repeated
+(`hold_back`). When it holds it again, whoever is still its own is looked at (`go_on`).
 """
 
 import asyncio
@@ -51,6 +54,9 @@ REFUSED_PAUSE = 5
 MAX_PAUSE = 600
 "Seconds that a watcher can ask for."
 
+LOOKED_AT = 500
+"Watchers looked at in one turn of the loop when the lease is held again; requests are answered in between."
+
 REFUSED = "refused"
 "Counts NOTIFYs that a watcher has answered with an error."
 
@@ -67,6 +73,7 @@ class Notifier:
         "Presentities with a change that their watchers have not been looked at for, oldest first."
         self._due: deque[LiveSubscription] = deque()
         self._scheduled = False
+        self._holding_back = False
         self.sent = 0
         self.coalesced = 0
         "Times that a watcher's turn was put off: a NOTIFY was unanswered, or changes came faster than it is told."
@@ -102,6 +109,36 @@ class Notifier:
     def lost(self, live: LiveSubscription) -> None:
         """The watcher's connection is gone for good, and only the watcher could open another one."""
         self._drop(live)
+
+    def leave(self, live: LiveSubscription, reason: str) -> None:
+        """End a subscription without a word: its watcher cannot be reached."""
+        self._drop(live, reason)
+
+    def hold_back(self) -> None:
+        """The lease is not held: repeat nothing that is out, before the next look at the lease says what is ours."""
+        if self._holding_back:
+            return
+        self._holding_back = True
+        log.warning("the lease has run out: nobody is notified until it is renewed")
+        for live in self._edge.subscriptions:
+            self.abandon(live)
+
+    async def go_on(self) -> None:
+        """The lease is held again: tell those who are left what they have missed."""
+        self._holding_back = False
+        for index, live in enumerate(self._edge.subscriptions):
+            self.look_again(live)
+            if index % LOOKED_AT == LOOKED_AT - 1:
+                await asyncio.sleep(0)
+
+    def abandon(self, live: LiveSubscription) -> None:
+        """Forget a NOTIFY that is out; whether the watcher has got it is not known."""
+        if live.outstanding is not None:
+            self._edge.stack.abandon(live.outstanding)
+            live.outstanding = None
+            live.unknown()
+            live.forced = live.forced or live.ended
+            self._edge.subscriptions.told(live, self._edge.now())
 
     def answered(self, transaction: ClientTransaction, response: Response) -> None:
         """A watcher answered its NOTIFY."""
@@ -202,6 +239,9 @@ class Notifier:
         now = edge.now()
         if live.moved:
             return False  # another edge goes on with it
+        if not edge.lease_held and edge.subscriptions.get(live.row.id) is not None:
+            self.hold_back()
+            return False  # another edge may go on with it; a fetch is nobody else's
         if live.ended and not live.forced:
             return False  # its end is being written
         if not live.ended and live.row.expires_at <= now:
@@ -335,10 +375,10 @@ class Notifier:
         else:
             self._drop(live)
 
-    def _drop(self, live: LiveSubscription) -> None:
+    def _drop(self, live: LiveSubscription, reason: str = "giveup") -> None:
         """End a subscription whose watcher cannot be told."""
         if not live.ended:
-            live.reason = "giveup"
+            live.reason = reason
             self._end_row(live, told=False)
         self._edge.backends.release(live)
         self._edge.subscriptions.remove(live)

@@ -332,6 +332,11 @@ class Stack:
         self._timers.set(GIVE_UP, client, t.TIMER_B if invite else t.TIMER_F, now)
         return client
 
+    def abandon(self, client: ClientTransaction) -> None:
+        """Send a request of ours no more, and hear nothing of it: somebody else speaks now."""
+        if client.state != t.TERMINATED:
+            self._forget(client)
+
     def flow_failed(self, flow: Flow) -> None:
         """A connection is gone: nobody will answer what was asked over it."""
         for client in list(self._by_flow.pop(flow, {}).values()):

@@ -16,13 +16,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests import services
-from tests.bench import imports, integrators, report, telephony
+from tests.bench import edges, imports, integrators, report, telephony
 from tests.bench.databases import Cluster
 from tests.bench.load import Load, Pressure
 from tests.bench.scenarios import SCENARIOS, Measured, Options, Preparation, Scenario
 from tests.bench.servers import Failed, Kamailio, Ours, Server
 
-APART = {"imports": imports.main, "integrators": integrators.main, "telephony": telephony.main}
+APART = {"edges": edges.main, "imports": imports.main, "integrators": integrators.main, "telephony": telephony.main}
 "Not SIP, so each has a load and options of its own."
 
 

@@ -150,8 +150,9 @@ def test_edges_say_how_they_are(api: APIClient) -> None:
     """By REST and on the page; one that has not reported yet, and a report with hostile words, harm nothing."""
     now = timezone.now()
     hostile = {"refusals": {"names": [{"name": "<script>", "count": 1}]}}
+    adopted = {"running": {"subscriptions": 3, "ended": 1}}
     for edge, clean, age, report in (
-        ("running", False, 0, hostile), ("stopped", True, 60, {}), ("lost", False, 60, {})
+        ("running", False, 0, hostile), ("stopped", True, 60, {}), ("lost", False, 60, {"adopted": adopted})
     ):  # fmt: skip
         EdgeLease.objects.create(
             edge=edge, host="h:1", started_at=now, renewed_at=now, settled_at=now, clean=clean,
@@ -160,10 +161,12 @@ def test_edges_say_how_they_are(api: APIClient) -> None:
     rows = api.get("/api/v1/edges/").json()["results"]
     assert all(row["state"] == row["edge"] for row in rows) and len(rows) == 3
     assert next(row for row in rows if row["edge"] == "running")["report"] == hostile
+    assert {row["edge"]: row["adopted"] for row in rows} == {"running": {}, "stopped": {}, "lost": adopted}
     pages = Client()
     pages.force_login(get_user_model().objects.get())
     page = pages.get("/admin/presence/edgelease/")
     assert page.status_code == 200
+    assert "taken over by running: 3 subscriptions, 1 ended." in page.content.decode()
     assert b"&lt;script&gt;" in page.content and b"<td><script>" not in page.content
     assert APIClient().get("/api/v1/edges/").status_code in (401, 403)
     assert api.post("/api/v1/edges/", {}).status_code == 405

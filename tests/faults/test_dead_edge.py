@@ -1,0 +1,166 @@
+"""An edge is gone for good, or for a while: the others take its watchers over, and nobody is told twice (DESIGN 9)."""
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults.edges import LEASE, Edges, contact_of, rises
+from tests.faults.test_kill import ACTIVITIES, Publisher
+from tests.phone import pidf
+from tests.services import PostgreSQL, valkey
+from tests.system import deployed, new_database
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.system
+
+PAUSE = 0.05
+"Seconds between two changes of a publisher."
+
+
+@pytest.fixture
+def edges(postgresql_server: PostgreSQL) -> Iterator[Edges]:
+    """Three edges on PostgreSQL."""
+    with valkey() as bus, deployed(database=new_database(postgresql_server.url), bus=bus) as deployment:
+        found = Edges(deployment, 3)
+        yield found
+        found.close()
+        assert "Traceback" not in deployment.logs(), deployment.logs()
+
+
+class Load:
+    """Publishers at a bounded rate; those of an edge that dies go to another one."""
+
+    def __init__(self, edges: Edges) -> None:
+        self.publishers = [Publisher(edges.roamer(f"u{number}", number % 3 + 1)) for number in range(6)]
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._run, args=(one,)) for one in self.publishers]
+        for thread in self._threads:
+            thread.start()
+
+    def _run(self, one: Publisher) -> None:
+        number = 0
+        while not self._stop.wait(PAUSE):
+            number += 1
+            one.step(ACTIVITIES[number % len(ACTIVITIES)], patience=0.5)
+
+    def stop(self) -> None:
+        """No more changes."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def goes_on(self, more: int) -> None:
+        """Wait until each has made so many more changes."""
+        before = [one.done for one in self.publishers]
+        wait_until(
+            lambda: all(one.done >= done + more for one, done in zip(self.publishers, before, strict=True)),
+            "a publishing load", 60,
+        )  # fmt: skip
+
+
+def test_the_survivors_adopt_the_watchers_of_a_dead_edge(edges: Edges) -> None:
+    """D-11, R-NTF-05: after kill -9 of one of three edges what was acknowledged is there, each watcher over UDP goes on
+    in its dialog at one of the others and ends with the final state, and those over TCP subscribe anew."""
+    watchers = {number: [edges.roamer(f"u{10 * number + n}", number) for n in range(4)] for number in edges.ports}
+    bound = {number: edges.connected(f"u{100 + number}", number) for number in edges.ports}
+    load = Load(edges)
+    try:
+        load.goes_on(3)
+        targets = [one.phone.aor for one in load.publishers]
+        watches = {number: [one.subscribe(to) for one in mine for to in targets] for number, mine in watchers.items()}
+        over_tcp = {number: [one.subscribe(to) for to in targets] for number, one in bound.items()}
+        for watch in [one for group in (*watches.values(), *over_tcp.values()) for one in group]:
+            watch.heard(1)
+        load.goes_on(5)
+        edges.kill(1)
+        for number, one in enumerate(load.publishers):
+            if number % 3 == 0:
+                one.phone.server = ("127.0.0.1", edges.ports[2])  # type: ignore[attr-defined]
+        load.goes_on(5)
+        for watch in watches[1]:
+            wait_until(lambda watch=watch: contact_of(watch)[1] != edges.ports[1], "another edge's Contact", 60)
+        again = [edges.connected("u101", 3).subscribe(to) for to in targets]
+        load.goes_on(5)
+    finally:
+        load.stop()
+    survivors = {edges.ports[2], edges.ports[3]}
+    assert {contact_of(watch)[1] for watch in watches[1]} == survivors, "each of them has taken a share"
+    for index, one in enumerate(load.publishers):
+        state = edges.roamer("u50", 2).subscribe(one.phone.aor).heard(1).body
+        seen = next(f"<rpid:{activity}/>" for activity in ACTIVITIES if f"<rpid:{activity}/>".encode() in state)
+        assert seen in (f"<rpid:{one.acknowledged}/>", f"<rpid:{one.attempted}/>")
+        for watch in (
+            *(mine for group in watches.values() for mine in group[index :: len(targets)]),
+            *(over_tcp[number][index] for number in (2, 3)),
+            again[index],
+        ):
+            watch.sees(seen)
+        tag = one.tag
+        one.step("working")
+        assert one.acknowledged == "working" or one.mismatches
+        if one.acknowledged == "working":
+            one.phone.server = ("127.0.0.1", edges.ports[3])  # type: ignore[attr-defined]
+            assert one.phone.publish(tag=tag).status == 412, "no entity tag counts twice, at whatever edge"
+    for watch in watches[1]:
+        assert rises(watch)
+        watch.phone.server = contact_of(watch)  # type: ignore[attr-defined]
+        heard = len(watch.notifies)
+        assert watch.refresh().status == 200
+        watch.heard(heard + 1)
+        assert rises(watch)
+    adopted = edges.ask(
+        "from presence.models import EdgeLease, Subscription; print(EdgeLease.objects.get(edge='edge-1').adopted, "
+        "Subscription.objects.filter(edge='edge-1').exclude(state='terminated').count(), "
+        "Subscription.objects.filter(reason='deactivated').count())"
+    )
+    numbers, left, ended = adopted.rsplit(" ", 2)
+    assert "edge-2" in numbers and "edge-3" in numbers
+    assert (int(left), int(ended)) == (0, len(targets)), "those over TCP have ended"
+
+
+def test_an_edge_that_was_stopped_for_longer_than_its_lease_tells_nobody_anything(edges: Edges) -> None:
+    """R-NTF-05: when it goes on, its watchers have others to hear from: it repeats nothing and says nothing to them."""
+    presentity, watcher, bound = edges.roamer("u0", 2), edges.roamer("u1", 1), edges.connected("u2", 1)
+    tag = presentity.publish(pidf(presentity.aor, activity="busy")).get("SIP-ETag")
+    watch, lost = watcher.subscribe(presentity.aor), bound.subscribe(presentity.aor)
+    watch.sees("<rpid:busy/>"), lost.sees("<rpid:busy/>")
+    watcher.answer_with = 0  # so that a NOTIFY is out, which would be repeated
+    tag = presentity.publish(pidf(presentity.aor, activity="meal"), tag=tag).get("SIP-ETag")
+    watch.sees("<rpid:meal/>")
+    edges.signal(1, signal.SIGSTOP)
+    watcher.answer_with = 200
+    wait_until(lambda: contact_of(watch)[1] != edges.ports[1], "another edge's Contact", 60)
+    adopter = contact_of(watch)[1]
+    taken_over = len(watcher.said)
+    presentity.publish(pidf(presentity.aor, activity="away"), tag=tag)
+    watch.sees("<rpid:away/>")
+    edges.signal(1, signal.SIGCONT)
+    edges.logged("the lease had run out")
+    wait_until(lambda: not bound._thread.is_alive(), "the end of the connection whose subscription has ended")
+    fresh = edges.roamer("u3", 1).subscribe(presentity.aor)
+    assert fresh.sees("<rpid:away/>"), "it serves again"
+    tag = presentity.publish(pidf(presentity.aor, activity="travel", tuple_id="t2")).get("SIP-ETag")
+    fresh.sees("<rpid:travel/>"), watch.sees("<rpid:travel/>")
+    time.sleep(LEASE)  # for what would be repeated, or written behind
+    assert {one.port for one in watcher.said[taken_over - 1 :]} == {adopter}
+    assert rises(watch)
+    watcher.server = contact_of(watch)
+    assert watch.refresh().status == 200
+
+
+def test_an_edge_that_is_back_within_its_lease_keeps_its_watchers(edges: Edges) -> None:
+    """R-NTF-05: nobody takes anything from it meanwhile; nor later."""
+    presentity, watcher = edges.roamer("u0", 2), edges.roamer("u1", 1)
+    tag = presentity.publish(pidf(presentity.aor, activity="busy")).get("SIP-ETag")
+    watch = watcher.subscribe(presentity.aor)
+    watch.sees("<rpid:busy/>")
+    edges.kill(1)
+    edges.start(1)
+    presentity.publish(pidf(presentity.aor, activity="away"), tag=tag)
+    watch.sees("<rpid:away/>")
+    time.sleep(2 * LEASE)
+    assert watch.refresh().status == 200
+    assert {one.port for one in watcher.said} == {edges.ports[1]} and rises(watch)

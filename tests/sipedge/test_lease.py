@@ -1,0 +1,137 @@
+"""The lease as its edge sees it: never held for longer than others believe, nor before what was lost is let go of."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from presence import leases
+from presence.engine.errors import TryAgainLater
+from presence.leases import Before
+from sipedge import lease as module
+from sipedge.lease import Lease
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+class World:
+    """An edge with nothing in it, a clock that is set by hand, and a database that takes its time."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.time = 100.0
+        self.write_lasts = 0.0
+        self.happened: list[str] = []
+        self.away = False
+        self.before: Before | None = None
+        monkeypatch.setattr(module, "elapsed", lambda: self.time)
+        monkeypatch.setattr(module, "report", lambda edge: {})
+        monkeypatch.setattr(leases, "renew", lambda name, lifetime, **row: self._wrote(row))
+        self.subscriptions = SimpleNamespace(unwritten={}, get=lambda id: None)
+        self.adoption = SimpleNamespace(let_go=self._let_go, look=lambda: self.happened.append("look"))
+        self.notifier = SimpleNamespace(go_on=self._go_on)
+        self.name = "edge-1"
+        self.settled: list[datetime] = []
+        self.lease = Lease(self, ThreadPoolExecutor(1))  # type: ignore[arg-type]
+
+    def now(self) -> datetime:
+        return NOON
+
+    def _wrote(self, row: dict[str, Any]) -> None:
+        self.time += self.write_lasts
+        self.settled.append(row["settled_at"])
+
+    async def read(self, load: Any, *args: Any, **kwargs: Any) -> Any:
+        self.time += self.write_lasts
+        return self.before
+
+    async def _let_go(self) -> None:
+        assert not self.lease.held, "not before it is known what was lost"
+        self.happened.append("let go")
+        if self.away:
+            raise TryAgainLater(1)
+
+    async def _go_on(self) -> None:
+        assert self.lease.held
+        self.happened.append("go on")
+
+    def background(self, work: Any) -> None:
+        asyncio.get_running_loop().create_task(work)
+
+    async def started(self) -> Lease:
+        await self.lease.take()
+        await self.lease.resumed()
+        return self.lease
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    return World(monkeypatch)
+
+
+def run(work: Any) -> None:
+    asyncio.run(work)
+
+
+def test_it_counts_from_before_it_was_written(world: World) -> None:
+    """What others see is written later, and so runs out later."""
+
+    async def work() -> None:
+        world.write_lasts = 12.0
+        lease = await world.started()
+        world.write_lasts = 0.0
+        assert world.time == 124.0 and world.happened == []
+        world.time = 112.0 + 29.9
+        assert lease.held
+        world.time += 0.2
+        assert not lease.held
+
+    run(work())
+
+
+def test_after_a_lapse_what_was_lost_is_let_go_first(world: World) -> None:
+    """R-NTF-05: held only once the edge knows what is still its own; a look that fails is made again."""
+
+    async def work() -> None:
+        lease = await world.started()
+        world.time += 31
+        world.away = True
+        await lease.renew()
+        assert not lease.held and world.happened == ["let go"]
+        world.away = False
+        await lease.renew()
+        await asyncio.sleep(0)
+        assert lease.held and world.happened == ["let go", "let go", "go on"]
+        await lease.renew()
+        assert len(world.happened) == 3
+
+    run(work())
+
+
+def test_a_write_that_came_late_is_a_lapse(world: World) -> None:
+    """It was begun while the lease was held and done when others may have taken what they found."""
+
+    async def work() -> None:
+        lease = await world.started()
+        world.time += 25
+        world.write_lasts = 6.0
+        await lease.renew()
+        assert world.happened == ["let go"] and lease.held
+
+    run(work())
+
+
+def test_a_start_promises_nothing_before_all_is_resumed(world: World) -> None:
+    """Killed in the middle of it, the next start still knows which watchers may be behind."""
+
+    async def work() -> None:
+        earlier = datetime(2026, 1, 1, 11, tzinfo=UTC)
+        world.before = Before(earlier, clean=False)
+        assert await world.lease.take() == world.before and world.lease.held
+        await world.lease.renew()
+        await world.lease.resumed()
+        assert world.settled == [earlier, NOON]
+
+    run(work())
