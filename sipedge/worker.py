@@ -44,6 +44,7 @@ from sipedge.hints import Hints
 from sipedge.integrators import Courier
 from sipedge.lease import Lease
 from sipedge.listeners import Listener
+from sipedge.live_objects import LiveObjects
 from sipedge.locate import Locator
 from sipedge.lookup import Lookup
 from sipedge.messenger.agents import Agents
@@ -167,6 +168,7 @@ class Edge:
                 "trace": Teller(self).trace,
                 "own.end_watcher": Ends(self).watcher,
                 **self.console.commands,
+                **LiveObjects(self).commands,
             },
         )
         self.telephony = Telephony(self)
