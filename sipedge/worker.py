@@ -204,6 +204,7 @@ class Edge:
         await self.telephony.states.start()
         self.network.accept()
         await self.metrics.open()
+        await self._lease.renew()
         self._lease.start()
         for keep in (
             self._watch_expiry(),
@@ -217,6 +218,7 @@ class Edge:
             self.timeline.keep(),
         ):
             self.background(keep)
+        await self.commands.wait_until_heard()
 
     async def stop(self) -> None:
         """Answer what is being handled, write everything down, close."""
@@ -225,6 +227,7 @@ class Edge:
         self.metrics.close()
         self.telephony.close()
         await self.dispatcher.drain(PATIENCE)
+        await self.commands.finish(PATIENCE)
         await self.agents.close()
         for task in self._tasks:
             task.cancel()

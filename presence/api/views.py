@@ -28,7 +28,7 @@ from presence.models import EdgeLease, LiveState, WebhookDelivery
 from presence.seen import ENDED
 from provisioning import asking, snapshot
 from provisioning.announce import announce
-from provisioning.api.errors import BadGateway
+from provisioning.api.errors import BadGateway, Conflict
 from provisioning.api.media import raw
 from provisioning.api.serializers.base import AorField
 from provisioning.history import recording
@@ -296,8 +296,10 @@ class EdgeViewSet(viewsets.ReadOnlyModelViewSet):
         wanted = DrainSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         try:
-            return Response(draining.drain(lease.edge, **wanted.validated_data), status=202)
+            return Response(draining.progress(lease.edge, **wanted.validated_data), status=202)
         except asking.NoAnswer as error:
+            if lease.clean and isinstance(error, asking.NotHeard):
+                raise Conflict(f"{lease.edge} has stopped.") from None
             raise NoEdge(f"No answer: {error}.") from None
         except asking.Refused as refused:
             raise BadGateway(refused.reason) from None
