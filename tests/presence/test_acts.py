@@ -36,7 +36,7 @@ class Edges:
         assert patience == acts.PATIENCE
         if edge in self.deaf:
             raise asking.NotHeard(edge)
-        self.asked.append((edge, command, {"ids": ids, **arguments}))
+        self.asked.append((edge, command, {"ids": sorted(ids), **arguments}))
         if edge in self.silent:
             raise asking.NoAnswer(edge)
         return {
