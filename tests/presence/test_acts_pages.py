@@ -72,6 +72,14 @@ def test_nobody_answers(edges: Edges, client: Client) -> None:
     assert "Edge edge-1 has not answered; whether it was done is not known." in said and "was ended" not in said
 
 
+def test_the_history_of_a_row_says_who_did_what(edges: Edges, client: Client) -> None:
+    client.post(f"{PAGE}1/end/", {"confirmed": "yes", "reason": "giveup"})
+    client.post(f"{PAGE}1/resend/", {"confirmed": "yes"})
+    said = text(client.get(f"{PAGE}1/history/"))
+    assert "Ended (giveup) by Administration" in said and "The state was sent again by Administration" in said
+    assert " kim" in said
+
+
 def test_publications(edges: Edges, client: Client) -> None:
     page = "/admin/presence/publication/"
     assert f"7-1 of {JOE}, eyeBeam" in text(client.get(f"{page}7/end/"))
