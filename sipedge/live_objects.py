@@ -128,7 +128,7 @@ class LiveObjects:
             if row is None or persona is None or not row.body or row.expires_at <= now:
                 raise SipError(404, "This publication has ended already.")
             if row.door == publications.LINE:
-                raise SipError(409, "This is what a line says while it is in a call: end the call.")
+                raise SipError(409, "A line says this, and would say it again: end its call, or its Do Not Disturb.")
             planned = publications.plan_publish(
                 persona=persona,
                 publisher=None,

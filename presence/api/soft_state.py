@@ -107,7 +107,7 @@ class PublicationViewSet(_Live):
     @extend_schema(request=None, responses={204: None})
     @action(detail=True, methods=["post"])
     def end(self, request: Request, pk: str) -> Response:
-        """Remove it as if it had run out; 409 for what a line in a call says."""
+        """Remove it as if it had run out; 409 for what a line says, which would say it again."""
         return perform(acts.END_PUBLICATION, self.get_object())
 
 

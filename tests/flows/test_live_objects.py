@@ -8,14 +8,15 @@ import pytest
 from presence.subscriptions import REASONS
 from tests.phone import DOMAIN, Phone, Watch, pidf
 from tests.rest import Web, integrator
-from tests.services import valkey
+from tests.services import free_port, valkey
 from tests.system import Deployment, deployed
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
 
 PARTIAL = "application/pidf-diff+xml, application/pidf+xml"
-LIST = f'lists: [{{uri: "team@{DOMAIN}", members: ["u60@{DOMAIN}", "u61@{DOMAIN}"]}}]'
+LIST = f'lists: [{{uri: "team@{DOMAIN}", members: ["u60@{DOMAIN}", "u61@{DOMAIN}"]}}]\n'
+LINES = f'lines: [{{uri: "tel:2001", owner: "u80@{DOMAIN}"}}]\n'
 
 
 class Site(NamedTuple):
@@ -40,7 +41,7 @@ class Site(NamedTuple):
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
     with valkey() as bus, deployed(bus=bus) as found:
-        found.apply(LIST)
+        found.apply(LIST + LINES)
         found.start_edge()
         yield Site(found, integrator(found))
         assert "Traceback" not in found.logs()
@@ -152,6 +153,40 @@ def test_an_ended_contact_gets_no_message(site: Site) -> None:
         assert len(registered) == 1 and stays.contact.strip("<>") in registered[0]
         assert site.act("bindings", row, "end")[0] == 404
         assert gone.register(gone.contact).status == 200, "it was ended, not forbidden"
+
+
+def test_what_a_line_says_is_not_ended(site: Site) -> None:
+    """The line would say it again: 409; it ends with what the line does."""
+    line = site.row("lines", "search=2001")
+    assert site.web.ask("POST", f"lines/{line}/press/", {"button": "do not disturb"})[0] == 200
+    found = f"persona__aor=sip:u80@{DOMAIN}&door=line"
+    wait_until(lambda: site.web.ask("GET", f"publications/?{found}")[1]["count"], "what the line says", pause=0.1)
+    status, said = site.act("publications", site.row("publications", found), "end")
+    assert (status, said["status"]) == (409, 409) and "A line says this" in said["detail"]
+    assert site.web.ask("POST", f"lines/{line}/press/", {"button": "disturb"})[0] == 200
+
+
+def test_every_edge_is_reached(site: Site, peer: Any) -> None:
+    """DESIGN section 9: watchers at each edge hear of the end of what was published at one; its own edge ends one."""
+    port = free_port()
+    second = site.running.start_edge("edge-3", CUPS_SIP_LISTEN=f"udp:127.0.0.1:{port}:engine", CUPS_CSTA_LISTEN="")
+    one = peer("u71")
+    with Phone(f"u72@{DOMAIN}", ("127.0.0.1", port), asserted=True) as there:
+        here, far = peer("u73").subscribe(one.aor), there.subscribe(one.aor)
+        one.publish(pidf(one.aor, activity="busy"))
+        for watch in (here, far):
+            watch.sees("<rpid:busy/>")
+        assert site.act("publications", site.row("publications", f"persona__aor={one.aor}"), "end") == (204, None)
+        for watch in (here, far):
+            watch.loses("<rpid:busy/>")
+        before = len(far.notifies)
+        assert site.act("subscriptions", site.subscription(far), "resend") == (204, None)
+        far.heard(before + 1)
+        assert site.act("subscriptions", site.subscription(far), "end") == (204, None)
+        assert far.heard(before + 2).get("Subscription-State") == "terminated;reason=deactivated"
+        assert here.refresh().status == 200
+    second.terminate()
+    second.wait(20)
 
 
 def test_no_answer_is_no_success(site: Site, peer: Any) -> None:
