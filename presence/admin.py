@@ -1,4 +1,4 @@
-"""Read-only pages for live state: every user's composed state, and why; edges; soft state as rows."""
+"""Pages for live state: every user's composed state, and why; edges; soft state as rows, which can be ended."""
 
 from typing import Any
 
@@ -11,7 +11,15 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
-from presence import draining, live, preview_pages, timeline_page, webhooks  # noqa: F401  (pages that register themselves)
+from presence import (  # noqa: F401  (some are pages that register themselves)
+    acts,
+    draining,
+    live,
+    preview_pages,
+    timeline_page,
+    webhooks,
+)
+from presence.acts_pages import REASONS, Acting, Button, selected, single
 from presence.engine.explain import explain
 from presence.explain_page import may_explain
 from presence.models import BackendSubscription, EdgeLease, LiveState, Publication, Subscription, WebhookDelivery
@@ -22,6 +30,37 @@ from provisioning.policy import PersonaFacts
 
 PAGE_REFRESH = 3
 "Seconds between two looks of an open page."
+
+
+END_PUBLICATION = Button(
+    "end", "End", acts.END_PUBLICATION, "ended",
+    "It is removed as if it had run out, and watchers hear at once. A client that goes on publishes anew when it would "
+    "refresh.",
+)  # fmt: skip
+END_SUBSCRIPTION = Button(
+    "end", "End", acts.END_SUBSCRIPTION, "ended",
+    "The watcher gets a last notification that says why. A watcher who may see the state can subscribe again.",
+    REASONS,
+)  # fmt: skip
+RESEND = Button(
+    "resend",
+    "Send again",
+    acts.RESEND,
+    "sent the state again",
+    "The watcher is sent the whole state, whatever it knows.",
+)
+REFRESH_BACKEND = Button(
+    "refresh",
+    "Refresh",
+    acts.REFRESH_BACKEND,
+    "refreshed",
+    "The foreign server is asked now, also where it was given up.",
+)
+END_BACKEND = Button(
+    "end", "End", acts.END_BACKEND, "ended",
+    "The foreign server is told that it has ended, and its state is forgotten. While somebody here still watches, a "
+    "new subscription is made at once.",
+)  # fmt: skip
 
 
 class ReadOnly(Record):
@@ -110,9 +149,12 @@ class LiveStateAdmin(UsersSearch, ReadOnly):
 
 
 @admin.register(Publication)
-class PublicationAdmin(ReadOnly):
+class PublicationAdmin(Acting, ReadOnly):
     """Published documents."""
 
+    actions = [selected(END_PUBLICATION, "End the selected publications")]
+    actions_detail = ["end_one"]
+    end_one = single(END_PUBLICATION)
     list_display = ["persona", "publisher", "user_agent", "door", "changed_at", "expires_at"]
     list_select_related = ["persona"]
     search_fields = ["persona__aor", "publisher", "user_agent"]
@@ -127,9 +169,15 @@ class PublicationAdmin(ReadOnly):
 
 
 @admin.register(Subscription)
-class SubscriptionAdmin(ReadOnly):
+class SubscriptionAdmin(Acting, ReadOnly):
     """Watchers."""
 
+    actions = [
+        selected(RESEND, "Send the state to the selected watchers again"),
+        selected(END_SUBSCRIPTION, "End the selected subscriptions"),
+    ]
+    actions_detail = ["resend_one", "end_one"]
+    resend_one, end_one = single(RESEND), single(END_SUBSCRIPTION)
     list_display = ["watcher", "uri", "kind", "state", "user_agent", "edge", "created_at", "expires_at"]
     search_fields = ["uri", "watcher"]
     list_filter = ["kind", "state", "edge"]
@@ -145,9 +193,15 @@ class SubscriptionAdmin(ReadOnly):
 
 
 @admin.register(BackendSubscription)
-class BackendSubscriptionAdmin(ReadOnly):
+class BackendSubscriptionAdmin(Acting, ReadOnly):
     """Subscriptions at foreign servers."""
 
+    actions = [
+        selected(REFRESH_BACKEND, "Refresh the selected subscriptions"),
+        selected(END_BACKEND, "End the selected subscriptions"),
+    ]
+    actions_detail = ["refresh_one", "end_one"]
+    refresh_one, end_one = single(REFRESH_BACKEND), single(END_BACKEND)
     list_display = ["local", "foreign", "server", "watcher", "state", "reason", "failures", "refresh_at", "expires_at"]
     list_select_related = ["server"]
     search_fields = ["local", "foreign", "watcher"]
@@ -190,7 +244,7 @@ class EdgeLeaseAdmin(ReadOnly):
         if not EdgeLease.objects.filter(edge=edge).exists():
             raise Http404
         try:
-            draining.drain(edge, restart="restart" in request.POST)
+            draining.progress(edge, restart="restart" in request.POST)
         except asking.NoAnswer as error:
             self.message_user(request, f"Nothing is known to have begun: {error}.", messages.ERROR)
         except asking.Refused as refused:

@@ -22,6 +22,11 @@ ACTIVE = "active"
 PENDING = "pending"
 TERMINATED = "terminated"
 
+DEACTIVATED = "deactivated"
+
+REASONS = (DEACTIVATED, "probation", "rejected", "timeout", "giveup", "noresource")
+"Why a subscription ends, as watchers are told (RFC 6665 4.1.3, D-13)."
+
 
 @dataclass(frozen=True, slots=True)
 class SubscribePlan:

@@ -21,6 +21,9 @@ log = structlog.get_logger(__name__)
 PATIENCE = 5.0
 "Seconds that an answer may take: a person is waiting."
 
+SLACK = 1.0
+"Seconds beyond an answer's for the bus itself, before it counts as away."
+
 RECONNECT = 1.0
 "Seconds between two attempts of an edge to reach the bus."
 
@@ -82,10 +85,11 @@ async def ask(edge: str, name: str, *, id: str = "", patience: float = PATIENCE,
         raise NoAnswer("there is no bus")
     client = _client()
     try:
-        heard = await client.publish(channel(edge), json.dumps(command._asdict(), separators=(",", ":")))
-        if not heard:
-            raise NotHeard(f"edge {edge} does not listen")
-        found = await client.blpop([_reply(command.id)], timeout=patience)
+        async with asyncio.timeout(patience + SLACK):
+            heard = await client.publish(channel(edge), json.dumps(command._asdict(), separators=(",", ":")))
+            if not heard:
+                raise NotHeard(f"edge {edge} does not listen")
+            found = await client.blpop([_reply(command.id)], timeout=patience)
     except (redis.RedisError, OSError) as error:
         raise NoAnswer(type(error).__name__) from None
     if found is None:
@@ -127,19 +131,22 @@ async def _once(edge: str, name: str, arguments: dict[str, Any]) -> dict[str, An
         await _close()
 
 
-async def commands(edge: str) -> AsyncIterator[Command]:
-    """What an edge is asked, as it comes, for ever."""
+async def commands(edge: str, heard: asyncio.Event) -> AsyncIterator[Command]:
+    """What an edge is asked, as it comes, for ever; `heard` is set while the bus says that it listens."""
     while True:
         client = redis.asyncio.Redis.from_url(settings.VALKEY_URL, health_check_interval=10)
         try:
             async with client.pubsub() as source:
                 await source.subscribe(channel(edge))
                 async for message in source.listen():
-                    if message["type"] == "message" and (command := _parse(message["data"])) is not None:
+                    if message["type"] == "subscribe":
+                        heard.set()
+                    elif message["type"] == "message" and (command := _parse(message["data"])) is not None:
                         yield command
         except (redis.RedisError, OSError) as error:
             log.warning("commands cannot be heard", error=type(error).__name__)
         finally:
+            heard.clear()
             await client.aclose()
         await asyncio.sleep(RECONNECT)
 
@@ -148,7 +155,7 @@ async def answer(command: Command, fields: dict[str, Any]) -> None:
     """Answer a command; `fields` has `result`, or `status` and `reason`."""
     client = _client()
     try:
-        async with client.pipeline(transaction=False) as line:
+        async with asyncio.timeout(PATIENCE), client.pipeline(transaction=False) as line:
             line.rpush(_reply(command.id), json.dumps(fields, separators=(",", ":")))
             line.expire(_reply(command.id), KEPT)
             await line.execute()
@@ -173,13 +180,16 @@ _clients: dict[asyncio.AbstractEventLoop, Any] = {}
 
 
 def _client() -> Any:
-    """One client for each event loop: connections cannot be shared between them."""
+    """One client for each event loop: connections cannot be shared between them.
+
+    It has no limit of its own, which would end the wait for an answer after five seconds; who uses it has one.
+    """
     loop = asyncio.get_running_loop()
     client = _clients.get(loop)
     if client is None:
-        for gone in [one for one in _clients if one.is_closed()]:
-            del _clients[gone]
-        client = _clients[loop] = redis.asyncio.Redis.from_url(settings.VALKEY_URL)
+        for gone in [one for one in list(_clients) if one.is_closed()]:  # each thread of the web process has a loop
+            _clients.pop(gone, None)
+        client = _clients[loop] = redis.asyncio.Redis.from_url(settings.VALKEY_URL, socket_timeout=None)
     return client
 
 

@@ -24,6 +24,10 @@ SUPPORTED: Final = ("persona", "alias", "privacylist", "privacylistmember", "res
 "What the help desk puts right for a user, password and PIN included; users are made and taken away by operators."
 
 
+LIVE: Final = ("publication", "subscription", "backendsubscription", "binding")
+"What clients and edges keep alive. Nobody edits it: to change it is to end it, to send it again, to refresh it."
+
+
 @dataclass(frozen=True, slots=True)
 class Role:
     """Rights under a name."""
@@ -48,13 +52,15 @@ def _tables(*names: str) -> Q:
 
 def _help_desk() -> Q:
     edited = _tables(*SUPPORTED) & ~Q(codename__in=["add_persona", "delete_persona"])
-    return (_reading(*OURS) & ~_tables(*PRIVATE, *ACCOUNTS)) | edited | Q(codename="delete_messengersession")
+    acted_on = _tables(*LIVE) & Q(codename__startswith="change_")
+    seen = _reading(*OURS) & ~_tables(*PRIVATE, *ACCOUNTS)
+    return seen | edited | acted_on | Q(codename="delete_messengersession")
 
 
 ROLES: Final = (
     Role("Administrator", "Everything, and who else may do what.", lambda: _of(*OURS, "auth", "authtoken")),
     Role("Operator", "Everything but accounts of staff.", lambda: _of(*OURS) & ~_tables(*ACCOUNTS)),
-    Role("Help desk", "Sees provisioning and live state, puts users right, ends log-ins.", _help_desk),
+    Role("Help desk", "Sees provisioning and live state, puts users right, ends log-ins and live objects.", _help_desk),
     Role("Auditor", "Sees everything, changes nothing.", lambda: _reading(*OURS, "auth")),
 )
 

@@ -1,4 +1,4 @@
-"""The pages of registered contacts, logged messages and log-ins to the messenger, read only."""
+"""The pages of registered contacts, logged messages and log-ins to the messenger; nobody edits them."""
 
 from typing import Any
 
@@ -8,6 +8,8 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.text import Truncator
 
+from presence import acts
+from presence.acts_pages import Acting, Button, selected, single
 from presence.admin import ReadOnly
 from provisioning.admin_pages import PAGES, Page
 from sipedge.messagelog import AsText, searchable
@@ -22,13 +24,22 @@ SHOWN = 80
 "Characters of a message in the list; its own page has all of it."
 
 
+END_BINDING = Button(
+    "end", "End", acts.END_BINDING, "ended",
+    "It is taken out of the registration: no calls and messages go there. A client that has the password may register "
+    "again.",
+)  # fmt: skip
+
 PAGES.append(Page("sipedge", "selftest", "Self-test", may_run, self_test))
 
 
 @admin.register(Binding)
-class BindingAdmin(ReadOnly):
+class BindingAdmin(Acting, ReadOnly):
     """Registered contacts."""
 
+    actions = [selected(END_BINDING, "End the selected contacts")]
+    actions_detail = ["end_one"]
+    end_one = single(END_BINDING)
     list_display = ["persona", "contact", "q", "user_agent", "flow", "edge", "expires_at"]
     list_select_related = ["persona"]
     search_fields = ["persona__aor", "contact", "user_agent"]

@@ -1,6 +1,7 @@
 """What the web side and Celery ask of an edge, with an answer (DESIGN section 15)."""
 
 import asyncio
+import contextlib
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -22,6 +23,9 @@ log = structlog.get_logger(__name__)
 REMEMBERED = 10_000
 "Commands whose answer is remembered: the same id again is answered, not done, again."
 
+BUS_PATIENCE = 5.0
+"Seconds that an edge waits for the bus before it says that it is ready."
+
 QUESTIONS = frozenset({"telephony", "trace"})
 "Commands that change nothing: asked every second by each open page, with answers of up to a megabyte."
 
@@ -35,15 +39,34 @@ class Commands:
         self._edge = edge
         self._handlers = handlers
         self._done: OrderedDict[str, asyncio.Future[dict[str, Any]]] = OrderedDict()
+        self._answering: set[asyncio.Task[Any]] = set()
+        self.heard = asyncio.Event()
+        "This edge can be asked."
+
+    async def wait_until_heard(self) -> None:
+        """Until this edge can be asked; not for ever, since calls and presence go on without a bus."""
+        if bus.configured():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(BUS_PATIENCE):
+                    await self.heard.wait()
 
     async def listen(self) -> None:
         """For ever; without a bus nobody can ask."""
         if not bus.configured():
             return
-        async for command in asking.commands(self._edge.name):
+        async for command in asking.commands(self._edge.name, self.heard):
             self._edge.background(self._answer(command))
 
+    async def finish(self, seconds: float) -> None:
+        """Give answers that are on their way the time to leave: what this edge was asked may be why it stops."""
+        if self._answering:
+            await asyncio.wait(list(self._answering), timeout=seconds)
+
     async def _answer(self, command: Command) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
         known = self._done.get(command.id)
         if known is None:
             if command.deadline < time.time():

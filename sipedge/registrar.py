@@ -64,7 +64,7 @@ def plan_register(
         contacts = ()
         for row in live.values():
             _check_order(row, call_id, cseq)
-        changed = [_ended(row, now) for row in live.values()]
+        changed = [ended(row, now) for row in live.values()]
     else:
         changed = []
         for contact in contacts or ():
@@ -75,7 +75,7 @@ def plan_register(
                 _check_order(old, call_id, cseq)
             if granted == 0:
                 if old is not None:
-                    changed.append(_ended(old, now))
+                    changed.append(ended(old, now))
                 continue
             if len(contact.uri_text) > MAX_CONTACT:
                 raise SipError(400, "Contact Too Long")
@@ -153,7 +153,7 @@ def _check_order(row: BindingRow, call_id: str, cseq: int) -> None:
         raise SipError(500, "REGISTER Out of Order")
 
 
-def _ended(row: BindingRow, now: datetime) -> BindingRow:
+def ended(row: BindingRow, now: datetime) -> BindingRow:
     """Ended now: the row stays for the sweep, as every piece of soft state does."""
     return row._replace(version=row.version + 1, updated_at=now, expires_at=now)
 

@@ -45,6 +45,7 @@ from sipedge.hints import Hints
 from sipedge.integrators import Courier
 from sipedge.lease import Lease
 from sipedge.listeners import Listener
+from sipedge.live_objects import LiveObjects
 from sipedge.locate import Locator
 from sipedge.lookup import Lookup
 from sipedge.messenger.agents import Agents
@@ -183,6 +184,7 @@ class Edge:
                 "trace": Teller(self).trace,
                 "own.end_watcher": Ends(self).watcher,
                 **self.console.commands,
+                **LiveObjects(self).commands,
             },
         )
         self.telephony = Telephony(self)
@@ -231,6 +233,7 @@ class Edge:
             self.timeline.keep(),
         ):
             self.background(keep)
+        await self.commands.wait_until_heard()
 
     async def stop(self) -> None:
         """Answer what is being handled, write everything down, close."""
@@ -239,6 +242,7 @@ class Edge:
         self.metrics.close()
         self.telephony.close()
         await self.dispatcher.drain(PATIENCE)
+        await self.commands.finish(PATIENCE)
         await self.agents.close()
         await self._cancel_tasks()
         await self._lease.stop()

@@ -2,7 +2,7 @@
 
 from rest_framework.routers import BaseRouter
 
-from presence.api import explain, lists, preview, timeline, views
+from presence.api import explain, lists, preview, soft_state, timeline, views
 
 
 def register(router: BaseRouter) -> None:
@@ -12,8 +12,8 @@ def register(router: BaseRouter) -> None:
     router.register("preview", preview.PreviewViewSet, basename="preview")
     router.register("timeline", timeline.TimelineViewSet, basename="timeline")
     router.register("resource-lists", lists.ResourceListsViewSet, basename="resource-lists")
-    router.register("publications", views.PublicationViewSet)
-    router.register("subscriptions", views.SubscriptionViewSet)
-    router.register("backend-subscriptions", views.BackendSubscriptionViewSet)
+    router.register("publications", soft_state.PublicationViewSet)
+    router.register("subscriptions", soft_state.SubscriptionViewSet)
+    router.register("backend-subscriptions", soft_state.BackendSubscriptionViewSet)
     router.register("edges", views.EdgeViewSet)
     router.register("webhook-deliveries", views.WebhookDeliveryViewSet)

@@ -1,12 +1,10 @@
 """Live presence as JSON: what administrators and integrators see, and what integrators publish."""
 
-from typing import Any
-
 from django.http import HttpResponse
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
-from rest_framework import exceptions, serializers, viewsets
+from rest_framework import serializers, viewsets
 from rest_framework.decorators import action
 from rest_framework.permissions import BasePermission
 from rest_framework.renderers import JSONRenderer
@@ -14,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from presence import draining, explaining, live, publishing, webhooks
+from presence.api.acts import NoEdge
 from presence.api.explain import ExplainedStepSerializer, step_as_json
 from presence.api.integrators import (
     Acts,
@@ -25,11 +24,11 @@ from presence.api.integrators import (
     parse,
 )
 from presence.engine.errors import UnknownPresentity
-from presence.models import BackendSubscription, EdgeLease, LiveState, Publication, Subscription, WebhookDelivery
+from presence.models import EdgeLease, LiveState, WebhookDelivery
 from presence.seen import ENDED
 from provisioning import asking, snapshot
 from provisioning.announce import announce
-from provisioning.api.errors import BadGateway
+from provisioning.api.errors import BadGateway, Conflict
 from provisioning.api.media import raw
 from provisioning.api.serializers.base import AorField
 from provisioning.history import recording
@@ -243,88 +242,6 @@ def _find(text: str) -> tuple[live.Live, Policy]:
     return states[0], current
 
 
-class PublicationSerializer(serializers.ModelSerializer):
-    """A live publication."""
-
-    persona = serializers.SlugRelatedField(slug_field="aor", read_only=True)
-    entity_tag = serializers.CharField(source="__str__")
-
-    class Meta:
-        model = Publication
-        fields = [
-            "id", "entity_tag", "persona", "publisher", "user_agent", "door", "created_at", "changed_at", "expires_at",
-        ]  # fmt: skip
-
-
-class SubscriptionSerializer(serializers.ModelSerializer):
-    """A live subscription."""
-
-    persona = serializers.SlugRelatedField(slug_field="aor", read_only=True)
-
-    class Meta:
-        model = Subscription
-        fields = ["id", "persona", "kind", "uri", "watcher", "state", "user_agent", "edge", "created_at", "expires_at"]
-
-
-class BackendSubscriptionSerializer(serializers.ModelSerializer):
-    """A subscription of ours at a foreign server."""
-
-    server = serializers.SlugRelatedField(slug_field="name", read_only=True)
-
-    class Meta:
-        model = BackendSubscription
-        fields = [
-            "id", "local", "foreign", "server", "shared", "watcher", "priority", "edge", "state", "reason", "failures",
-            "changed_at", "refresh_at", "expires_at",
-        ]  # fmt: skip
-
-
-class BackendSubscriptionViewSet(viewsets.ReadOnlyModelViewSet):
-    """Subscriptions at foreign servers, also those that wait for their next attempt or have been given up."""
-
-    queryset = BackendSubscription.objects.select_related("server").order_by("local", "id")
-    serializer_class = BackendSubscriptionSerializer
-    filterset_fields = {
-        "local": ["exact"],
-        "foreign": ["exact"],
-        "server__name": ["exact"],
-        "state": ["exact"],
-        "edge": ["exact"],
-    }
-    search_fields = ["local", "foreign", "watcher"]
-
-
-class _Live(viewsets.ReadOnlyModelViewSet):
-    def get_queryset(self) -> Any:
-        """What has not expired."""
-        return super().get_queryset().filter(expires_at__gt=timezone.now())
-
-
-class PublicationViewSet(_Live):
-    """Publications that are live."""
-
-    queryset = Publication.objects.select_related("persona").order_by("persona__aor", "id")
-    serializer_class = PublicationSerializer
-    filterset_fields = {"persona__aor": ["exact"], "door": ["exact"], "expires_at": ["lt", "gt"]}
-    search_fields = ["persona__aor", "user_agent"]
-
-
-class SubscriptionViewSet(_Live):
-    """Subscriptions that are live."""
-
-    queryset = Subscription.objects.exclude(state="terminated").select_related("persona").order_by("watcher", "id")
-    serializer_class = SubscriptionSerializer
-    filterset_fields = {
-        "persona__aor": ["exact"],
-        "uri": ["exact"],
-        "kind": ["exact"],
-        "watcher": ["exact"],
-        "state": ["exact"],
-        "edge": ["exact"],
-    }
-    search_fields = ["uri", "watcher"]
-
-
 class EdgeSerializer(serializers.ModelSerializer):
     """An edge process, and what it says about itself."""
 
@@ -341,17 +258,6 @@ class EdgeSerializer(serializers.ModelSerializer):
     def get_state(self, lease: EdgeLease) -> str:
         """running, draining, stopped or lost."""
         return lease.state(timezone.now())
-
-
-DRAIN_RETRY = 5
-"Seconds until an edge that has not answered may be asked again."
-
-
-class NoEdge(exceptions.APIException):
-    """Nobody has answered; whether it was done is not known."""
-
-    status_code = 503
-    wait = DRAIN_RETRY
 
 
 class DrainSerializer(serializers.Serializer):
@@ -394,8 +300,10 @@ class EdgeViewSet(viewsets.ReadOnlyModelViewSet):
         wanted = DrainSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         try:
-            return Response(draining.drain(lease.edge, **wanted.validated_data), status=202)
+            return Response(draining.progress(lease.edge, **wanted.validated_data), status=202)
         except asking.NoAnswer as error:
+            if lease.clean and isinstance(error, asking.NotHeard):
+                raise Conflict(f"{lease.edge} has stopped.") from None
             raise NoEdge(f"No answer: {error}.") from None
         except asking.Refused as refused:
             raise BadGateway(refused.reason) from None

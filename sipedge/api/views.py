@@ -1,4 +1,4 @@
-"""Registered contacts and logged messages as JSON, read only; and messages that integrators send."""
+"""Registered contacts, which can be ended, and logged messages as JSON; and messages that integrators send."""
 
 from typing import Any
 
@@ -11,7 +11,8 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from presence import sending
+from presence import acts, sending
+from presence.api.acts import perform
 from presence.api.integrators import Acts, MessageSerializer, SentSerializer, identity_of, parse
 from provisioning.uri import Aor, BadUri
 from sipedge.messagelog import AsText, searchable
@@ -42,6 +43,12 @@ class BindingViewSet(viewsets.ReadOnlyModelViewSet):
     def get_queryset(self) -> Any:
         """What has not expired."""
         return super().get_queryset().filter(expires_at__gt=timezone.now())
+
+    @extend_schema(request=None, responses={204: None})
+    @action(detail=True, methods=["post"])
+    def end(self, request: Request, pk: str) -> Response:
+        """Take the contact out of the registration; a client that has the password may register again."""
+        return perform(acts.END_BINDING, self.get_object())
 
 
 class LoggedMessageSerializer(serializers.ModelSerializer):

@@ -206,6 +206,40 @@ class Backends:
             if found is not None and not found.ended and found.outstanding is None:
                 self._edge.background(self._subscribe(found))
 
+    # What operators want
+
+    async def refresh(self, id: int) -> None:
+        """Send a SUBSCRIBE now, also where it was given up; raises SipError (404, 409) or TryAgainLater."""
+        found = self._idle(id)
+        if found.outstanding is not None:
+            raise SipError(409, "A SUBSCRIBE is on its way already.")
+        async with found.lock:
+            now = self._edge.now()
+            columns: dict[str, object] = {"refresh_at": now}
+            if found.row.state in (rules.WAITING, rules.STOPPED):
+                found.dialog = None
+                columns |= {"state": rules.TRYING, "failures": 0, "dialog": ""}
+            if not await self._commit(found, *rules.changed(found.row, now, **columns)):
+                raise TryAgainLater(RETRY_AFTER)
+        self._edge.background(self._subscribe(found))
+
+    async def end(self, id: int) -> None:
+        """Unsubscribe; who still watches has a new one at once, in a dialog of its own. Raises SipError (404, 409)."""
+        found = self._idle(id)
+        watching = [live for user in found.users if (live := self._edge.subscriptions.get(user)) is not None]
+        self._forget(found)
+        for live in watching:
+            self.follow(live)
+        await self._say_goodbye(found)
+
+    def _idle(self, id: int) -> LiveBackend:
+        found = self._by_id.get(id)
+        if found is None or found.ended:
+            raise SipError(404, "This subscription has ended already.")
+        if found.lock.locked():
+            raise SipError(409, "Something else is just happening to this subscription.")
+        return found
+
     # What is sent
 
     async def _begin(self, found: LiveBackend) -> None:
@@ -472,10 +506,13 @@ class Backends:
 
     def _end(self, found: LiveBackend) -> None:
         """Nobody needs it any more."""
+        self._forget(found)
+        self._edge.background(self._say_goodbye(found))
+
+    def _forget(self, found: LiveBackend) -> None:
         found.ended = True
         del self._by_want[found.want]
         self._deadlines.discard(found.row.id)
-        self._edge.background(self._say_goodbye(found))
 
     async def _say_goodbye(self, found: LiveBackend) -> None:
         edge = self._edge

@@ -100,11 +100,16 @@ class Notifier:
         self._due.append(live)
         self._schedule()
 
-    def end(self, live: LiveSubscription, reason: str) -> None:
-        """End a subscription (D-13): first its row, then the watcher is told."""
+    def end(self, live: LiveSubscription, reason: str) -> "asyncio.Future[bool]":
+        """End a subscription (D-13): first its row, then the watcher is told.
+
+        Done when the row is written; False when a refresh came in time instead. TryAgainLater: not written yet.
+        """
         live.reason = reason
         self._edge.backends.release(live)
-        self._end_row(live, told=True)
+        written: asyncio.Future[bool] = self._edge.loop.create_future()
+        self._end_row(live, told=True, written=written)
+        return written
 
     def lost(self, live: LiveSubscription) -> None:
         """The watcher's connection is gone for good, and only the watcher could open another one."""
@@ -383,8 +388,13 @@ class Notifier:
         self._edge.backends.release(live)
         self._edge.subscriptions.remove(live)
 
-    def _end_row(self, live: LiveSubscription, *, told: bool) -> None:
+    def _end_row(self, live: LiveSubscription, *, told: bool, written: "asyncio.Future[bool] | None" = None) -> None:
         """Write the end of a subscription, with the CSeq of its last NOTIFY; the row stays for the sweep."""
+
+        def settle(ended: bool) -> None:
+            if written is not None and not written.done():
+                written.set_result(ended)
+
         ended = plan_end(row=live.record(), reason=live.reason, now=self._edge.now())
         row = ended.row._replace(cseq=max(live.row.cseq, live.cseq + 1))
 
@@ -394,15 +404,22 @@ class Notifier:
             elif live.row.version >= row.version:  # it was written here meanwhile
                 if live.reason == "timeout" and live.row.expires_at > self._edge.now():
                     live.reason = ""  # by a refresh that came in time
+                    self._edge.backends.follow(live)
+                    settle(False)
                 else:
-                    self._end_row(live, told=told)
+                    self._end_row(live, told=told, written=written)
                 return
+            settle(True)
             if told:  # after a conflict too: the user and all its rows are gone
                 self.first(live)
 
         def refused(future: "asyncio.Future[Outcome]") -> None:
-            if not future.cancelled() and future.exception() is not None:
-                self._edge.loop.call_later(RETRY_AFTER, self._end_row_again, live, told)
+            if future.cancelled() or (error := future.exception()) is None:
+                return
+            self._edge.loop.call_later(RETRY_AFTER, self._end_row_again, live, told)
+            if written is not None and not written.done():
+                written.set_exception(error)
+                written.exception()  # nobody may be waiting
 
         self._edge.commit(ended.with_row(row), applied).add_done_callback(refused)
 

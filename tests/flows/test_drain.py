@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
+import redis
 
+from provisioning import asking
 from sipedge.draining import DRAINED
 from sipedge.sip.message import Request
 from tests.phone import Phone, pidf
+from tests.rest import integrator
 from tests.services import free_port, valkey
 from tests.system import Deployment, deployed
 from tests.waiting import wait_until
@@ -119,3 +123,51 @@ def test_what_cannot_be_drained_is_one_sentence(pair: Pair) -> None:
     pair.first.terminate()
     pair.first.wait(20)
     assert "edge edge-1 does not listen" in pair.deployment.attempt("drain", "edge-1")[0]
+
+
+def test_an_edge_that_is_ready_can_be_asked(pair: Pair) -> None:
+    """Who starts an edge and asks it at once is not told that nobody listens."""
+    bus = redis.Redis.from_url(pair.deployment.environment["VALKEY_URL"])
+    for name in ("edge-1", "edge-2", "edge-3"):
+        if name == "edge-3":
+            pair.deployment.start_edge(name, CUPS_SIP_LISTEN="udp:127.0.0.1:0:engine", CUPS_CSTA_LISTEN="")
+        assert bus.pubsub_numsub(asking.channel(name))[0][1] == 1, name
+
+
+def test_by_rest_it_says_how_far_it_is_until_it_has_gone(pair: Pair) -> None:
+    """Whoever drains may ask again at any time, also when the edge has left; a stopped one is none to be drained."""
+    deployment, web = pair.deployment, integrator(pair.deployment)
+    presentity = pair.at_second("u0")
+    tag = presentity.publish(pidf(presentity.aor, activity="busy")).get("SIP-ETag")
+    watcher = pair.at_first("u1")
+    watch = watcher.subscribe(presentity.aor)
+    watch.sees("<rpid:busy/>")
+    watcher.socket.connect(pair.other)  # as any client, it takes what its dialog brings, wherever it comes from
+    heard = len(watch.notifies)
+    said: list[dict[str, Any]] = []
+
+    def done() -> bool:
+        status, answer = web.ask("POST", "edges/edge-1/drain/", {"patience": 15})
+        assert status == 202, answer
+        said.append(answer)
+        return bool(answer["step"] == "done") and pair.first.poll() is not None
+
+    wait_until(done, "the end of edge-1", 60)
+    assert pair.first.wait(20) == DRAINED
+    assert web.ask("GET", "edges/edge-1/")[1]["state"] == "stopped"
+    assert (said[-1]["handed_over"], said[-1]["kept"]) == (1, 0)
+    assert web.ask("POST", "edges/edge-1/drain/", {})[1] == said[-1]
+    assert contact_port(watch.heard(heard + 1)) == pair.other[1]
+    presentity.publish(pidf(presentity.aor, activity="away"), tag=tag)
+    watch.sees("<rpid:away/>")
+    (row,) = web.ask("GET", f"subscriptions/?watcher={watcher.aor}")[1]["results"]
+    assert row["edge"] == "edge-2"
+    assert web.ask("POST", f"subscriptions/{row['id']}/end/", {"reason": "giveup"}) == (204, None)
+    wait_until(
+        lambda: watch.notifies[-1].get("Subscription-State") == "terminated;reason=giveup", "the last NOTIFY, by edge-2"
+    )
+    pair.second.terminate()
+    assert pair.second.wait(20) == 0
+    status, answer = web.ask("POST", "edges/edge-2/drain/", {})
+    assert (status, answer["detail"]) == (409, "edge-2 has stopped.")
+    assert "Traceback" not in deployment.logs()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.rest import Web, integrator
+from tests.services import valkey
 from tests.system import ROOT, Deployment, deployed
 
 pytestmark = pytest.mark.system
@@ -20,10 +21,17 @@ SCRIPTS = [
 ]
 
 
+PROVISIONED = """
+domains: [example.org]
+users: [{pattern: "xten{n}", first: 0, count: 600, domain: example.org}]
+trusted_peers: [{address: 127.0.0.1}]
+"""
+
+
 @pytest.fixture(scope="module")
 def deployment() -> Iterator[Deployment]:
-    provisioned = 'domains: [example.org]\nusers: [{pattern: "xten{n}", first: 0, count: 600, domain: example.org}]'
-    with deployed(provisioned=provisioned) as found:
+    with valkey() as bus, deployed(bus=bus, provisioned=PROVISIONED) as found:
+        found.start_edge()
         yield found
         assert "Traceback" not in found.logs()
 
@@ -51,7 +59,7 @@ def run(web: Web) -> Callable[[str], str]:
 
 
 def test_all_examples_are_tried() -> None:
-    assert len(SCRIPTS) == 6
+    assert len(SCRIPTS) == 7
 
 
 def test_a_token_is_made(run: Callable[[str], str]) -> None:
@@ -73,3 +81,13 @@ def test_a_request_is_repeated(run: Callable[[str], str]) -> None:
 def test_many_rows_are_written(run: Callable[[str], str]) -> None:
     changed = json.loads(run("-X DELETE"))
     assert [(one["user"], one["enabled"]) for one in changed] == [("bob", False), ("carol", False)]
+
+
+def test_a_subscription_is_sent_again_and_ended(run: Callable[[str], str], deployment: Deployment) -> None:
+    with deployment.peer("xten8@example.org") as watcher:
+        watch = watcher.subscribe("sip:xten9@example.org")
+        watch.heard(1)
+        sent, ended, gone = run("/resend/").strip().splitlines()
+        assert (sent, ended, json.loads(gone)["status"]) == ("204", "204", 404)
+        states = [watch.heard(number).get("Subscription-State") or "" for number in (2, 3)]
+        assert states[0].startswith("active") and states[1] == "terminated;reason=deactivated"

@@ -53,6 +53,25 @@ def test_by_rest(asked: list[Any]) -> None:
     assert client.post(address).status_code == 502
 
 
+def test_of_an_edge_that_has_left_its_last_words_are_told(asked: list[Any]) -> None:
+    """Who asks how far it is does not hear that nobody listens, which is what was wanted."""
+    client = APIClient()
+    client.force_authenticate(User.objects.create_superuser("kim"))
+    address, now = "/api/v1/edges/edge-1/drain/", timezone.now()
+    lease = EdgeLease.objects.filter(edge="edge-1")
+    asked.append(asking.NotHeard("edge edge-1 does not listen"))
+    lease.update(report={"drain": {"step": "handing over"}})
+    answer = client.post(address)
+    assert (answer.status_code, answer.json()) == (202, {"step": "handing over"})
+    lease.update(clean=True, report={"drain": {"step": "done"}}, expires_at=now - timedelta(hours=1))
+    assert client.post(address).json() == {"step": "done"}
+    lease.update(clean=False)
+    assert client.post(address).status_code == 503, "it has crashed meanwhile"
+    lease.update(clean=True, report={})
+    answer = client.post(address)
+    assert (answer.status_code, answer.json()["detail"]) == (409, "edge-1 has stopped.")
+
+
 def test_by_the_page(asked: list[Any]) -> None:
     client = Client()
     client.force_login(User.objects.create_superuser("kim"))

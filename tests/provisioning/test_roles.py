@@ -28,6 +28,8 @@ NOBODYS = "999999999/"
 AS_SOMEBODY = {"component"}
 "Actions of whoever acts as a user."
 
+LIVE = {"publication", "subscription", "backendsubscription", "binding"}
+
 SUPPORTED = {"alias", "privacylist", "privacylistmember", "resourcelist", "resourcelistmember"}
 
 
@@ -45,6 +47,8 @@ def wanted(role: str, label: str, table: str) -> set[str]:
         return NONE
     if table in SUPPORTED:
         return ALL
+    if table in LIVE:
+        return {"view", "change"}
     return {"persona": {"view", "change"}, "messengersession": {"view", "delete"}}.get(table, {"view"})
 
 
@@ -132,6 +136,8 @@ def test_every_action(user: User) -> None:
                 assert (status != 403) == (right in may), (prefix, path, method, status)
                 met.add((prefix, action.__name__))
     assert {("lines", "press"), ("lines", "ring"), ("telephony", "associations"), ("trace", "pcap")} <= met
+    assert {("subscriptions", "end"), ("subscriptions", "resend"), ("publications", "end"), ("bindings", "end")} <= met
+    assert {("backend-subscriptions", "refresh"), ("backend-subscriptions", "end"), ("edges", "drain")} <= met
     assert {("directories", name) for name in ("test", "dry_run", "run", "runs")} <= met
     assert {("users", "history"), ("users", "revert"), ("settings", "history"), ("lines", "revert")} <= met
 

@@ -34,7 +34,21 @@ class Desk:
         return made
 
     async def _hear(self, command: Command, fields: dict[str, Any]) -> None:
+        await asyncio.sleep(0.01)  # the bus
         self.heard += 1
+
+    def leave(self) -> None:
+        """Asked, and stopped before the answer has left."""
+
+        async def work() -> None:
+            command = Command("one", "press", {}, time.time() + 5)
+            answering = asyncio.create_task(self._commands._answer(command))
+            await asyncio.sleep(0)
+            await self._commands.finish(20)
+            answering.cancel()
+            await asyncio.gather(answering, return_exceptions=True)
+
+        self._loop.run_until_complete(work())
 
     def ask(self, name: str) -> None:
         """The same command once more."""
@@ -63,3 +77,9 @@ def test_what_is_only_looked_at_is_not_kept(desk: Desk, name: str) -> None:
     desk.ask(name)
     assert desk.heard == 1
     assert [one() for one in desk.answers] == [None]
+
+
+def test_an_answer_leaves_before_its_edge(desk: Desk) -> None:
+    """An edge that is alone, without calls, is drained in no time: who has drained it is told so, and not 503."""
+    desk.leave()
+    assert desk.heard == 1

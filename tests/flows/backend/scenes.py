@@ -34,6 +34,9 @@ SCENES: dict[str, tuple[str, str]] = {
     "j48": ("48@cm.example", ""),
     "j49": ("49@cm.example", ""),
     "j46": ("46@cm.example", ""),
+    "j50": ("50@cm.example", ""),
+    "j51": ("51@cm.example", ""),
+    "j52": ("52@cm.example", ""),
 }
 "User, and what is provisioned for it: the presentity at a foreign server of its own, and that server's options."
 
