@@ -35,6 +35,8 @@ class Inside:
 
     names: frozenset[str] = frozenset()
     "No certificate speaks for it."
+    outbound = False
+    "It has come to us."
 
     def __init__(self, edge: "Edge", name: str) -> None:
         self._edge = edge
