@@ -198,6 +198,7 @@ class Personas:
         self._loading: dict[int, asyncio.Future[Presentity]] = {}
         self._applied: dict[int, set[int]] = {}
         "Publications written by this process while their presentity is being read again."
+        self._reloading = asyncio.Lock()
         self._deadlines = Deadlines()
         self._owner: dict[int, int] = {}
         "Whose publication a deadline belongs to."
@@ -228,6 +229,10 @@ class Personas:
     def holds(self, persona_id: int) -> bool:
         """It is in memory."""
         return persona_id in self._held
+
+    def concerns(self, persona_id: int) -> bool:
+        """It is in memory, or is just being read."""
+        return persona_id in self._held or persona_id in self._loading
 
     def held_ids(self) -> list[int]:
         """All that are in memory."""
@@ -287,8 +292,18 @@ class Personas:
         return held.document(uri, view, self._policy(), now, sources)
 
     async def reload(self, persona_ids: Iterable[int]) -> None:
-        """Another process has changed these; those in memory are read again, those that are gone are dropped."""
-        ids = [id for id in persona_ids if id in self._held and id not in self._applied]
+        """Another process has changed these; those in memory are read again, those that are gone are dropped.
+
+        What is just being read may be what was there before the change: it is read again after that.
+        """
+        async with self._reloading:
+            wanted = list(persona_ids)
+            loading = [self._loading[id] for id in wanted if id in self._loading]
+            if loading:
+                await asyncio.wait(loading)
+            await self._read_again([id for id in wanted if id in self._held])
+
+    async def _read_again(self, ids: list[int]) -> None:
         for id in ids:
             self._applied[id] = set()
         try:

@@ -57,15 +57,17 @@ LATE = timedelta(seconds=15)
 
 def announce(
     keys: Collection[int], origin: str = "", hooked: Collection[int] | None = None, registered: Collection[int] = ()
-) -> None:
+) -> bool:
     """The state of these presentities has been committed: tell the other processes, and whom webhooks concern.
 
     `hooked`: those that webhooks are told about, where the caller knows; `registered`: whose contacts have changed.
+    Whether the bus has heard it.
     """
-    bus.announce_state(keys, origin, registered)
+    heard = bus.announce_state(keys, origin, registered)
     concerned = list(keys) if hooked is None else [key for key in keys if key in hooked]
     if concerned and (hooked is not None or _any()):
         look_at(concerned)
+    return heard
 
 
 def hooked(policy: Policy) -> frozenset[int]:

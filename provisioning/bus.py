@@ -68,9 +68,12 @@ def announce_policy(*parts: str) -> None:
     transaction.on_commit(lambda: _publish({"kind": POLICY, "parts": sorted(set(parts))}), robust=True)
 
 
-def announce_state(personas: Iterable[int], origin: str = "", registered: Iterable[int] = ()) -> None:
-    """The state of these users has been committed by `origin`; contacts have changed of those who are `registered`."""
-    _publish({"kind": STATE, "personas": list(personas), "registered": list(registered), "origin": origin})
+def announce_state(personas: Iterable[int], origin: str = "", registered: Iterable[int] = ()) -> bool:
+    """The state of these users has been committed by `origin`; contacts have changed of those who are `registered`.
+
+    Whether the bus has heard it (or there is none).
+    """
+    return _publish({"kind": STATE, "personas": list(personas), "registered": list(registered), "origin": origin})
 
 
 async def listen() -> AsyncIterator[Hint]:
@@ -118,10 +121,12 @@ def _client() -> Any:
     return _pool[url]
 
 
-def _publish(fields: dict[str, Any]) -> None:
+def _publish(fields: dict[str, Any]) -> bool:
     if not configured() or trial.running():
-        return
+        return True
     try:
         _client().publish(CHANNEL, json.dumps(fields, separators=(",", ":")))
     except (redis.RedisError, OSError) as error:
         log.warning("a hint was not heard", kind=fields["kind"], error=type(error).__name__)
+        return False
+    return True

@@ -33,6 +33,9 @@ PAUSE_EACH = 0.001
 LONGEST_PAUSE = 0.1
 "Seconds for which changes are gathered at most before other processes hear of them."
 
+UNHEARD_PAUSE = 1.0
+"Seconds until what the bus has not heard is announced again."
+
 LOOKED_AT = 500
 "Subscriptions looked at in one turn of the loop after a change of policy; requests are answered in between."
 
@@ -81,10 +84,16 @@ class Hints:
             registered, self._registered = list(self._registered), set()
             if self._hooked is None or self._hooked[0] is not edge.policy:
                 self._hooked = edge.policy, webhooks.hooked(edge.policy)
-            await edge.loop.run_in_executor(
+            heard = await edge.loop.run_in_executor(
                 self._readers, webhooks.announce, personas, edge.name, self._hooked[1], registered
             )
-            await asyncio.sleep(pause_after(len(personas)))
+            if heard:
+                await asyncio.sleep(pause_after(len(personas)))
+                continue
+            self._changed.update(personas)  # others may hear the bus while we are not heard there
+            self._registered.update(registered)
+            self._news.set()
+            await asyncio.sleep(UNHEARD_PAUSE)
 
     async def listen(self) -> None:
         """Follow the bus; after every connection catch up with what may have been missed."""
@@ -127,7 +136,7 @@ class Hints:
         bound = {*registered, *(id for id in persona_ids if id in edge.registrar)}
         if bound:
             await edge.reload_bindings(*bound)
-        persona_ids = [id for id in persona_ids if edge.personas.holds(id)]
+        persona_ids = [id for id in persona_ids if edge.personas.concerns(id)]
         if persona_ids:
             await edge.personas.reload(persona_ids)
             if edge.timeline.on:

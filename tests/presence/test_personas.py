@@ -115,6 +115,23 @@ async def test_a_reload_does_not_lose_what_was_written_meanwhile() -> None:
     assert {id: one.version for id, one in publications.items()} == {1: 2, 3: 1}
 
 
+async def test_a_change_elsewhere_while_a_presentity_is_read_is_read_after_it() -> None:
+    """The first reading may have come too early, and nobody would say so again."""
+    database = Database(row(activity="busy"))
+    held = personas(database)
+    database.go.clear()
+    loading = asyncio.create_task(held.get(1))
+    await asyncio.sleep(0.01)
+    assert database.loads == [[1]] and held.concerns(1) and not held.holds(1)
+    database.rows = [row(version=2, activity="away")]
+    reloading = asyncio.create_task(held.reload([1]))
+    await asyncio.sleep(0.01)
+    database.go.set()
+    await asyncio.gather(loading, reloading)
+    assert database.loads == [[1], [1]]
+    assert b"<rpid:away/>" in seen(held)
+
+
 async def test_a_reload_drops_users_that_are_gone() -> None:
     """D-13: the watchers are ended with noresource elsewhere; here nothing is kept."""
     database = Database(row())
