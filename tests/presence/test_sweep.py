@@ -41,7 +41,7 @@ def test_publications_go_after_their_grace_and_edges_hear_of_it(
         publication(persona, id, ago)
     assert sweep_expired() == 2
     assert set(Publication.objects.values_list("id", flat=True)) == {3, 4}
-    assert heard == [{"kind": "state", "personas": [persona.pk], "origin": ""}]
+    assert heard == [{"kind": "state", "personas": [persona.pk], "registered": [], "origin": ""}]
     assert sweep_expired() == 0
 
 
