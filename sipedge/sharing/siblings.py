@@ -90,7 +90,10 @@ class Siblings:
         self._connections = connections
         self._received = received
         self._drained = drained
+        self._open: set[Link] = set()
+        "All that are open; whatever is said about us is said to all of them."
         self._links: dict[int, Link] = {}
+        "Those whose other end is known, by its index."
         self._moved: dict[int, int] = {}
         self._server: asyncio.AbstractServer | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -116,19 +119,19 @@ class Siblings:
     def accept(self) -> None:
         """Take messages from now on."""
         self._ready = True
-        for link in self._links.values():
+        for link in self._open:
             link.send(Kind.READY)
 
     def drain(self) -> None:
         """Begin nothing new: others do what would have been at home here."""
         self._draining = True
-        for link in self._links.values():
+        for link in self._open:
             link.send(Kind.DRAINING)
 
     def leave(self) -> None:
         """Take no more messages; connections can still be used, theirs and ours."""
         self._ready = False
-        for link in self._links.values():
+        for link in self._open:
             link.send(Kind.LEAVING)
 
     def close(self) -> None:
@@ -137,8 +140,7 @@ class Siblings:
             task.cancel()
         if self._server is not None:
             self._server.close()
-            self._path(self.share.index).unlink(missing_ok=True)
-        for link in list(self._links.values()):
+        for link in list(self._open):
             link.close()
 
     # What the network asks
@@ -182,26 +184,26 @@ class Siblings:
 
     def opened(self, connection: AnyConnection) -> None:
         """A connection of ours is there: all may use it."""
-        for link in self._links.values():
+        for link in self._open:
             self._tell(link, connection)
 
     def lost(self, flow: Flow) -> None:
         """A connection of ours is gone."""
-        for link in self._links.values():
+        for link in self._open:
             link.send(Kind.LOST, flow)
 
     def has(self, ids: Iterable[int]) -> None:
         """We have these subscriptions, by their ids; those whose ids say so anyhow need no word."""
         mine = [id for id in ids if id % MOST != self.share.index]
         self._moved.update(dict.fromkeys(mine, self.share.index))
-        for link in self._links.values():
+        for link in self._open:
             _tell_moved(link, mine)
 
     def registered(self, persona_id: int, bindings: tuple[BindingRow, ...]) -> None:
         """Contacts have changed here: the others, where calls may come for them, know before anybody can tell."""
-        if self._links:
+        if self._open:
             data = json.dumps([persona_id, [row.plain() for row in bindings]]).encode()
-            for link in self._links.values():
+            for link in self._open:
                 link.send(Kind.REGISTERED, None, data)
 
     @property
@@ -231,6 +233,7 @@ class Siblings:
             await asyncio.sleep(RETRY)
 
     def _greet(self, link: Link) -> None:
+        self._open.add(link)
         link.send(Kind.HELLO, None, json.dumps([self._name, *self.share]).encode())
         for connection in self._connections.ours():
             self._tell(link, connection)
@@ -297,6 +300,7 @@ class Siblings:
 
     def _gone(self, link: Link) -> None:
         """It has ended, and its connections with it."""
+        self._open.discard(link)
         if link.index is None or self._links.get(link.index) is not link:
             return
         del self._links[link.index]
