@@ -69,10 +69,6 @@ class Plan:
     "Whose state changes, by key (`rows.key_of` for what is no user): plans of one presentity keep their order."
     changes: tuple[Change, ...]
 
-    def touches(self, table: str) -> bool:
-        """Rows of this table change."""
-        return any(not isinstance(change, Mark) and change.table == table for change in self.changes)
-
 
 class Loaded(NamedTuple):
     """The components of one presentity."""

@@ -66,8 +66,8 @@ class Drain:
         """Begin, unless that was done; how far it is. Answers the command `drain`."""
         if not self.begun:
             self.begun, self.restart = True, restart
-            if self._edge.network.siblings is not None:
-                self._edge.network.siblings.drain()
+            if self._edge.siblings is not None:
+                self._edge.siblings.drain()
             log.info("draining", seconds=seconds, restart=restart)
             self._edge.background(self._run(seconds))
         return self.report()

@@ -64,12 +64,15 @@ class Hints:
         self.up = False
         "The bus is heard."
 
-    def changed(self, persona_id: int, *, registered: bool = False) -> None:
-        """The others will hear of it at once, or in a moment; `registered`: contacts have changed."""
+    def changed(self, persona_id: int) -> None:
+        """The others will hear of it at once, or in a moment."""
         self._changed.add(persona_id)
-        if registered:
-            self._registered.add(persona_id)
         self._news.set()
+
+    def registered(self, persona_id: int) -> None:
+        """So will they of contacts that have changed."""
+        self._registered.add(persona_id)
+        self.changed(persona_id)
 
     async def announce(self) -> None:
         """Tell the other processes whose state has changed: at once while little happens, else gathered for a moment.
@@ -128,7 +131,7 @@ class Hints:
 
     def _unknown(self, hint: bus.Hint) -> Sequence[int]:
         """Whose contacts have changed; processes beside this one have told us themselves."""
-        siblings = self._edge.network.siblings
+        siblings = self._edge.siblings
         return () if siblings is not None and hint.origin in siblings.names else hint.registered
 
     async def _reload(self, persona_ids: list[int], registered: Sequence[int] = ()) -> None:

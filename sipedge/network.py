@@ -24,7 +24,7 @@ from sipedge.locate import PORTS, TLS, UDP, Hop, Locator
 from sipedge.messenger.connection import HOME
 from sipedge.peers import Peers
 from sipedge.resolve import address_of
-from sipedge.sharing.siblings import ALONE, BadFolder, Share, Siblings
+from sipedge.sharing.siblings import BadFolder, Siblings
 from sipedge.sip.dialog import Dialog
 from sipedge.sip.errors import MalformedMessage, SipError
 from sipedge.sip.flow import Address, Flow, flow_of_text
@@ -70,33 +70,23 @@ class Network:
         drained: Callable[[], None],
         broken: Callable[[MalformedMessage, Flow], None],
         lost: Callable[[Flow], None],
-        name: str = "",
-        share: Share = ALONE,
-        meeting: Path = Path(),
+        siblings: Siblings | None = None,
     ) -> None:
-        """`name`, `share`: who we are among the processes with our addresses; `meeting`: the folder where they meet."""
+        """`siblings`: the processes beside us that have the same addresses."""
         self._loop = loop
         self._peers = peers
-        self._received = received
+        self._siblings = siblings
+        self._received = received if siblings is None else siblings.receive
         self._drained = drained
-        shared = share != ALONE
         self.connections = ConnectionTable(
             loop,
             peers=peers,
-            received=self._arrived if shared else received,
+            received=self._received,
             drained=drained,
             broken=broken,
             lost=lost,
-            process=share.index,
-            shared=shared,
+            audience=siblings,
         )
-        self.siblings: Siblings | None = None
-        "The other processes with our addresses."
-        if shared:
-            self.siblings = Siblings(
-                loop, name, share, meeting, connections=self.connections, received=received, drained=drained
-            )
-            self.connections.audience = self.siblings
         self.certificates = Certificates(certificates)
         self.listeners: list[Listener] = []
         self._provisioned: list[Listener] = []
@@ -123,9 +113,9 @@ class Network:
                         listener.host,
                         listener.port,
                         peers=self._peers,
-                        received=self._arrived if self.siblings is not None else self._received,
+                        received=self._received,
                         drained=self._drained,
-                        shared=self.siblings is not None,
+                        shared=self._siblings is not None,
                     )
                     self._udp[endpoint.local] = endpoint
                     local = endpoint.local
@@ -141,16 +131,11 @@ class Network:
         if not self.listeners:
             raise CannotListen("no address to listen on: set CUPS_SIP_LISTEN or provision a listener")
         self.take_options(policy)
-        if self.siblings is not None:
+        if self._siblings is not None:
             try:
-                await self.siblings.open()
+                await self._siblings.open(self.connections)
             except BadFolder as error:
                 raise CannotListen(str(error)) from None
-
-    def _arrived(self, data: bytes, flow: Flow) -> None:
-        """A message at an address that is not ours alone."""
-        if self.siblings is None or not self.siblings.pass_on(data, flow):
-            self._received(data, flow)
 
     def _listen(self, listener: Listener) -> Address:
         """Open the address of a stream listener, or one for WebSockets; the address as it was opened."""
@@ -169,16 +154,16 @@ class Network:
             endpoint.start()
         for door in self._doors:
             door.start()
-        if self.siblings is not None:
-            self.siblings.accept()
+        if self._siblings is not None:
+            self._siblings.accept()
         self._look_for_stalls()
         self.accepting = True
 
     def refuse(self) -> None:
         """Receive nothing new; answers still go out."""
         self.accepting = False
-        if self.siblings is not None:
-            self.siblings.leave()
+        if self._siblings is not None:
+            self._siblings.leave()
         for endpoint in self._udp.values():
             endpoint.pause()
         for door in self._doors:
@@ -190,8 +175,8 @@ class Network:
             self._stalls.cancel()
         self.connections.close()
         await asyncio.sleep(0)
-        if self.siblings is not None:
-            self.siblings.close()
+        if self._siblings is not None:
+            self._siblings.close()
         for endpoint in self._udp.values():
             endpoint.close()
 

@@ -7,7 +7,6 @@ persona, whatever alias was registered, and compare by URI (RFC 3261 19.1.4).
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from presence.engine.errors import BadExpires
 from presence.engine.expiry import ExpiryBounds, grant
@@ -158,17 +157,12 @@ def ended(row: BindingRow, now: datetime) -> BindingRow:
     return row._replace(version=row.version + 1, updated_at=now, expires_at=now)
 
 
-class Audience(Protocol):
-    """Hears of what changes here, at once."""
-
-    def registered(self, persona_id: int, bindings: tuple[BindingRow, ...]) -> None: ...
-
-
 class Registrar:
     """The bindings in force, by persona; a copy of the rows that can be dropped and reloaded at any time."""
 
-    def __init__(self, audience: "Audience | None" = None) -> None:
-        self._audience = audience
+    def __init__(self, changed: Callable[[int, tuple[BindingRow, ...]], None]) -> None:
+        """`changed` hears at once of what changes here."""
+        self._changed = changed
         self._bindings: dict[int, tuple[BindingRow, ...]] = {}
 
     def replace(self, rows: Iterable[BindingRow], personas: Iterable[int] | None = None) -> None:
@@ -186,8 +180,7 @@ class Registrar:
     def set(self, persona_id: int, bindings: tuple[BindingRow, ...]) -> None:
         """Remember what a committed REGISTER left in force."""
         self.heard(persona_id, bindings)
-        if self._audience is not None:
-            self._audience.registered(persona_id, bindings)
+        self._changed(persona_id, bindings)
 
     def heard(self, persona_id: int, bindings: tuple[BindingRow, ...]) -> None:
         """Remember what is in force, from wherever it is known."""

@@ -106,8 +106,8 @@ async def adopt(edge: "Edge", ids: list[int]) -> int:
 
 def claim(edge: "Edge", ids: Iterable[int]) -> None:
     """Processes beside this one send us what belongs to these."""
-    if edge.network.siblings is not None:
-        edge.network.siblings.has(ids)
+    if edge.siblings is not None:
+        edge.siblings.has(ids)
 
 
 def live_again(edge: "Edge", row: SubscriptionRow, cseq: int | None = None) -> LiveSubscription | None:

@@ -58,13 +58,13 @@ from sipedge.record_route import Tickets
 from sipedge.refusals import MALFORMED, OVERLOAD, OVERSIZED
 from sipedge.registrar import Registrar
 from sipedge.resume import adopt, resume
-from sipedge.rows import BINDING, BindingRow
+from sipedge.rows import BindingRow
 from sipedge.selfservice.ends import Ends
 from sipedge.senders.backend import Backends
 from sipedge.senders.notify import Notifier
 from sipedge.senders.relay import Relay
-from sipedge.sharing.home import mark, numbered
-from sipedge.sharing.siblings import Share
+from sipedge.sharing.home import ALONE, Share, mark, numbered
+from sipedge.sharing.siblings import Siblings
 from sipedge.sip.errors import MalformedMessage
 from sipedge.sip.flow import Flow
 from sipedge.sip.stack import (
@@ -127,6 +127,8 @@ class Edge:
         self.name = name
         self.loop = asyncio.get_running_loop()
         self.share = Share(*settings.CUPS_EDGE_SHARE)
+        self.siblings = self._meet() if self.share != ALONE else None
+        "The other processes with our addresses."
         self._token = mark(self.share.index) + secrets.token_hex(4)
         "Tells this run from others in branches and nonces, and this process from those beside it."
         self.stack = Stack(self._token, secrets.token_bytes(32))
@@ -139,13 +141,9 @@ class Edge:
             drained=self._pump,
             broken=self._broken,
             lost=self._lost,
-            name=name,
-            share=self.share,
-            meeting=Path(settings.DATA_DIR) / "edges",
+            siblings=self.siblings,
         )
-        self.registrar = Registrar(self.network.siblings)
-        if self.network.siblings is not None:
-            self.network.siblings.heard_bindings = self.registrar.heard
+        self.registrar = Registrar(self._registered)
         self.subscriptions = Subscriptions()
         self.personas = Personas(
             self._load, lambda: self.policy, pinned=self.subscriptions.watches, clock=self.loop.time
@@ -282,6 +280,23 @@ class Edge:
             raise TryAgainLater(RETRY_AFTER)
         return {"adopted": await adopt(self, ids)}
 
+    def _meet(self) -> Siblings:
+        return Siblings(
+            self.loop,
+            self.name,
+            self.share,
+            Path(settings.DATA_DIR) / "edges",
+            received=self._received,
+            drained=self._pump,
+            registered=lambda persona_id, bindings: self.registrar.heard(persona_id, bindings),
+        )
+
+    def _registered(self, persona_id: int, bindings: tuple[BindingRow, ...]) -> None:
+        """Contacts have changed here: the others will hear of it, those beside us before anybody can ask for them."""
+        self.hints.registered(persona_id)
+        if self.siblings is not None:
+            self.siblings.registered(persona_id, bindings)
+
     def background(self, work: Any) -> None:
         """Run a coroutine beside everything else; what it raises is logged."""
         task = self.loop.create_task(work)
@@ -373,7 +388,7 @@ class Edge:
             if applied is not None:
                 applied(outcome)
             if outcome is Outcome.COMMITTED:
-                self.hints.changed(plan.persona_id, registered=plan.touches(BINDING))
+                self.hints.changed(plan.persona_id)
 
         return self.committer.submit(plan, announced)
 

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from channels.layers import get_channel_layer
 
-from presence.engine.errors import DomainError, NotAuthorised, UnknownPresentity
+from presence.engine.errors import NotAuthorised, UnknownPresentity
 from sipedge.messenger.agent import Agent
-from sipedge.messenger.connection import Unanswered
 from sipedge.sip.errors import SipError
 from sipedge.sip.flow import Flow
 
@@ -171,7 +170,3 @@ class Agents:
             await get_channel_layer().group_send(group(session), {"type": "messenger.event", "event": event})
         except OSError as error:  # whoever shows it reloads when the bus is back
             log.warning("an event was not heard", error=type(error).__name__)
-
-
-REFUSALS = (DomainError, SipError, Unanswered)
-"What a user agent may end in; everything else is a mistake of ours."

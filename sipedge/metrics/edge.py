@@ -103,12 +103,12 @@ def _dialogs(edge: "Edge") -> Samples:
 
 
 def _beside(edge: "Edge") -> Samples:
-    siblings = edge.network.siblings
+    siblings = edge.siblings
     return by_one((("out", siblings.passed), ("in", siblings.taken))) if siblings is not None else ()
 
 
 def _reached(edge: "Edge") -> Samples:
-    return one(len(edge.network.siblings.there) if edge.network.siblings is not None else 0)
+    return one(len(edge.siblings.there) if edge.siblings is not None else 0)
 
 
 def _queues(edge: "Edge") -> Samples:

@@ -33,6 +33,23 @@ _OURS: Final = re.compile(rb"[0-9a-f]{16}")
 "Our tag of a subscription: its id, which always has as many digits."
 
 
+class Share(NamedTuple):
+    """One process among those that share their addresses."""
+
+    index: int
+    "From 0."
+    count: int
+
+    @property
+    def first(self) -> bool:
+        """It has the calls and the programs that control phones."""
+        return self.index == 0
+
+
+ALONE: Final = Share(0, 1)
+"Nobody else has our addresses."
+
+
 class Home(NamedTuple):
     """Where a message is at home."""
 

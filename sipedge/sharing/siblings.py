@@ -10,14 +10,14 @@ import contextlib
 import json
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import structlog
 
 from sipedge.rows import BindingRow
 from sipedge.sharing.borrowed import Borrowed
 from sipedge.sharing.frames import Frame, Kind
-from sipedge.sharing.home import MOST, home_of
+from sipedge.sharing.home import MOST, Share, home_of
 from sipedge.sharing.link import Link
 from sipedge.sip.flow import Flow
 from sipedge.transport.tcp import AnyConnection, ConnectionTable
@@ -43,23 +43,6 @@ LONGEST_PATH: Final = 100
 "Octets of a socket's path that every system takes."
 
 
-class Share(NamedTuple):
-    """One process among those that share their addresses."""
-
-    index: int
-    "From 0."
-    count: int
-
-    @property
-    def first(self) -> bool:
-        """It has the calls and the programs that control phones."""
-        return self.index == 0
-
-
-ALONE: Final = Share(0, 1)
-"Nobody else has our addresses."
-
-
 class BadFolder(Exception):
     """The sockets cannot be made; the message is for the operator."""
 
@@ -74,22 +57,22 @@ class Siblings:
         share: Share,
         folder: Path,
         *,
-        connections: ConnectionTable,
         received: Callable[[bytes, Flow], None],
         drained: Callable[[], None],
+        registered: Callable[[int, tuple[BindingRow, ...]], None],
     ) -> None:
-        """`received` and `drained`: what to do with messages that are at home here."""
+        """`received` and `drained`: what to do with messages that are at home here; `registered`: with somebody's
+        contacts, as another process has changed them."""
         self.share = share
-        self.heard_bindings: Callable[[int, tuple[BindingRow, ...]], None] = _nobody
-        "Takes the contacts of a user as another process has changed them."
         self.passed = self.taken = 0
         "Messages that were at home elsewhere, and that came from there."
         self._loop = loop
         self._name = name
         self._folder = folder
-        self._connections = connections
+        self._connections: ConnectionTable
         self._received = received
         self._drained = drained
+        self._heard_contacts = registered
         self._open: set[Link] = set()
         "All that are open; whatever is said about us is said to all of them."
         self._links: dict[int, Link] = {}
@@ -101,8 +84,9 @@ class Siblings:
         self._ready = self._draining = False
         self._complete = asyncio.Event()
 
-    async def open(self) -> None:
-        """Meet the others, and wait for those that are there; raises BadFolder."""
+    async def open(self, connections: ConnectionTable) -> None:
+        """Meet the others, and wait for those that are there; raises BadFolder. `connections`: those that are lent."""
+        self._connections = connections
         path = self._path(self.share.index)
         if len(str(path)) > LONGEST_PATH:
             raise BadFolder(f"the path {path} is too long for a socket; choose a shorter CUPS_DATA_DIR")
@@ -144,6 +128,11 @@ class Siblings:
             link.close()
 
     # What the network asks
+
+    def receive(self, message: bytes, flow: Flow) -> None:
+        """A message has arrived at an address of all of us: it goes home, or is worked on here."""
+        if not self.pass_on(message, flow):
+            self._received(message, flow)
 
     def pass_on(self, message: bytes, flow: Flow) -> bool:
         """Give a message to the process that has it at home; False when that is here, or that one cannot be reached."""
@@ -286,7 +275,7 @@ class Siblings:
             link.ready = kind is Kind.READY
         elif kind is Kind.REGISTERED:
             persona_id, rows = json.loads(data)
-            self.heard_bindings(persona_id, tuple(map(BindingRow.of_plain, rows)))
+            self._heard_contacts(persona_id, tuple(map(BindingRow.of_plain, rows)))
         elif kind is Kind.MOVED and link.index is not None:
             self._moved.update(dict.fromkeys(json.loads(data), link.index))
 
@@ -307,10 +296,6 @@ class Siblings:
         log.warning("an edge process beside this one is gone", process=link.index + 1)
         self._moved = {id: index for id, index in self._moved.items() if index != link.index}
         self._connections.give_back_all(link)
-
-
-def _nobody(persona_id: int, bindings: tuple[BindingRow, ...]) -> None:
-    """Before there is a registrar."""
 
 
 def _tell_moved(link: Link, ids: list[int]) -> None:

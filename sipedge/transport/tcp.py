@@ -16,7 +16,7 @@ import structlog
 
 from sipedge import refusals
 from sipedge.peers import Peers
-from sipedge.sharing.home import MOST
+from sipedge.sharing.home import ALONE, MOST, Share
 from sipedge.sip.errors import MalformedMessage
 from sipedge.sip.flow import Address, Flow
 from sipedge.sip.framing import KeepAlive, StreamFramer
@@ -187,6 +187,8 @@ class AnyConnection(Protocol):
 class Audience(Protocol):
     """Hears of connections that this process holds: others may use them."""
 
+    @property
+    def share(self) -> Share: ...
     def opened(self, connection: AnyConnection) -> None: ...
     def lost(self, flow: Flow) -> None: ...
 
@@ -203,19 +205,15 @@ class ConnectionTable:
         drained: Callable[[], None],
         broken: Callable[[MalformedMessage, Flow], None],
         lost: Callable[[Flow], None],
-        process: int = 0,
-        shared: bool = False,
+        audience: "Audience | None" = None,
     ) -> None:
-        """`process`: our index among those that share our addresses; serials tell their connections apart."""
+        """`audience`: who hears of our own connections, where other processes have our addresses, too."""
         self.loop = loop
         self.peers = peers
         self.received = received
         self.drained = drained
         self.broken = broken
-        self.shared = shared
-        "Other processes listen at the same addresses."
-        self.audience: Audience | None = None
-        "Hears of our own connections."
+        self._audience = audience
         self._lost = lost
         self._connections: dict[Flow, AnyConnection] = {}
         self._by_remote: dict[Address, AnyConnection] = {}
@@ -224,7 +222,7 @@ class ConnectionTable:
         self._by_serial: dict[int, AnyConnection] = {}
         self._borrowed: dict[Flow, object] = {}
         "Connections of other processes, and through whom they are reached."
-        self._serial = process
+        self._serial = (audience.share if audience is not None else ALONE).index
 
     def next_serial(self) -> int:
         """A number that no other connection has, of this process or of those beside it."""
@@ -234,8 +232,8 @@ class ConnectionTable:
     def add(self, connection: AnyConnection) -> None:
         """Take in a connection of ours."""
         self._take(connection)
-        if self.audience is not None:
-            self.audience.opened(connection)
+        if self._audience is not None:
+            self._audience.opened(connection)
 
     def borrow(self, connection: AnyConnection, holder: object) -> None:
         """Take in a connection of another process, which is reached through `holder`."""
@@ -252,6 +250,11 @@ class ConnectionTable:
         for flow in [flow for flow, its in self._borrowed.items() if its is holder]:
             self.give_back(flow)
 
+    @property
+    def shared(self) -> bool:
+        """Other processes listen at the same addresses."""
+        return self._audience is not None
+
     def ours(self) -> list[AnyConnection]:
         """Those that this process holds."""
         return [one for flow, one in self._connections.items() if flow not in self._borrowed]
@@ -259,8 +262,8 @@ class ConnectionTable:
     def remove(self, connection: AnyConnection) -> None:
         """A connection of ours is gone."""
         if connection.flow in self._connections:
-            if self.audience is not None:
-                self.audience.lost(connection.flow)
+            if self._audience is not None:
+                self._audience.lost(connection.flow)
             self._forget(connection)
 
     def _take(self, connection: AnyConnection) -> None:

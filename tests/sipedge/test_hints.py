@@ -34,7 +34,7 @@ async def test_what_the_bus_has_not_heard_is_announced_again(monkeypatch: pytest
         edge: Any = SimpleNamespace(name="edge-1", policy=object(), loop=asyncio.get_running_loop())
         ours = Hints(edge, readers)
         announcing = asyncio.create_task(ours.announce())
-        ours.changed(1, registered=True)
+        ours.registered(1)
         while len(said) < 1:
             await asyncio.sleep(0.001)
         ours.changed(2)

@@ -10,8 +10,8 @@ import pytest_asyncio
 
 from sipedge.peers import Peers
 from sipedge.sharing import siblings as module
-from sipedge.sharing.home import home_of, numbered
-from sipedge.sharing.siblings import BadFolder, Share, Siblings
+from sipedge.sharing.home import Share, home_of, numbered
+from sipedge.sharing.siblings import BadFolder, Siblings
 from sipedge.sip.flow import Flow
 from sipedge.transport.tcp import ConnectionTable
 
@@ -60,15 +60,18 @@ class Process:
 
         def nothing(*_: Any) -> None: ...
 
-        self.table = ConnectionTable(
-            loop, peers=Peers(), received=nothing, drained=nothing, broken=nothing, lost=self.lost.append, process=index
-        )
         self.siblings = Siblings(
-            loop, f"edge-{index + 1}", Share(index, count), folder, connections=self.table,
-            received=lambda data, flow: self.received.append((data, flow)), drained=nothing,
+            loop, f"edge-{index + 1}", Share(index, count), folder, drained=nothing,
+            received=lambda data, flow: self.received.append((data, flow)),
+            registered=lambda *what: self.heard.append(what),
         )  # fmt: skip
-        self.siblings.heard_bindings = lambda *what: self.heard.append(what)
-        self.table.audience = self.siblings
+        self.table = ConnectionTable(
+            loop, peers=Peers(), received=nothing, drained=nothing, broken=nothing, lost=self.lost.append,
+            audience=self.siblings,
+        )  # fmt: skip
+
+    async def open(self) -> None:
+        await self.siblings.open(self.table)
 
     def held(self) -> Held:
         one = Held(self.table.next_serial())
@@ -79,7 +82,7 @@ class Process:
 @pytest_asyncio.fixture
 async def pair(tmp_path: Path) -> AsyncIterator[tuple[Process, Process]]:
     first, second = Process(tmp_path, 0), Process(tmp_path, 1)
-    await asyncio.gather(first.siblings.open(), second.siblings.open())
+    await asyncio.gather(first.open(), second.open())
     for one in (first, second):
         one.siblings.accept()
     await until(lambda: takes(first) and takes(second))
@@ -141,12 +144,12 @@ async def test_connections_are_lent(pair: tuple[Process, Process]) -> None:
 
 async def test_who_comes_later_learns_of_all(tmp_path: Path) -> None:
     first = Process(tmp_path, 0)
-    await first.siblings.open()
+    await first.open()
     one = first.held()
     id = numbered(1 << 62, 1)
     first.siblings.has([id, numbered(1 << 62, 0)])
     second = Process(tmp_path, 1)
-    await second.siblings.open()
+    await second.open()
     assert second.table.get(one.flow) is not None, "known before anything is resumed"
     first.siblings.accept()
     await until(lambda: takes(second))
@@ -188,7 +191,7 @@ async def test_what_is_held_goes_to_the_successor(pair: tuple[Process, Process],
     within = message(1, id=numbered(1 << 62, 1))
     assert first.siblings.pass_on(within, UDP)
     successor = Process(tmp_path, 1)
-    await successor.siblings.open()
+    await successor.open()
     successor.siblings.accept()
     await until(lambda: successor.received == [(within, UDP)])
     assert not first.received
@@ -220,11 +223,11 @@ async def test_who_does_not_fit_is_refused(pair: tuple[Process, Process], tmp_pa
     """Another number of processes; a folder whose path no socket takes."""
     first, _ = pair
     stranger = Process(tmp_path, 2, 3)
-    await stranger.siblings.open()
+    await stranger.open()
     assert stranger.siblings.there == set() and list(first.siblings.there) == [1]
     stranger.siblings.close()
     with pytest.raises(BadFolder, match="too long"):
-        await Process(tmp_path / ("x" * 100), 0).siblings.open()
+        await Process(tmp_path / ("x" * 100), 0).open()
 
 
 async def test_bytes_of_somebody_else_end_the_stream(pair: tuple[Process, Process], tmp_path: Path) -> None:
