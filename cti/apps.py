@@ -15,11 +15,11 @@ class CtiConfig(AppConfig):
     def ready(self) -> None:
         from cti import bulk, facts, importing
         from cti.models import CtiSettings
-        from provisioning import snapshot
         from provisioning.bulk import kinds
         from provisioning.importing import sections, settings
+        from provisioning.snapshot import parts
 
-        snapshot.register(facts.PART, "Line", "ApplicationUser", "CtiSettings")
+        parts.register(facts.PART, "Line", "ApplicationUser", "CtiSettings")
         for section in importing.SECTIONS:
             sections.register(section)
         settings.register("cti", CtiSettings)

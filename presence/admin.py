@@ -27,6 +27,7 @@ from presence.references import explain_url
 from provisioning import asking, snapshot
 from provisioning.admin.base import Record, UsersSearch
 from provisioning.policy import PersonaFacts
+from provisioning.snapshot import parts, users
 
 PAGE_REFRESH = 3
 "Seconds between two looks of an open page."
@@ -84,7 +85,7 @@ class LiveStateAdmin(UsersSearch, ReadOnly):
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """The policy, and the states of all users of the page, are read once."""
         found = super().get_changelist_instance(request)
-        policy = snapshot.refresh(snapshot.load_rules(), [snapshot.MAPPINGS])
+        policy = snapshot.refresh(snapshot.load_rules(), [parts.MAPPINGS])
         facts = [PersonaFacts(one.pk, one.aor, one.name, one.enabled) for one in found.result_list]
         by_key = {one.persona.id: one for one in live.states(facts, policy, timezone.now())}
         for row in found.result_list:
@@ -122,7 +123,7 @@ class LiveStateAdmin(UsersSearch, ReadOnly):
         if not self.has_view_permission(request):
             raise PermissionDenied
         current = snapshot.load_rules([persona_id])
-        facts = snapshot.find_by_id(persona_id)
+        facts = users.find_by_id(persona_id)
         now = timezone.now()
         states = live.states([facts], current, now) if facts is not None else []
         if facts is None or not states:

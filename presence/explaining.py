@@ -28,6 +28,7 @@ from presence.rows import LIST
 from provisioning import snapshot
 from provisioning.models import ResourceList
 from provisioning.policy import Policy
+from provisioning.snapshot import parts
 from provisioning.uri import Aor
 
 LOOK_BACK = timedelta(hours=1)
@@ -81,7 +82,7 @@ def _policy(watcher: Aor, uri: Aor) -> Policy:
     is_list = ResourceList.objects.filter(uri=uri).exists()
     if not is_list and not Subscription.objects.filter(watcher__in=addresses, kind=LIST).exists():
         return policy
-    policy = snapshot.refresh(policy, [snapshot.LISTS])
+    policy = snapshot.refresh(policy, [parts.LISTS])
     if not is_list:
         return policy
     members = members_of(policy, [uri], watcher)

@@ -30,6 +30,7 @@ from presence.store import DatabaseAway, Loaded
 from provisioning import bus, snapshot
 from provisioning.models.tokens import ApiToken, Scope
 from provisioning.policy import Policy
+from provisioning.snapshot import parts
 from provisioning.uri import Aor
 
 log = structlog.get_logger(__name__)
@@ -64,7 +65,7 @@ READERS = 2
 RETRY_AFTER = 5
 "Seconds until what failed because the database was away is tried again."
 
-JUDGED_BY = JUDGING | {snapshot.INTEGRATORS}
+JUDGED_BY = JUDGING | {parts.INTEGRATORS}
 "Parts of the policy after which every reader is looked at again."
 
 

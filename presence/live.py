@@ -18,7 +18,7 @@ from presence.personas import Presentity, from_loaded
 from presence.seen import Seen, may_see, nothing, seen, subscription_of
 from provisioning import snapshot
 from provisioning.policy import PersonaFacts, Policy
-from provisioning.snapshot import find
+from provisioning.snapshot.users import find
 from provisioning.uri import Aor
 
 

@@ -18,6 +18,7 @@ from presence.personas import from_loaded
 from presence.rows import LIST, SubscriptionRow
 from provisioning import snapshot
 from provisioning.policy import Policy
+from provisioning.snapshot import parts
 from provisioning.trial import trial
 from provisioning.uri import Aor
 
@@ -85,7 +86,7 @@ def _policy(rows: Sequence[SubscriptionRow]) -> Policy:
     policy = snapshot.load_for(addresses)
     if not any(row.kind == LIST for row in rows):
         return policy
-    policy = snapshot.refresh(policy, [snapshot.LISTS])
+    policy = snapshot.refresh(policy, [parts.LISTS])
     members = {uri for row in _within(policy, rows) for uri in asked_for(policy, row)}
     return snapshot.narrowed(policy, addresses | members)
 

@@ -14,6 +14,7 @@ from presence.personas import from_loaded
 from presence.publications import REST, plan_publish
 from presence.store import DatabaseAway, Outcome
 from provisioning import snapshot
+from provisioning.snapshot import users
 from provisioning.uri import Aor
 
 RETRY_AFTER = 5
@@ -44,7 +45,7 @@ def publish(
     """
     try:
         with store.away_when_lost():
-            persona = snapshot.find(aor)
+            persona = users.find(aor)
             if persona is None or not may_publish(identity, persona):
                 raise NotAuthorised("this account does not publish for this address")
             now = timezone.now()

@@ -14,9 +14,9 @@ from unfold.admin import ModelAdmin
 
 from presence import timeline
 from presence.models import TimelineEntry
-from provisioning import snapshot
 from provisioning.models import EngineSettings, Persona
 from provisioning.policy import PersonaFacts
+from provisioning.snapshot import users
 from provisioning.uri import Aor, BadUri
 
 ADDRESS = 320
@@ -42,7 +42,7 @@ class TimeForm(forms.Form):
             aor = Aor.parse(self.cleaned_data["persona"])
         except BadUri as error:
             raise forms.ValidationError(f"This is no SIP address: {error}.") from None
-        found = snapshot.find(aor)
+        found = users.find(aor)
         if found is None:
             raise forms.ValidationError(f"No user has the address {aor}.")
         return found

@@ -26,6 +26,7 @@ from presence.seen import Seen
 from provisioning import bus, snapshot
 from provisioning.models import ResourceList, Webhook
 from provisioning.policy import Policy
+from provisioning.snapshot import parts
 from provisioning.uri import Aor
 
 log = structlog.get_logger(__name__)
@@ -206,7 +207,7 @@ def _uris(webhook: Webhook) -> list[Aor]:
     named = [target.uri for target in webhook.targets.all()]
     if not ResourceList.objects.filter(uri__in=named).exists():
         return named
-    policy = snapshot.refresh(snapshot.load_for([webhook.identity]), [snapshot.LISTS])
+    policy = snapshot.refresh(snapshot.load_for([webhook.identity]), [parts.LISTS])
     found: dict[Aor, None] = {}
     for uri in named:
         members = policy.lists.get(uri)

@@ -41,7 +41,7 @@ class Hint:
     kind: str
     "CONNECTED: the bus is there (again), anything may have changed; AWAY: it is not; POLICY; STATE."
     parts: tuple[str, ...] = ()
-    "Parts of the policy, see `provisioning.snapshot.PARTS`."
+    "Parts of the policy, see `provisioning.snapshot.parts`."
     personas: tuple[int, ...] = ()
     "Whose state, bindings or subscriptions have changed."
     registered: tuple[int, ...] = ()

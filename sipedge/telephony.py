@@ -18,7 +18,7 @@ from cti.csta.framing import Frame
 from cti.gateway import Gateway
 from cti.switch import SimulatedSwitch
 from presence.engine.errors import TryAgainLater
-from provisioning import snapshot
+from provisioning.snapshot import parts
 from sipedge import refusals
 from sipedge.b2bua.lines import Lines
 from sipedge.b2bua.switches import Switches
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-DECIDED_BY = frozenset({facts.PART, snapshot.PEOPLE})
+DECIDED_BY = frozenset({facts.PART, parts.PEOPLE})
 "Parts of the policy that lines and their owners depend on."
 
 

@@ -11,6 +11,8 @@ from presence.identity import Account, Identity, identify
 from provisioning import snapshot
 from provisioning.api.serializers.base import example
 from provisioning.models import Integrator
+from provisioning.policy import Policy
+from provisioning.snapshot import parts, users
 from provisioning.uri import Aor, BadUri
 
 
@@ -36,8 +38,8 @@ def identity_of(request: Request) -> Identity:
     """As whom the request is made: `as`, else as whom the account is bound to act. Raises NotAuthorised."""
     text = request.query_params.get("as", "")
     wanted = parse(text, "as") if text else None
-    policy = snapshot.refresh(snapshot.Policy(), [snapshot.INTEGRATORS])
-    return identify(Account.of(request.user), wanted, policy, snapshot.find)
+    policy = snapshot.refresh(Policy(), [parts.INTEGRATORS])
+    return identify(Account.of(request.user), wanted, policy, users.find)
 
 
 def parse(text: str, field: str) -> Aor:

@@ -12,8 +12,8 @@ from rest_framework.response import Response
 from presence import timeline
 from presence.engine.errors import UnknownPresentity
 from presence.models import TimelineEntry
-from provisioning import snapshot
 from provisioning.api.serializers.base import AorField
+from provisioning.snapshot import users
 
 
 class TimelineQuerySerializer(serializers.Serializer):
@@ -85,7 +85,7 @@ class TimelineViewSet(viewsets.ViewSet):
         given = TimelineQuerySerializer(data=request.query_params)
         given.is_valid(raise_exception=True)
         wanted = given.validated_data
-        persona = snapshot.find(wanted["persona"])
+        persona = users.find(wanted["persona"])
         if persona is None:
             raise UnknownPresentity(f"no user has the address {wanted['persona']}")
         entries, more = timeline.between(persona.id, wanted.get("from"), wanted.get("to"))

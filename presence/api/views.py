@@ -35,6 +35,7 @@ from provisioning.history import recording
 from provisioning.models import PrivacyList
 from provisioning.models.access import decide
 from provisioning.policy import Policy
+from provisioning.snapshot import users
 from provisioning.uri import Aor, BadUri
 
 
@@ -234,7 +235,7 @@ def _find(text: str) -> tuple[live.Live, Policy]:
         aor = Aor.parse(text)
     except BadUri as error:
         raise serializers.ValidationError({"aor": str(error)}) from None
-    persona = snapshot.find(aor)
+    persona = users.find(aor)
     current = snapshot.load_rules([persona.id] if persona is not None else ())
     states = live.states([persona], current, timezone.now()) if persona is not None else []
     if not states:

@@ -4,13 +4,14 @@ Applying is idempotent and happens in one transaction. Users by pattern are writ
 few seconds, most of it hashing. Edges hear once, after the commit.
 """
 
-from provisioning import automatic, bus, snapshot
+from provisioning import automatic, bus
 from provisioning.history import recording
 from provisioning.importing import catalogue, pruning, sections
 from provisioning.importing.grammar import ELSEWHERE, Entry
 from provisioning.importing.settings import apply_settings
 from provisioning.importing.tables import Report, Tables
 from provisioning.importing.users import apply_aliases, apply_users
+from provisioning.snapshot import parts
 
 
 class _DryRun(Exception):
@@ -26,7 +27,7 @@ def apply(root: Entry, *, dry_run: bool = False) -> Report:
             if dry_run:
                 raise _DryRun
             automatic.settle()
-            bus.announce_policy(*snapshot.all_parts())
+            bus.announce_policy(*parts.all_parts())
     except _DryRun:
         pass
     return report

@@ -17,6 +17,7 @@ from provisioning import asking, snapshot
 from provisioning.asking import Refused
 from provisioning.models import Persona
 from provisioning.policy import Policy
+from provisioning.snapshot import parts
 from provisioning.uri import Aor, BadUri
 from sipedge.messenger import sessions
 from sipedge.models import MessengerSession
@@ -52,7 +53,7 @@ class Ended(Exception):
 
 def sign_in(name: str, password: str, *, address: str, user_agent: str, now: datetime) -> MessengerSession:
     """A new log-in of a browser, by SIP address or user part, and SIP password; raises SignInRefused."""
-    policy = snapshot.refresh(Policy(), [snapshot.LIMITS, snapshot.MESSENGER])
+    policy = snapshot.refresh(Policy(), [parts.LIMITS, parts.MESSENGER])
     if not policy.messenger.enabled:
         raise SignInRefused(_("The messenger is switched off."))
     name, seconds = name.replace("\0", "").strip()[:NAME_LIMIT], now.timestamp()
@@ -81,7 +82,7 @@ def sign_in(name: str, password: str, *, address: str, user_agent: str, now: dat
 
 def prove(persona: Persona, password: str, *, address: str, now: datetime) -> None:
     """Who is signed in knows the password; raises SignInRefused. Guessed as slowly as at the door."""
-    limits, seconds, name = snapshot.refresh(Policy(), [snapshot.LIMITS]).limits, now.timestamp(), str(persona.aor)
+    limits, seconds, name = snapshot.refresh(Policy(), [parts.LIMITS]).limits, now.timestamp(), str(persona.aor)
     wait = _throttle.blocked(address, name, seconds)
     if wait:
         raise SignInRefused(_("Too many wrong passwords. Wait a little, then try again."), wait)

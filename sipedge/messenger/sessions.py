@@ -16,6 +16,7 @@ from provisioning import asking, snapshot
 from provisioning.asking import NoAnswer, NotHeard, Refused
 from provisioning.models import Persona
 from provisioning.policy import MessengerFacts, Policy
+from provisioning.snapshot import parts
 from sipedge.messenger import history
 from sipedge.models import MessengerSession
 
@@ -25,7 +26,7 @@ GONE = 481
 
 def settings() -> MessengerFacts:
     """The operator's settings, as they are now."""
-    return snapshot.refresh(Policy(), [snapshot.MESSENGER]).messenger
+    return snapshot.refresh(Policy(), [parts.MESSENGER]).messenger
 
 
 def live_edges() -> list[str]:

@@ -19,6 +19,7 @@ from provisioning.importing import sections
 from provisioning.importing.apply import apply
 from provisioning.importing.grammar import BadFile, read
 from provisioning.models import Domain, Persona
+from provisioning.snapshot import parts
 
 pytestmark = pytest.mark.django_db
 
@@ -172,7 +173,7 @@ def test_edges_hear_of_a_change(admin: Client, hints: list[Any], django_capture_
             {"uri": "tel:2001", "switch": "simulated", "may_call": "anyone", "takes_calls": "on"},
         )
     assert hints == [{"kind": "policy", "parts": ["lines"]}]
-    assert facts.PART in snapshot.all_parts()
+    assert facts.PART in parts.all_parts()
     policy = snapshot.load()
     assert snapshot.refresh(policy, [facts.PART]) == policy
 
