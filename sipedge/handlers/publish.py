@@ -2,7 +2,9 @@
 
 from presence import publications
 from presence.engine.errors import EntityTagMismatch
+from presence.personas import Presentity
 from presence.store import Outcome
+from provisioning.policy import PersonaFacts
 from sipedge.dispatch import Call, presentity_of, require_presence_event
 from sipedge.listeners import ENGINE
 from sipedge.sip.message import Response
@@ -13,8 +15,33 @@ async def handle(call: Call) -> Response:
     edge, request = call.edge, call.request
     require_presence_event(request)
     persona = presentity_of(call)
-    presentity = await edge.personas.get(persona.id)
-    result = publications.plan_publish(
+    try:
+        result = _planned(call, persona, await edge.personas.get(persona.id))
+    except EntityTagMismatch:  # unless another edge has given this tag, and we have not heard of it yet (DESIGN 9)
+        await edge.personas.reload([persona.id])
+        result = _planned(call, persona, await edge.personas.get(persona.id))
+
+    if result.document is not None:
+        for source in result.document.sources:
+            if source not in edge.policy.sources:  # D-20: ignored, and an operator may want to know
+                edge.notice("source without a priority", source, call.flow.remote[0])
+
+    def applied(outcome: Outcome) -> None:
+        if outcome is Outcome.COMMITTED:
+            edge.personas.apply(result)
+            if edge.timeline.on:
+                edge.timeline.published(result)
+            edge.notifier.changed(persona.id)
+
+    if result.plan is not None and await edge.commit(result.plan, applied) is not Outcome.COMMITTED:
+        raise EntityTagMismatch(request.get("SIP-If-Match") or "")
+    return request.respond(200, headers=[("SIP-ETag", result.entity_tag), ("Expires", str(result.granted))])
+
+
+def _planned(call: Call, persona: PersonaFacts, presentity: Presentity) -> publications.PublishPlan:
+    """What the request changes; raises DomainError."""
+    edge, request = call.edge, call.request
+    return publications.plan_publish(
         persona=persona,
         publisher=call.caller.aor,
         publisher_persona=call.caller.persona,
@@ -32,19 +59,3 @@ async def handle(call: Call) -> Response:
         new_id=edge.new_id,
         count=call.count_dialect,
     )
-
-    if result.document is not None:
-        for source in result.document.sources:
-            if source not in edge.policy.sources:  # D-20: ignored, and an operator may want to know
-                edge.notice("source without a priority", source, call.flow.remote[0])
-
-    def applied(outcome: Outcome) -> None:
-        if outcome is Outcome.COMMITTED:
-            edge.personas.apply(result)
-            if edge.timeline.on:
-                edge.timeline.published(result)
-            edge.notifier.changed(persona.id)
-
-    if result.plan is not None and await edge.commit(result.plan, applied) is not Outcome.COMMITTED:
-        raise EntityTagMismatch(request.get("SIP-If-Match") or "")
-    return request.respond(200, headers=[("SIP-ETag", result.entity_tag), ("Expires", str(result.granted))])
