@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
+import structlog
+
 from presence.access import sight
 from presence.backend import Want
 from presence.deadlines import Deadlines
@@ -25,6 +27,8 @@ from provisioning.uri import Aor
 from sipedge.sip.dialog import Dialog
 from sipedge.sip.flow import Flow
 from sipedge.sip.stack import ClientTransaction
+
+log = structlog.get_logger(__name__)
 
 CSEQ_BLOCK = 500
 "NOTIFYs between two reservations: one extra write for so many, and 4 million restarts before 2**31."
@@ -208,6 +212,19 @@ class LiveBackend:
         self.ended = False
         self.farewell = False
         "The server was told that it has ended."
+
+    @classmethod
+    def of_row(cls, row: BackendRow, server: ServerFacts) -> "LiveBackend":
+        """One as its row says, in its dialog if that can be read."""
+        want = Want(row.key, Aor(row.local), Aor(row.foreign), row.server_id, row.shared, Aor(row.watcher), row.accept)
+        found = cls(row, want, server)
+        found.written = True
+        if row.dialog:
+            try:
+                found.dialog = Dialog.loads(row.dialog)
+            except ValueError:
+                log.error("a back-end subscription's dialog cannot be read", id=row.id)
+        return found
 
 
 class Subscriptions:

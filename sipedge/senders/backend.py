@@ -7,7 +7,6 @@ subscription happens in turn, under its lock.
 
 import contextlib
 import random
-import secrets
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -17,17 +16,15 @@ import structlog
 from presence import backend as rules
 from presence.backend import Want
 from presence.deadlines import Deadlines
-from presence.engine.errors import DomainError, NotAuthorised, TryAgainLater
+from presence.engine.errors import DomainError, TryAgainLater
 from presence.engine.types import Document
 from presence.rows import BackendRow
 from presence.store import Outcome, Plan
 from provisioning.policy import ServerFacts, plain_address
-from provisioning.uri import Aor
 from sipedge.committer import RETRY_AFTER
-from sipedge.dialogs import LiveBackend, LiveSubscription, tag_of
-from sipedge.sip.dialog import Dialog
+from sipedge.dialogs import LiveBackend, LiveSubscription
+from sipedge.senders import servers
 from sipedge.sip.errors import SipError
-from sipedge.sip.flow import Flow
 from sipedge.sip.headers import SubscriptionState, seconds_of
 from sipedge.sip.message import Request, Response
 from sipedge.sip.stack import ClientTransaction
@@ -47,9 +44,6 @@ LINGER = 64 * T1
 
 CSEQ_AHEAD = 10
 "Numbers skipped in the dialogs of an edge that is gone: requests that it had sent and not written down yet."
-
-USUAL_ACCEPT = "application/pidf+xml, application/cpim-pidf+xml"
-"Where the watcher named no type, or the subscription is shared (R-BCK-12)."
 
 
 class Backends:
@@ -109,8 +103,7 @@ class Backends:
         for row in rows:
             found = self._of_row(row)
             if found is not None:
-                self._take_in(found)
-                self._deadlines.set(row.id, row.refresh_at + FALLBACK)
+                self._go_on(found)
 
     def adopt(self, rows: Iterable[BackendRow]) -> None:
         """Go on with those of an edge that is gone, as after a restart; what we have by now already ends."""
@@ -125,23 +118,16 @@ class Backends:
                 found.ended = True
                 self._edge.background(self._say_goodbye(found))
             else:
-                self._take_in(found)
-                self._deadlines.set(row.id, row.refresh_at + FALLBACK)
+                self._go_on(found)
 
     def _of_row(self, row: BackendRow) -> LiveBackend | None:
-        """One as its row says; None when its server is not provisioned any more."""
+        """None when its server is not provisioned any more."""
         server = self._edge.policy.servers.get(row.server_id)
-        if server is None:
-            return None
-        want = Want(row.key, Aor(row.local), Aor(row.foreign), row.server_id, row.shared, Aor(row.watcher), row.accept)
-        found = LiveBackend(row, want, server)
-        found.written = True
-        if row.dialog:
-            try:
-                found.dialog = Dialog.loads(row.dialog)
-            except ValueError:
-                log.error("a back-end subscription's dialog cannot be read", id=row.id)
-        return found
+        return LiveBackend.of_row(row, server) if server is not None else None
+
+    def _go_on(self, found: LiveBackend) -> None:
+        self._take_in(found)
+        self._deadlines.set(found.row.id, found.row.refresh_at + FALLBACK)
 
     def missing(self, live: LiveSubscription) -> set[Want]:
         """What this watcher needs and we do not have."""
@@ -227,7 +213,7 @@ class Backends:
         """Unsubscribe; who still watches has a new one at once, in a dialog of its own. Raises SipError (404, 409)."""
         found = self._idle(id)
         watching = [live for user in found.users if (live := self._edge.subscriptions.get(user)) is not None]
-        self._forget(found)
+        self._retire(found)
         for live in watching:
             self.follow(live)
         await self._say_goodbye(found)
@@ -283,63 +269,11 @@ class Backends:
 
     async def _send(self, found: LiveBackend, expires: int) -> bool:
         """Send a SUBSCRIBE, in the dialog if there is one; False when the server cannot be reached."""
-        edge, row = self._edge, found.row
-        flow = await self._flow(found)
+        flow = await servers.reach(self._edge, found)
         if flow is None:
             return False
-        listener = edge.network.listener_of(flow)
-        if found.dialog is None:
-            found.dialog = Dialog.to_peer(
-                call_id=f"{secrets.token_hex(12)}@{listener.sent_by.rpartition(':')[0]}",
-                local=row.watcher,
-                local_tag=tag_of(row.id),
-                remote=row.foreign,
-                flow=flow,
-            )
-        dialog = found.dialog
-        dialog.flow = flow
-        dialog.local_cseq += 1
-        target, routes = dialog.target_and_routes()
-        request = Request.build(
-            "SUBSCRIBE",
-            target,
-            [
-                *(("Route", route) for route in routes),
-                ("Max-Forwards", "70"),
-                ("From", f"{dialog.local};tag={dialog.local_tag}"),
-                ("To", dialog.remote),
-                ("Call-ID", dialog.call_id),
-                ("CSeq", f"{dialog.local_cseq} SUBSCRIBE"),
-                ("Contact", listener.contact),
-                ("Event", "presence"),
-                ("Accept", row.accept or USUAL_ACCEPT),
-                ("Expires", str(expires)),
-                ("P-Asserted-Identity", f"<{row.watcher}>"),
-            ],
-        )
-        found.outstanding = edge.stack.request(
-            request, flow, edge.loop.time(), sent_by=listener.sent_by, user=self, context=found
-        )
-        edge.flush()
+        found.outstanding = servers.subscribe(self._edge, found, flow, expires, user=self)
         return True
-
-    async def _flow(self, found: LiveBackend) -> Flow | None:
-        """How the server is reached now: its route or contact within a dialog, else its provisioned address."""
-        edge = self._edge
-        hops = await edge.locator.of_server(found.server.address, found.server.transport)
-        if hops:
-            found.addresses = frozenset(hop.address[0] for hop in hops)
-        if found.dialog is not None and found.dialog.remote_tag:
-            with contextlib.suppress(SipError):
-                nearer = await edge.locator.of_uri(found.dialog.next_hop)
-                # Over the transport that it is provisioned with, whatever its Contact says about that.
-                hops = [hop._replace(transport=found.server.transport) for hop in nearer] + hops
-        for hop in hops:
-            flow = await edge.network.flow_to(hop)
-            if flow is not None:
-                return flow
-            edge.locator.failed(hop)
-        return None
 
     # What comes back
 
@@ -389,28 +323,13 @@ class Backends:
                     ),
                 )
                 return
-            if not self._once_more(found, response):
+            if not servers.may_mend(found, response):
                 await self._failed(found, status, seconds_of(response.get("Retry-After")))
                 return
             # At once, but only once: until a NOTIFY says that all is well, the next failure waits (D-32).
             now = self._edge.now()
             await self._commit(found, *rules.changed(found.row, now, failures=1, dialog="", refresh_at=now))
         await self._subscribe(found)
-
-    def _once_more(self, found: LiveBackend, response: Response) -> bool:
-        """A refusal that another SUBSCRIBE may mend at once: a longer interval, or a new dialog."""
-        if found.row.failures:
-            return False
-        if response.status == 423:
-            minimum = seconds_of(response.get("Min-Expires")) or 0
-            if not found.min_expires < minimum <= rules.LONGEST_MINIMUM:
-                return False
-            found.min_expires = minimum
-            return True
-        if response.status == 481 and found.dialog is not None and found.dialog.remote_tag:
-            found.dialog = None  # the server has forgotten it
-            return True
-        return False
 
     async def _failed(self, found: LiveBackend, status: int, retry_after: int | None) -> None:
         log.warning("back-end subscription failed", server=found.server.name, foreign=found.row.foreign, status=status)
@@ -426,12 +345,7 @@ class Backends:
         found = self._of(request)
         if found is None:
             raise SipError(481, "Subscription Does Not Exist")
-        names = self._edge.network.names_of(call.flow)
-        if source not in found.addresses:  # after a restart they are not known yet
-            hops = await self._edge.locator.of_server(found.server.address, found.server.transport)
-            found.addresses |= {hop.address[0] for hop in hops}
-        if source not in found.addresses and not self._edge.policy.trusts(source, names):
-            raise NotAuthorised("not the server of this subscription")
+        await servers.check_sender(self._edge, found, call.flow)
         event = request.event
         if event is None or event.package != "presence":
             raise SipError(489, "Bad Event")
@@ -506,10 +420,10 @@ class Backends:
 
     def _end(self, found: LiveBackend) -> None:
         """Nobody needs it any more."""
-        self._forget(found)
+        self._retire(found)
         self._edge.background(self._say_goodbye(found))
 
-    def _forget(self, found: LiveBackend) -> None:
+    def _retire(self, found: LiveBackend) -> None:
         found.ended = True
         del self._by_want[found.want]
         self._deadlines.discard(found.row.id)
