@@ -104,9 +104,12 @@ class Network:
 
     async def open(self, wanted: Sequence[Listener] | None, policy: Policy) -> None:
         """Bind the addresses (None: those of the policy); raises CannotListen."""
+        shared = await self._meet()
         chosen = wanted if wanted is not None else provisioned(policy)
         for listener in with_options(chosen, provisioned(policy)):
             try:
+                if self._siblings is not None and not shared:
+                    check_free(listener)
                 if listener.transport == "udp":
                     endpoint = UdpEndpoint(
                         self._loop,
@@ -131,11 +134,16 @@ class Network:
         if not self.listeners:
             raise CannotListen("no address to listen on: set CUPS_SIP_LISTEN or provision a listener")
         self.take_options(policy)
-        if self._siblings is not None:
-            try:
-                await self._siblings.open(self.connections)
-            except BadFolder as error:
-                raise CannotListen(str(error)) from None
+
+    async def _meet(self) -> bool:
+        """Meet the processes beside us, if there can be any; whether one is there."""
+        if self._siblings is None:
+            return False
+        try:
+            await self._siblings.open(self.connections)
+        except BadFolder as error:
+            raise CannotListen(str(error)) from None
+        return bool(self._siblings.there)
 
     def _listen(self, listener: Listener) -> Address:
         """Open the address of a stream listener, or one for WebSockets; the address as it was opened."""
@@ -351,6 +359,18 @@ class Network:
         self.connections.close_stalled()
         self.certificates.reload()
         self.certificates.warn(datetime.now(UTC))
+
+
+def check_free(listener: Listener) -> None:
+    """Raises OSError where somebody else listens: an address that may be shared would be shared with them, too."""
+    family = socket.AF_INET6 if ":" in listener.host else socket.AF_INET
+    kind = socket.SOCK_DGRAM if listener.transport == "udp" else socket.SOCK_STREAM
+    with socket.socket(family, kind) as probe:
+        if kind == socket.SOCK_STREAM:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        probe.bind((listener.host, listener.port))
 
 
 def provisioned(policy: Policy) -> list[Listener]:

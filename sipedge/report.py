@@ -43,6 +43,7 @@ def report(edge: "Edge") -> dict[str, Any]:
         },
         "telephony": {"sessions": len(edge.telephony.sessions), "calls": len(edge.telephony.switch.model.calls)},
         "subscriptions": len(edge.subscriptions),
+        "beside": edge.siblings.report() if edge.siblings is not None else {},
         "drain": edge.drain.report(),
         "refusals": peers.refusals.report(),
         "tls_errors": peers.refusals.errors(),

@@ -205,6 +205,11 @@ class Siblings:
         """Indices of those that can be reached."""
         return self._links.keys()
 
+    def report(self) -> dict[str, int]:
+        """Numbers for people."""
+        there = {"process": self.share.index + 1, "of": self.share.count, "reached": len(self._links)}
+        return {**there, "passed": self.passed, "taken": self.taken}
+
     # Links
 
     def _path(self, index: int) -> Path:

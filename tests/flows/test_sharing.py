@@ -1,17 +1,22 @@
 """Two edge processes share their addresses: clients cannot tell that there are two (DESIGN section 9)."""
 
+import json
+import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import count
+from pathlib import Path
 
 import pytest
 
 from sipedge.sharing.home import home_of
 from tests.phone import Phone, pidf
 from tests.services import valkey
-from tests.system import Deployment, deployed
+from tests.system import ROOT, Deployment, deployed
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
@@ -25,7 +30,19 @@ def shared() -> Iterator[Deployment]:
     with valkey() as bus, deployed(bus=bus, tls=True) as deployment:
         deployment.start_edges(2)
         yield deployment
+        wait_until(lambda: both_worked(deployment), "messages that went from each to the other", 30, 1)
         assert "Traceback" not in deployment.logs()
+
+
+REPORTS = (
+    "import json; from presence.models import EdgeLease; "
+    "print(json.dumps([lease.report['beside'] for lease in EdgeLease.objects.all()]))"
+)
+
+
+def both_worked(deployment: Deployment) -> bool:
+    reports = json.loads(deployment.manage("shell", "-v0", "-c", REPORTS))
+    return len(reports) == 2 and all(one["passed"] and one["taken"] and one["reached"] == 1 for one in reports)
 
 
 _numbers = count()
@@ -109,6 +126,18 @@ def at_home(deployment: Deployment, process: int) -> str:
         home = home_of(f"PUBLISH sip:{user}@x SIP/2.0\r\nTo: x\r\n\r\n".encode(), 2, {})
         if home is not None and home.index == process:
             return user
+
+
+def test_a_stranger_does_not_share(shared: Deployment, tmp_path: Path) -> None:
+    """Another installation with the same address gets a sentence, and nothing of what comes there."""
+    environment = {**shared.environment, "CUPS_DATA_DIR": str(tmp_path), "CUPS_EDGE_SHARE": "1/2"}
+    environment["CUPS_SIP_LISTEN"] = f"udp:127.0.0.1:{shared.proxy}:proxy"
+    if "DATABASE_URL" not in environment:
+        shutil.copy(shared.folder / "cups.sqlite3", tmp_path)
+    words = [sys.executable, "manage.py", "run_sipedge"]
+    done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert f"udp 127.0.0.1:{shared.proxy} cannot be opened: Address already in use" in done.stderr
 
 
 def test_a_process_dies() -> None:

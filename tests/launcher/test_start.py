@@ -113,6 +113,27 @@ def test_everything_starts_restarts_and_stops(started: Started) -> None:
     assert "Warning" not in "\n".join(started.said()), "of libraries, about nothing that an operator could change"
 
 
+def test_two_edges_share_an_address(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """As docs/scaling.md says; a NOTIFY is delivered whichever of them has the users."""
+    run = Started(tmp_path_factory.mktemp("s"), CUPS_EDGES="2")
+    try:
+        run.ready()
+        assert len([child for child in run.children() if "run_sipedge" in child.cmdline()]) == 2
+        words = ["-m", "cups_site.launcher.attach", "try_it", "--proxy", f"127.0.0.1:{run.sip}"]
+        environment = {**os.environ, "CUPS_DATA_DIR": str(run.data)}
+        for name in ("VALKEY_URL", "DATABASE_URL"):
+            environment.pop(name, None)
+        done = subprocess.run([sys.executable, *words], cwd=ROOT, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        run.process.send_signal(signal.SIGTERM)
+        assert run.process.wait(60) == 0
+    finally:
+        if run.process.poll() is None:
+            run.process.kill()
+            run.process.wait()
+    assert "Traceback" not in "\n".join(run.said())
+
+
 def test_children_die_with_their_parent(started: Started) -> None:
     """R-ARC-01: no process is left behind, whatever happens to the launcher."""
     started.ready()
