@@ -47,7 +47,7 @@ from pathlib import Path
 from provisioning import tasks
 from provisioning.bulk import imports
 content = Path({file!r}).read_bytes()
-tasks.start(imports.bring(content, "users.csv", mode={mode!r}, dry_run=False, user=None, who="bench").pk)
+tasks.start_import(imports.bring(content, "users.csv", mode={mode!r}, dry_run=False, user=None, who="bench").pk)
 """
 
 
