@@ -36,10 +36,8 @@ def secret_key() -> str:
         return given
     path = DATA_DIR / "secret_key"
     try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(50))
-    except FileExistsError:
-        pass
+        if not path.exists():
+            _make_secret_key(path)
     except OSError as error:
         raise ImproperlyConfigured(f"{path} cannot be written: {error.strerror}; set CUPS_SECRET_KEY") from None
     try:
@@ -49,6 +47,19 @@ def secret_key() -> str:
     if not key:
         raise ImproperlyConfigured(f"{path} is empty; remove it, or set CUPS_SECRET_KEY")
     return key
+
+
+def _make_secret_key(path: Path) -> None:
+    """Whole from the first moment, whoever looks, and once, however many processes start; raises OSError."""
+    fresh = path.with_name(f".secret_key-{secrets.token_hex(4)}")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_urlsafe(50))
+    try:
+        os.link(fresh, path)
+    except FileExistsError:
+        pass
+    finally:
+        fresh.unlink()
 
 
 def database() -> dict[str, Any]:

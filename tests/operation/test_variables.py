@@ -4,10 +4,12 @@ import ast
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from cups_site import settings
 from cups_site.variables import page
 from cups_site.variables.declared import SHOWN, VARIABLES, BadVariable, Variable
 from cups_site.variables.kinds import Text
@@ -85,6 +87,9 @@ def test_defaults_and_examples_are_of_their_kind(one: Variable) -> None:
         ("DATABASE_URL", "mysql://root:hush@db/x", "expected a URL that begins with postgresql:// or postgres://"),
         ("DATABASE_URL", "postgresql://u:hush@db:port/x", "expected a URL that begins with postgresql:// or postgres://"),
         ("VALKEY_URL", "hush", "expected a URL that begins with redis:// or rediss:// or unix://"),
+        ("CUPS_EDGE_SHARE", "3/2", "expected which process of how many, like 2/4, 64 at most, got '3/2'"),
+        ("CUPS_EDGE_SHARE", "0/2", "expected which process of how many, like 2/4, 64 at most, got '0/2'"),
+        ("CUPS_EDGE_SHARE", "1/65", "expected which process of how many, like 2/4, 64 at most, got '1/65'"),
         ("CUPS_EDGES", "9" * 5000, f"expected a whole number from 1 to 64, got '{'9' * SHOWN}'"),
     ],
 )  # fmt: skip
@@ -101,6 +106,26 @@ def test_another_name_counts_when_the_first_is_empty() -> None:
     assert one.read({"VALKEY_URL": "redis://a/0", "REDIS_URL": "redis://b/0"}) == "redis://a/0"
     with pytest.raises(BadVariable, match=r"^REDIS_URL: "):
         one.read({"REDIS_URL": "b"})
+
+
+def test_a_share_counts_from_nought() -> None:
+    (one,) = [one for one in VARIABLES if one.name == "CUPS_EDGE_SHARE"]
+    assert (one.read({}), one.read({"CUPS_EDGE_SHARE": "2/4"})) == ((0, 1), (1, 4))
+
+
+def test_a_secret_key_is_made_once_and_never_seen_in_part(tmp_path: Path) -> None:
+    """However many processes start at the same moment."""
+    path = tmp_path / "secret_key"
+
+    def start(number: int) -> str:
+        settings._make_secret_key(path)
+        return path.read_text()
+
+    with ThreadPoolExecutor(8) as beside:
+        keys = set(beside.map(start, range(64)))
+    assert len(keys) == 1 and len(keys.pop()) > 50
+    assert [one.name for one in tmp_path.iterdir()] == ["secret_key"]
+    assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_empty_can_mean_nothing() -> None:
