@@ -24,6 +24,7 @@ from presence.engine.errors import DomainError
 from presence.leases import Gone
 from presence.rows import SubscriptionRow
 from presence.store import load_handed_over
+from sipedge import registrar
 from sipedge.dialogs import CSEQ_BLOCK, LiveSubscription
 from sipedge.models import Binding
 from sipedge.resume import claim, live_again
@@ -267,7 +268,7 @@ def _end(gone: str, rows: Sequence[BindingRow], now: datetime, margin: timedelta
     ended = []
     with leases.run_out(gone, margin) as lease:
         for row in rows if lease is not None else ():
-            after = row._replace(version=row.version + 1, updated_at=now, expires_at=now)
+            after = registrar.ended(row, now)
             same = Binding.objects.filter(id=row.id, version=row.version)
             if same.update(version=after.version, updated_at=now, expires_at=now):
                 ended.append(after)

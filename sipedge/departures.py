@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from presence.engine.errors import TryAgainLater
 from presence.store import Outcome, Plan, Put
+from sipedge import registrar
 from sipedge.rows import BINDING, BindingRow
 from sipedge.sip.flow import Address, Flow, flow_text
 
@@ -56,7 +57,7 @@ class Departures:
     async def _unbind(self, row: BindingRow) -> None:
         """Nobody can be reached at this contact any more."""
         edge, now = self._edge, self._edge.now()
-        ended = row._replace(version=row.version + 1, updated_at=now, expires_at=now)
+        ended = registrar.ended(row, now)
 
         def applied(outcome: Outcome) -> None:
             if outcome is Outcome.COMMITTED:

@@ -141,14 +141,7 @@ class LineStates:
                     new_id=edge.new_id,
                 )
 
-                def applied(outcome: Outcome) -> None:
-                    if outcome is Outcome.COMMITTED:
-                        edge.personas.apply(result)
-                        if edge.timeline.on:
-                            edge.timeline.published(result)
-                        edge.notifier.changed(persona.id)
-
-                if result.plan is not None and await edge.commit(result.plan, applied) is Outcome.COMMITTED:
+                if result.plan is not None and await edge.publish(result) is Outcome.COMMITTED:
                     self._tags[line] = result.entity_tag
                     self._due[line] = edge.loop.time() + RENEWAL
                     if not body:

@@ -14,7 +14,6 @@ from presence import publications
 from presence.acts import END_BACKEND, END_BINDING, END_PUBLICATION, END_SUBSCRIPTION, REFRESH_BACKEND, RESEND
 from presence.engine.errors import DomainError, TryAgainLater
 from presence.models import Publication
-from presence.publications import PublishPlan
 from presence.rows import PublicationRow
 from presence.statuses import status_of
 from presence.store import Outcome, Plan, Put
@@ -147,14 +146,7 @@ class LiveObjects:
                 new_id=edge.new_id,
             )
 
-            def applied(outcome: Outcome, planned: PublishPlan = planned, key: int = persona.id) -> None:
-                if outcome is Outcome.COMMITTED:
-                    edge.personas.apply(planned)
-                    if edge.timeline.on:
-                        edge.timeline.published(planned)
-                    edge.notifier.changed(key)
-
-            if planned.plan is not None and await edge.commit(planned.plan, applied) is Outcome.COMMITTED:
+            if planned.plan is not None and await edge.publish(planned) is Outcome.COMMITTED:
                 return
         raise TryAgainLater(1)
 

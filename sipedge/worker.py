@@ -22,11 +22,13 @@ from django.db import connection
 from presence import store
 from presence.engine.errors import TryAgainLater
 from presence.personas import Personas
+from presence.publications import PublishPlan
 from presence.sending import COMMAND
 from presence.store import DatabaseAway, Loaded, Outcome, Plan
 from provisioning import snapshot
 from provisioning.policy import Policy
 from provisioning.uri import SipUri, Uri
+from sipedge import expiry
 from sipedge.adoption import Adoption
 from sipedge.b2bua.legs import Legs
 from sipedge.b2bua.mixer import Ports
@@ -106,9 +108,6 @@ READERS = 2
 
 READ_RETRY = 0.2
 "Seconds between two attempts to read while the database is away."
-
-EXPIRY_INTERVAL = 0.5
-"Seconds between two looks at what has run out: half the unit in which SIP counts expiry."
 
 CANCEL_AGAIN = 0.2
 "Seconds after which a task that has not ended is cancelled again."
@@ -220,7 +219,7 @@ class Edge:
         await self.metrics.open()
         await self._lease.resumed()
         for keep in (
-            self._watch_expiry(),
+            expiry.watch(self),
             self.hints.listen(),
             self.hints.announce(),
             self.guests.keep(lambda: self.policy),
@@ -392,6 +391,20 @@ class Edge:
 
         return self.committer.submit(plan, announced)
 
+    def publish(self, planned: PublishPlan) -> "asyncio.Future[Outcome]":
+        """Make a publication, its change or its end durable; then the watchers are due."""
+        plan, row = planned.plan, planned.row
+        assert plan is not None and row is not None
+
+        def applied(outcome: Outcome) -> None:
+            if outcome is Outcome.COMMITTED:
+                self.personas.apply(planned)
+                if self.timeline.on:
+                    self.timeline.published(planned)
+                self.notifier.changed(row.persona_id)
+
+        return self.commit(plan, applied)
+
     def here(self, uri: Uri) -> bool:
         """A Request-URI or Route that means us: a domain of ours, or one of our listeners."""
         return isinstance(uri, SipUri) and (self.policy.serves(uri.host) or self.network.named(uri))
@@ -426,23 +439,6 @@ class Edge:
             if before == [self.registrar.of(id, now) for id in persona_ids]:
                 break
         self.registrar.replace(rows, persona_ids)
-
-    # What runs out
-
-    async def _watch_expiry(self) -> None:
-        while True:
-            await asyncio.sleep(EXPIRY_INTERVAL)
-            now = self.now()
-            for subscription_id in self.subscriptions.deadlines.due(now):
-                live = self.subscriptions.get(subscription_id)
-                if live is not None and not live.ended:
-                    self.metrics.overdue.observe((now - live.row.expires_at).total_seconds())
-                    self.notifier.end(live, "timeout")
-            for key in self.personas.expired(now, self.timeline.ran_out if self.timeline.on else None):
-                self.notifier.changed(key)
-            self.backends.look()
-            self.registrar.expire(now)
-            self.departures.end()
 
 
 def _query(load: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:

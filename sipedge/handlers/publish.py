@@ -26,14 +26,7 @@ async def handle(call: Call) -> Response:
             if source not in edge.policy.sources:  # D-20: ignored, and an operator may want to know
                 edge.notice("source without a priority", source, call.flow.remote[0])
 
-    def applied(outcome: Outcome) -> None:
-        if outcome is Outcome.COMMITTED:
-            edge.personas.apply(result)
-            if edge.timeline.on:
-                edge.timeline.published(result)
-            edge.notifier.changed(persona.id)
-
-    if result.plan is not None and await edge.commit(result.plan, applied) is not Outcome.COMMITTED:
+    if result.plan is not None and await edge.publish(result) is not Outcome.COMMITTED:
         raise EntityTagMismatch(request.get("SIP-If-Match") or "")
     return request.respond(200, headers=[("SIP-ETag", result.entity_tag), ("Expires", str(result.granted))])
 
