@@ -338,10 +338,14 @@ class Network:
         """A TCP flow to the same peer; None when it takes none, which is remembered for a while."""
         found = await self.connections.connect(flow.remote, limit=PROBE_LIMIT)
         if found is None:
-            self._no_tcp[flow.remote] = self._loop.time() + PROBE_MEMORY
-            if len(self._no_tcp) > MAX_PROBED:
-                self._no_tcp.popitem(last=False)
+            self.takes_no_tcp(flow)
         return found
+
+    def takes_no_tcp(self, flow: Flow) -> None:
+        """Nobody is there, or somebody who does not answer: the peer's UDP port may be another program's TCP port."""
+        self._no_tcp[flow.remote] = self._loop.time() + PROBE_MEMORY
+        if len(self._no_tcp) > MAX_PROBED:
+            self._no_tcp.popitem(last=False)
 
     def names_of(self, flow: Flow) -> frozenset[str]:
         """The domains that the peer of a flow over TLS has proven to speak for."""

@@ -112,6 +112,7 @@ class Phone:
             self.socket, self.certificate = wrapped, wrapped.getpeercert(binary_form=True) or b""
             self.certificate_names = set(dict(wrapped.getpeercert() or {}).get("subjectAltName", ()))
         host, port = self.socket.getsockname()[:2]
+        self._reserved = _reserved(family, host, port) if transport == "UDP" else None
         self.address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self.contact = f"<sip:{self.aor.user}@{self.address};transport={transport.lower()}>"
         self._cseq = 0
@@ -131,6 +132,12 @@ class Phone:
         with contextlib.suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()
+        self.release_tcp()
+
+    def release_tcp(self) -> None:
+        """Whoever wants to may listen for TCP at the phone's UDP address."""
+        if self._reserved is not None:
+            self._reserved.close()
 
     def __enter__(self) -> "Phone":
         return self
@@ -342,6 +349,17 @@ class Phone:
             _keep(message, self.messages)
 
 
+def _reserved(family: int, host: str, port: int) -> socket.socket | None:
+    """The TCP port beside a UDP port, bound and never listening: else another program's is taken for the phone's."""
+    found = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        found.bind((host, port))
+    except OSError:
+        found.close()
+        return None
+    return found
+
+
 def _keep(message: Request, kept: list[Request]) -> None:
     """Keep a request, but not the repetition of one that is there."""
     if not any((one.call_id, one.cseq, one.target) == (message.call_id, message.cseq, message.target) for one in kept):
@@ -365,7 +383,8 @@ class Watch:
     def heard(self, number: int) -> Request:
         """The NOTIFY with this number, from 1."""
         found: list[Request] = wait_until(
-            lambda: self.notifies if len(self.notifies) >= number else None, f"NOTIFY {number} of {self.target}"
+            lambda: self.notifies if len(self.notifies) >= number else None,
+            f"NOTIFY {number} of {self.target} after {self.response.status}",
         )
         return found[number - 1]
 

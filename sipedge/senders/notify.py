@@ -191,6 +191,8 @@ class Notifier:
         if live.outstanding is not transaction:
             return
         self.failures[LOST[status]] += 1
+        if transaction.flow is live.tcp_flow:
+            self._edge.network.takes_no_tcp(transaction.flow)
         live.outstanding = None
         live.strikes += 1
         live.unknown()

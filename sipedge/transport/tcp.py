@@ -332,6 +332,9 @@ class ConnectionTable:
             if tls is not None:
                 log.warning("no connection over TLS", peer=f"{remote[0]}:{remote[1]}", name=name, error=str(error))
             return None
+        if connection.opened and connection.flow.local == connection.flow.remote:
+            connection.abort()  # nobody listens there: the kernel took that very port to speak from
+            return None
         if tls is not None and connection.names.isdisjoint(names):
             log.warning("a certificate speaks for somebody else", name=name, said=sorted(connection.names))
             connection.abort()

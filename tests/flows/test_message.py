@@ -232,6 +232,7 @@ def test_a_message_too_large_for_a_datagram_goes_over_tcp(running: Deployment, p
     """R-TRN-01, RFC 3261 18.1.1: to a client on UDP that listens on TCP too; else in fragments."""
     sender, recipient, deaf = phone(transport="TCP"), phone(), phone()
     host, port = recipient.socket.getsockname()
+    recipient.release_tcp()
     with socket.create_server((host, port)) as listening:
         for one in (recipient, deaf):
             one.register()

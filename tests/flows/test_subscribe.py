@@ -282,6 +282,7 @@ def test_a_large_notify_goes_over_tcp_where_the_watcher_has_it(running: Deployme
     watch.heard(1)
     host, _, port = watcher.address.rpartition(":")
     heard: list[bytes] = []
+    watcher.release_tcp()
     with socket.create_server((host, int(port))) as server:
 
         def serve() -> None:

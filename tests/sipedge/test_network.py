@@ -1,6 +1,8 @@
 """Where the edge listens, and what that means for addresses that clients name."""
 
 import asyncio
+import socket
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -8,17 +10,22 @@ import pytest
 from sipedge.listeners import Listener
 from sipedge.network import Network
 from sipedge.peers import Peers
+from sipedge.sip.flow import Flow
+
+
+def _network(loop: asyncio.AbstractEventLoop, certificates: Path) -> Network:
+    def nothing(*_: object) -> None:
+        return None
+
+    return Network(
+        loop, certificates=certificates, peers=Peers(), received=nothing, drained=nothing, broken=nothing, lost=nothing
+    )
 
 
 @pytest.fixture
 def network(tmp_path: Path) -> Network:
-    def nothing(*_: object) -> None:
-        return None
-
     loop = asyncio.new_event_loop()
-    made = Network(
-        loop, certificates=tmp_path, peers=Peers(), received=nothing, drained=nothing, broken=nothing, lost=nothing
-    )
+    made = _network(loop, tmp_path)
     loop.close()
     return made
 
@@ -51,3 +58,37 @@ def test_our_own_addresses_are_known(network: Network, host: str, port: int, our
         Listener("tcp", "::", 5090, "proxy"),
     ]
     assert network.ours((host, port)) is ours
+
+
+def test_a_connection_to_ourselves_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R-TRN-01: the kernel may speak from the very port that nobody listens at; then the peer takes no TCP."""
+
+    async def reached() -> tuple[Flow | None, bool]:
+        loop = asyncio.get_running_loop()
+        network = _network(loop, tmp_path)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            address = probe.getsockname()
+        flow = Flow("UDP", ("127.0.0.1", 5060), address)
+        monkeypatch.setattr(loop, "create_connection", partial(loop.create_connection, local_addr=address))
+        return await network.connect_beside(flow), network.may_take_tcp(flow)
+
+    assert asyncio.run(reached()) == (None, False)
+
+
+def test_a_peer_that_does_not_answer_over_tcp_is_spoken_to_by_datagrams(tmp_path: Path) -> None:
+    """R-TRN-01, RFC 3261 18.1.1: another program may listen at the peer's address; that is remembered."""
+
+    async def asked() -> list[bool]:
+        loop = asyncio.get_running_loop()
+        network = _network(loop, tmp_path)
+        with socket.create_server(("127.0.0.1", 0)) as stranger:
+            flow = Flow("UDP", ("127.0.0.1", 5060), stranger.getsockname())
+            beside = await network.connect_beside(flow)
+            assert beside is not None
+            before = network.may_take_tcp(flow)
+            network.takes_no_tcp(beside)
+            network.connections.close()
+            return [before, network.may_take_tcp(flow)]
+
+    assert asyncio.run(asked()) == [True, False]
