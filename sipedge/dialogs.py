@@ -53,8 +53,8 @@ class LiveSubscription:
     """One watcher's subscription to one presentity, while its dialog is with this edge."""
 
     __slots__ = (
-        "_row", "cseq", "dialog", "digest", "flow", "forced", "head", "moved", "not_before", "outstanding", "reason",
-        "reserving", "strikes", "suppress", "tcp_flow", "view", "waiting",
+        "_row", "behind", "cseq", "dialog", "digest", "farewell", "flow", "forced", "head", "moved", "not_before",
+        "outstanding", "reason", "reserving", "strikes", "suppress", "tcp_flow", "view", "waiting",
     )  # fmt: skip
 
     def __init__(self, row: SubscriptionRow, dialog: Dialog, flow: Flow | None) -> None:
@@ -72,10 +72,14 @@ class LiveSubscription:
         self.outstanding: ClientTransaction | None = None
         self.forced = False
         "A NOTIFY is due even if the document is the same, as after a SUBSCRIBE (D-12)."
+        self.behind = False
+        "Its turn has come while a NOTIFY was out: it is looked at again when that is answered."
         self.digest = row.sent_digest
         "Of the document that was sent last; empty when it is not known what the watcher has."
         self.reason = ""
         "Why the subscription has ended; empty while it is alive (D-13)."
+        self.farewell = False
+        "Its last NOTIFY is out."
         self.moved = False
         "It was handed over to another edge, or is just being."
         self.reserving = False

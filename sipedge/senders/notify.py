@@ -157,6 +157,7 @@ class Notifier:
         live.strikes = 0
         if response.status >= 300:
             self.failures[REFUSED] += 1
+            live.behind = True
             live.refused()
         if response.status in ENDING and not live.ended:
             log.info(
@@ -167,9 +168,9 @@ class Notifier:
                 branch=response.via.branch,
             )
             self._drop(live)
-        elif live.ended:
+        elif live.farewell:
             self._edge.subscriptions.remove(live)
-        else:
+        elif live.behind or live.forced:
             self.look_again(live)
 
     def _refused(self, live: LiveSubscription, response: Response) -> None:
@@ -236,6 +237,7 @@ class Notifier:
     def _turn(self, live: LiveSubscription) -> bool:
         """A watcher's turn, unless a NOTIFY of its is out: the answer brings it here again."""
         if live.outstanding is not None:
+            live.behind = True
             self.coalesced += 1
             return False
         return self._notify(live)
@@ -298,7 +300,8 @@ class Notifier:
         else:
             tail = head.encode() + b"Content-Length: 0\r\n\r\n"
         live.cseq += 1
-        live.forced = False
+        live.forced = live.behind = False
+        live.farewell = live.ended
         edge.subscriptions.told(live, now)
         self._send(live, flow, tail)
         if edge.timeline.on:
@@ -313,8 +316,7 @@ class Notifier:
 
     def _waited(self, live: LiveSubscription) -> None:
         live.waiting = False
-        if live.outstanding is None:
-            self.look_again(live)
+        self.look_again(live)
 
     def _send(self, live: LiveSubscription, flow: Flow, tail: bytes) -> None:
         edge = self._edge
@@ -332,6 +334,7 @@ class Notifier:
             now=edge.loop.time(),
             user=self,
             context=live,
+            bare=True,
         )
         self.sent += 1
 

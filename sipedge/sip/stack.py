@@ -9,6 +9,7 @@ Repetitions of a request are answered here, from the transaction (RFC 3261 17.2)
 No I/O and no clock: tests join two stacks in memory and move the time by hand.
 """
 
+import re
 from collections import Counter, deque
 from hashlib import blake2s
 from itertools import count
@@ -16,10 +17,10 @@ from typing import Any, NamedTuple
 
 from sipedge.sip import stun
 from sipedge.sip import transaction as t
-from sipedge.sip.errors import MalformedMessage, SipError
+from sipedge.sip.errors import MalformedMessage
 from sipedge.sip.flow import Flow
 from sipedge.sip.framing import is_keepalive
-from sipedge.sip.headers import Via
+from sipedge.sip.matching import COOKIE, loop_mark, server_key, stamp_via
 from sipedge.sip.message import Request, Response, parse
 from sipedge.sip.names import counted
 from sipedge.sip.timers import T1, T2, T4, Timers
@@ -37,8 +38,8 @@ LOST = {408: "timeout", 503: "lost"}
 CLASSES = ("", "1xx", "2xx", "3xx", "4xx", "5xx", "6xx")
 "Outcomes of requests that got one: by the first digit of its status."
 
-COOKIE = "z9hG4bK"
-"Starts every branch that is unique (RFC 3261 8.1.1.7)."
+_ACCEPTANCE = re.compile(rb"SIP/2\.0 (2\d\d) [^\r\n]*\r\n(?:Via|v|VIA):[^\r\n,]*;branch=([\w.]+)[;,\r\n ]")
+"A 2xx as most clients begin it: its topmost Via comes first, on one line."
 
 
 class RequestReceived(NamedTuple):
@@ -101,6 +102,8 @@ class Stack:
         "What became of requests of ours by method, in the words of CLASSES and LOST."
         self._servers: dict[tuple[str, ...], ServerTransaction] = {}
         self._clients: dict[tuple[str, ...], ClientTransaction] = {}
+        self._bare: dict[bytes, ClientTransaction] = {}
+        "Those whose users want no more of a 2xx than its status, by branch."
         self._timers: Timers[Transaction] = Timers()
         self._by_flow: dict[Flow, dict[tuple[str, ...], ClientTransaction]] = {}
         "Requests of ours that wait for an answer, by connection."
@@ -149,6 +152,8 @@ class Stack:
                 self.transmissions.append((reply, flow))
             return
         self.counters["received"] += 1
+        if data.startswith(b"SIP/2.0 2") and self._accepted(data):
+            return
         try:
             message = parse(data)
         except MalformedMessage as error:
@@ -166,18 +171,18 @@ class Stack:
         self.events.append(Unacceptable(flow, error.status))
         request = error.request
         if request is not None and request.method != "ACK":
-            back = _stamp_via(request, flow)
+            back = stamp_via(request, flow)
             self._answer(request, request.respond(error.status, error.reason), back)
 
     def _request(self, request: Request, flow: Flow, now: float) -> None:
-        key = _server_key(request, request.method)
+        key = server_key(request, request.method)
         known = self._servers.get(key)
         if known is not None:
             self.counters["repetitions"] += 1
             if known.fire(t.RETRANSMIT) == t.REPEAT and known.sent:
                 self.transmissions.append((known.sent, known.flow))
             return
-        back = _stamp_via(request, flow)
+        back = stamp_via(request, flow)
         if len(self) >= MAX_TRANSACTIONS:
             self.events.append(Overloaded(flow))
             busy = request.respond(503, headers=[("Retry-After", "10")])
@@ -189,15 +194,31 @@ class Stack:
 
     def invite_of(self, cancel: Request) -> ServerTransaction | None:
         """The call that a CANCEL takes back (RFC 3261 9.2)."""
-        return self._servers.get(_server_key(cancel, "INVITE"))
+        return self._servers.get(server_key(cancel, "INVITE"))
 
     def _ack(self, request: Request, flow: Flow, now: float) -> None:
-        server = self._servers.get(_server_key(request, "INVITE"))
+        server = self._servers.get(server_key(request, "INVITE"))
         action = server.fire(t.ACK) if server is not None else t.PASS
         if action == t.PASS:
             self.events.append(AckReceived(request, flow))
         elif server is not None and server.state == t.CONFIRMED:
             self._start(server, t.TIMER_I, 0.0 if server.flow.reliable else T4, now)
+
+    def _accepted(self, data: bytes) -> bool:
+        """A 2xx for a request of which nothing but the status is wanted: the branch that only its peer knows is enough.
+
+        Every NOTIFY is answered, and reading a whole answer would cost as much as making the NOTIFY.
+        """
+        found = _ACCEPTANCE.match(data)
+        if found is None:
+            return False
+        client = self._bare.get(found[2])
+        if client is None or client.fire(t.SUCCESS) != t.PASS_END:
+            return False
+        self.outcomes[counted(client.method), CLASSES[2]] += 1
+        self._forget(client)
+        self.events.append(ResponseReceived(Response(int(found[1]), "", []), client))
+        return True
 
     def _response(self, response: Response, now: float) -> None:
         client = self._clients.get((response.via.branch or "", response.cseq.method))
@@ -266,7 +287,7 @@ class Stack:
 
     def respond_statelessly(self, request: Request, response: Response, flow: Flow) -> None:
         """Answer and forget: the same request with something more is a new one (challenges, D-45)."""
-        server = self._servers.pop(_server_key(request, request.method), None)
+        server = self._servers.pop(server_key(request, request.method), None)
         if server is not None:
             server.state = t.TERMINATED
         self._answer(request, response, server.flow if server is not None else flow)
@@ -316,12 +337,24 @@ class Stack:
         self.transmissions.append((request.encode(), flow))
 
     def begin(
-        self, data: bytes, *, method: str, branch: str, flow: Flow, now: float, user: TransactionUser, context: Any
+        self,
+        data: bytes,
+        *,
+        method: str,
+        branch: str,
+        flow: Flow,
+        now: float,
+        user: TransactionUser,
+        context: Any,
+        bare: bool = False,
     ) -> ClientTransaction:
         """Send a request whose bytes are ready; its Via carries `branch`."""
         client = ClientTransaction(method, branch, flow, user, context)
         client.sent = data
         self._clients[client.key] = client
+        client.bare = bare
+        if bare:
+            self._bare[branch.encode()] = client
         self.transmissions.append((data, flow))
         invite = method == "INVITE"
         if flow.reliable:
@@ -389,6 +422,8 @@ class Stack:
             owner.request = None
             return
         self._clients.pop(owner.key, None)
+        if isinstance(owner, ClientTransaction) and owner.bare:
+            self._bare.pop(owner.branch.encode(), None)
         owner.sent = b""
         if owner.flow.reliable:
             mine = self._by_flow.get(owner.flow)
@@ -396,53 +431,3 @@ class Stack:
                 mine.pop(owner.key, None)
                 if not mine:
                     del self._by_flow[owner.flow]
-
-
-def loop_mark(request: Request) -> str:
-    """What tells a request that has gone in a circle from one that was sent elsewhere (RFC 3261 16.6 step 8)."""
-    seen = (request.target, request.get("Route"), request.get("From"), request.get("To"), request.call_id)
-    text = "|".join(map(str, (*seen, request.get("CSeq"))))
-    return blake2s(text.encode("utf-8", "surrogateescape"), digest_size=4).hexdigest()
-
-
-def _server_key(request: Request, method: str) -> tuple[str, ...]:
-    """What makes two requests the same (RFC 3261 17.2.3; sent-by is part of it, D-48)."""
-    via = request.via
-    branch = via.branch
-    if branch is not None and branch.startswith(COOKIE):
-        return branch, via.sent_by, method
-    # RFC 2543 clients (V-19): the branch, if any, is not unique by itself.
-    try:
-        to_tag = request.to.tag if method != "INVITE" else ""
-        from_tag = request.from_.tag
-    except SipError:
-        to_tag = from_tag = ""
-    number = request.cseq.number
-    return (
-        branch or "",
-        via.sent_by,
-        method,
-        request.call_id,
-        from_tag or "",
-        to_tag or "",
-        str(number),
-        request.target,
-    )
-
-
-def _stamp_via(request: Request, flow: Flow) -> Flow:
-    """Note the source in the topmost Via; returns where the answer goes (RFC 3261 18.2, RFC 3581)."""
-    via = request.via
-    address, port = flow.remote[0], flow.remote[1]
-    wants_rport = via.rport is not None
-    host = via.host.strip("[]").lower()
-    if wants_rport or host != address:
-        params = [(name, value) for name, value in via.params if name.lower() not in ("received", "rport")]
-        params.append(("received", address))
-        if wants_rport:
-            params.append(("rport", str(port)))
-        request.replace_top_via(Via(via.transport, via.host, via.port, tuple(params)))
-    if flow.reliable or wants_rport:
-        return flow
-    answer_port = via.port or 5060
-    return flow if answer_port == port else flow._replace(remote=(address, answer_port))

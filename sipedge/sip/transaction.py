@@ -216,7 +216,7 @@ class TransactionUser(Protocol):
 class ClientTransaction(Transaction):
     """A request of ours and the answers to it."""
 
-    __slots__ = ("context", "request", "user")
+    __slots__ = ("bare", "context", "request", "user")
 
     def __init__(self, method: str, branch: str, flow: Flow, user: TransactionUser, context: Any) -> None:
         if method == "INVITE":
@@ -224,6 +224,8 @@ class ClientTransaction(Transaction):
         else:
             super().__init__(NON_INVITE_CLIENT, TRYING, (branch, method), method, flow)
         self.user = user
+        self.bare = False
+        "Of a 2xx its user wants only the status."
         self.context = context
         "What the user keeps with its request."
         self.request: Request | None = None

@@ -166,6 +166,18 @@ def test_the_end_brings_a_last_notify(peer: Make) -> None:
     assert watch.refresh().status == 481
 
 
+def test_the_last_notify_waits_for_the_answer_to_the_one_before(peer: Make) -> None:
+    """R-NTF-03, D-13: an end that comes while a NOTIFY is unanswered is told afterwards, and not lost."""
+    presentity, watcher = peer(), peer()
+    watcher.answer_with = 0
+    watch = watcher.subscribe(presentity.aor)
+    first = watch.heard(1)
+    assert watch.refresh(expires=0).status == 200
+    watcher.answer_with = 200
+    watcher.send(first.respond(200).encode())
+    assert watch.heard(2).get("Subscription-State") == "terminated;reason=timeout"
+
+
 def test_a_fetch_is_one_notify(peer: Make) -> None:
     """D-04: Expires 0 outside a dialog."""
     presentity = peer()

@@ -281,7 +281,7 @@ def test_a_dialog_survives_being_written_down() -> None:
     one = dialog(Record_Route="<sip:p1.example;lr>, <sip:p2.example;lr>")
     one.local_cseq = 500
     again = Dialog.loads(one.dumps())
-    assert all(getattr(one, name) == getattr(again, name) for name in Dialog.__slots__)
+    assert again.dumps() == one.dumps() and again.local_cseq == 500
     assert again.route_set == ("<sip:p1.example;lr>", "<sip:p2.example;lr>")
     with pytest.raises(ValueError):
         Dialog.loads("[1, 2]")
