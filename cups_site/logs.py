@@ -1,7 +1,8 @@
 """Log lines of every process: one line each, keys and values, nothing that a peer sent left unescaped.
 
 As logfmt for people, or as JSON for programs (CUPS_LOG_FORMAT). What the line is about stands in it without being
-said each time: `request_id` in the web process, `method`, `call_id` and `branch` at an edge (`structlog.contextvars`).
+said each time: `request_id` in the web process, `method`, `call_id` and `branch` at an edge (`structlog.contextvars`,
+`sipedge.about`).
 """
 
 import logging
@@ -11,6 +12,8 @@ from typing import Any, Final
 import structlog
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
+
+from sipedge.about import MESSAGE
 
 CONTROLS: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -22,6 +25,15 @@ LONGEST: Final = 2000
 
 TRACEBACK: Final = "exception"
 "The key of our own tracebacks, which are longer."
+
+
+def about_message(logger: Any, method: str, fields: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """A processor: say which message of SIP a line is about."""
+    message = MESSAGE.get()
+    if message is not None:
+        for key, value in zip(("method", "call_id", "branch"), message, strict=True):
+            fields.setdefault(key, value)
+    return fields
 
 
 def escaped(logger: Any, method: str, fields: structlog.typing.EventDict) -> structlog.typing.EventDict:
@@ -40,6 +52,7 @@ def _escape(text: str) -> str:
 
 _SHARED: Final[list[Any]] = [
     structlog.contextvars.merge_contextvars,
+    about_message,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),

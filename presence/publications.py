@@ -4,8 +4,8 @@ Current state, policy, the request and the time go in; a plan comes out, or a do
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from presence.engine import media, pidf
 from presence.engine.errors import EntityTagMismatch, MalformedDocument, NotAuthorised, UnsupportedMediaType
@@ -28,8 +28,7 @@ LINE_BOUNDS = ExpiryBounds(60, 60, 60)
 "Seconds that the state of a line lasts without being renewed: so long a call of a killed edge may still be shown."
 
 
-@dataclass(frozen=True, slots=True)
-class PublishPlan:
+class PublishPlan(NamedTuple):
     """What a publication changes."""
 
     plan: Plan | None

@@ -9,7 +9,6 @@ SQLite and PostgreSQL: the ORM costs several times as much a row, and this is th
 import contextlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
 from typing import Any, NamedTuple
@@ -61,8 +60,7 @@ class Mark(NamedTuple):
 Change = Put | Remove | Mark
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What one request changes; all of it or nothing."""
 
     persona_id: int

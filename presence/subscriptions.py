@@ -1,9 +1,9 @@
 """The rules for SUBSCRIBE (RFC 6665, section 5.1, D-04, D-10, D-12, D-13). Plans out, no I/O."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from sys import intern
+from typing import NamedTuple
 
 from presence.access import Target
 from presence.engine.errors import TryAgainLater
@@ -28,8 +28,7 @@ REASONS = (DEACTIVATED, "probation", "rejected", "timeout", "giveup", "noresourc
 "Why a subscription ends, as watchers are told (RFC 6665 4.1.3, D-13)."
 
 
-@dataclass(frozen=True, slots=True)
-class SubscribePlan:
+class SubscribePlan(NamedTuple):
     """What a SUBSCRIBE changes."""
 
     plan: Plan | None

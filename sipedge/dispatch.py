@@ -17,6 +17,7 @@ from presence.engine import errors
 from presence.engine.capabilities import client_type
 from provisioning.policy import PersonaFacts
 from provisioning.uri import Aor, BadUri, SipUri
+from sipedge.about import MESSAGE
 from sipedge.listeners import MESSENGER, Listener
 from sipedge.peers import BUSY_AFTER
 from sipedge.record_route import NO_PASSAGE, Passage, passage
@@ -127,8 +128,12 @@ class Dispatcher:
 
     def received(self, event: RequestReceived) -> None:
         """Answer at once what needs no handler; run the handler otherwise."""
-        with about(event.request):
+        request = event.request
+        token = MESSAGE.set((request.method, request.call_id, event.transaction.key[0]))
+        try:
             self._received(event)
+        finally:
+            MESSAGE.reset(token)
 
     def _received(self, event: RequestReceived) -> None:
         edge, request, flow = self._edge, event.request, event.flow
@@ -240,13 +245,6 @@ class Dispatcher:
         """Let the requests that are being handled end, for `patience` seconds at most."""
         if self._running:
             await asyncio.wait(self._running, timeout=patience)
-
-
-def about(request: Request) -> contextlib.AbstractContextManager[Any]:
-    """Log lines within say which message they are about; what runs from there on inherits it."""
-    return structlog.contextvars.bound_contextvars(
-        method=request.method, call_id=request.call_id, branch=request.via.branch
-    )
 
 
 def _check_syntax(request: Request) -> None:

@@ -5,12 +5,12 @@ or the policy changes; composing afterwards joins the bytes made here.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
 from itertools import product
 from re import ASCII, compile
 from types import MappingProxyType
+from typing import NamedTuple
 
 from presence.engine.capabilities import TEXT_ONLY, lookup
 from presence.engine.filtering import OTHER_DEVICE
@@ -56,8 +56,7 @@ _CLASSES_XML = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
+class Device(NamedTuple):
     """One tuple of a component; its id is filled in when the whole document is known."""
 
     id: str
@@ -76,8 +75,7 @@ class Device:
     "Of the content without the id."
 
 
-@dataclass(frozen=True, slots=True)
-class Component:
+class Component(NamedTuple):
     """One published document, or the state that one back-end subscription holds."""
 
     id: int | str

@@ -5,7 +5,7 @@ for one view.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from hashlib import blake2b
@@ -51,8 +51,7 @@ _ID_ATTRIBUTE = compile(rb'^<dm:device[^>]*? id="([^"]*)"')
 _CLOSED_STATES = frozenset({Reachability.UNAVAILABLE, Reachability.UNKNOWN})
 
 
-@dataclass(frozen=True, slots=True)
-class ComposedTuple:
+class ComposedTuple(NamedTuple):
     """A device's tuple in the composed document, under the id it has there (D-27)."""
 
     id: str
@@ -60,8 +59,7 @@ class ComposedTuple:
     component: Component
 
 
-@dataclass(frozen=True, slots=True)
-class _Sheet:
+class _Sheet(NamedTuple):
     """A document of one view, with a gap wherever the entity stands."""
 
     pieces: tuple[bytes, ...]
@@ -345,7 +343,7 @@ def _unclashed(one: Component, fragment: Fragment, taken: set[str]) -> Fragment:
     old = found[1].decode()
     name = old if old not in taken else _fresh_id(one, old, taken)
     taken.add(name)
-    return replace(fragment, xml=fragment.xml[: found.start(1)] + name.encode() + fragment.xml[found.end(1) :])
+    return fragment._replace(xml=fragment.xml[: found.start(1)] + name.encode() + fragment.xml[found.end(1) :])
 
 
 def _person(state: Reachability, speaking: Sequence[Component], digests: list[bytes]) -> tuple[bytes, int]:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
+from typing import Any
 
 from lxml import etree
 
@@ -218,7 +219,8 @@ class FragmentWriter:
         outer = scope.declared, scope.default
         declarations: list[str] = []
         known = name.namespace in KNOWN
-        qname = scope.element(name, element.prefix, declarations)
+        untyped: Any = element  # its stub promises a prefix, which elements of the default namespace do not have
+        qname = scope.element(name, untyped.prefix, declarations)
         pairs, canon_attributes = self._attributes(element, name, scope, declarations) if element.keys() else ("", "")
         out.append(f"<{qname}{''.join(declarations)}{pairs}")
         text = element.text or ""

@@ -84,7 +84,7 @@ def parse(body: bytes, *, dialects: bool, count: Count | None = None) -> Documen
         raise DocumentTooLarge(MAX_DOCUMENT)
     writer = FragmentWriter(dialects=dialects)
     root = _tree(body, writer)
-    if _TOO_DEEP(root):
+    if body.count(b"<") > MAX_DEPTH and _TOO_DEEP(root):
         raise MalformedDocument(f"more than {MAX_DEPTH} levels of elements")
     if len(body) > _SURELY_FEW and (
         _number(_ELEMENTS(root)) > MAX_ELEMENTS or _number(_ATTRIBUTES(root)) > MAX_ATTRIBUTES

@@ -4,7 +4,6 @@ Everything a document carries is already normalised and serialised when it stand
 is joining bytes. Policy rows come as anything with the right attributes; the protocols name them.
 """
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple, Protocol
 
@@ -27,8 +26,7 @@ class Capabilities(NamedTuple):
     text: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Fragment:
+class Fragment(NamedTuple):
     """One serialised element, ready to be joined into a document that declares `prefixes`."""
 
     name: str
@@ -40,8 +38,7 @@ class Fragment:
     "Equal for equal content, whatever white space, prefixes, or order without a meaning (D-40)."
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
+class Attribute(NamedTuple):
     """An attribute that is carried (D-28)."""
 
     namespace: str
@@ -52,8 +49,7 @@ class Attribute:
     "As published; a wish, not a promise."
 
 
-@dataclass(frozen=True, slots=True)
-class PresenceTuple:
+class PresenceTuple(NamedTuple):
     """One `<tuple>`: what a device says (RFC 3863 section 4.1.2)."""
 
     id: str
@@ -77,8 +73,7 @@ class PresenceTuple:
     attributes: tuple[Attribute, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """A presence document as read: known parts in fields, everything else carried (R-EXT-01, D-28)."""
 
     entity: str

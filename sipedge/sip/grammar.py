@@ -5,6 +5,9 @@ import re
 Params = tuple[tuple[str, str | None], ...]
 
 TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
+_USUAL = frozenset({"branch", "rport", "received", "tag", "lr", "expires", "q", "transport"})
+"Parameters that stand in nearly every message, and need no second look."
+
 MAX_NUMBER = 2**32 - 1
 "Largest delta-seconds and Max-Forwards that are told apart; larger ones are taken as this (RFC 3261 20.19)."
 
@@ -54,11 +57,12 @@ def parse_params(text: str) -> Params:
         raise ValueError("text before the parameters")
     for piece in pieces[1:]:
         name, equals, value = piece.partition("=")
-        name = name.strip()
-        if not name and not equals:
-            continue  # a stray semicolon harms nobody
-        if not TOKEN.fullmatch(name):
-            raise ValueError("a parameter without a name")
+        if name not in _USUAL:
+            name = name.strip()
+            if not name and not equals:
+                continue  # a stray semicolon harms nobody
+            if not TOKEN.fullmatch(name):
+                raise ValueError("a parameter without a name")
         params.append((name, value.strip() if equals else None))
     return tuple(params)
 

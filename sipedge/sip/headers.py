@@ -1,7 +1,8 @@
-"""One small frozen type for each structured header; `parse(str(x)) == x` holds (RFC 3261 section 20)."""
+"""One small immutable type for each structured header; `parse(str(x)) == x` holds (RFC 3261 section 20)."""
 
 import re
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from provisioning.uri import BadUri, SipUri, Uri, parse_uri
 from sipedge.sip.errors import SipError
@@ -16,11 +17,13 @@ from sipedge.sip.grammar import (
     split_outside,
 )
 
+MAX_SHARED = 256
+"Characters of an address header up to which it is remembered: From, To and Contact of a client that comes again."
+
 _DISPLAY = re.compile(r'"(?:[^"\\]|\\.)*"|[A-Za-z0-9\-.!%*_+`\'~ \t]*')
 
 
-@dataclass(frozen=True, slots=True)
-class NameAddr:
+class NameAddr(NamedTuple):
     """From, To, Contact, Route and their kind: a URI with a display name and parameters (RFC 3261 20.10)."""
 
     display: str
@@ -30,16 +33,9 @@ class NameAddr:
 
     @staticmethod
     def parse(text: str) -> "NameAddr":
-        """Read one value, with or without angle brackets; raises SipError(400)."""
-        text = text.strip()
+        """Read one value, with or without angle brackets; raises SipError(400). Results are shared: they recur."""
         try:
-            if "<" in text:
-                display, inside, after = _bracketed(text)
-                return NameAddr(display, inside, parse_params(after) if after.strip() else ())
-            uri, semicolon, params = text.partition(";")  # parameters are the header's, not the URI's
-            if not uri or "," in uri or "?" in uri or any(char.isspace() for char in uri.rstrip()):
-                raise ValueError("not an address")
-            return NameAddr("", uri.rstrip(), parse_params(semicolon + params) if semicolon else ())
+            return _name_addr(text) if len(text) <= MAX_SHARED else _read_name_addr(text)
         except ValueError:
             raise SipError(400, "Bad Address Header") from None
 
@@ -65,6 +61,20 @@ class NameAddr:
         return find_param(self.params, name)
 
 
+def _read_name_addr(text: str) -> NameAddr:
+    text = text.strip()
+    if "<" in text:
+        display, inside, after = _bracketed(text)
+        return NameAddr(display, inside, parse_params(after) if after.strip() else ())
+    uri, semicolon, params = text.partition(";")  # parameters are the header's, not the URI's
+    if not uri or "," in uri or "?" in uri or any(char.isspace() for char in uri.rstrip()):
+        raise ValueError("not an address")
+    return NameAddr("", uri.rstrip(), parse_params(semicolon + params) if semicolon else ())
+
+
+_name_addr = lru_cache(maxsize=8192)(_read_name_addr)
+
+
 def _bracketed(text: str) -> tuple[str, str, str]:
     pieces = _DISPLAY.match(text)
     display = pieces.group() if pieces else ""
@@ -78,8 +88,7 @@ def _bracketed(text: str) -> tuple[str, str, str]:
     return display.strip(), uri, after
 
 
-@dataclass(frozen=True, slots=True)
-class Via:
+class Via(NamedTuple):
     """One Via value (RFC 3261 20.42, RFC 3581)."""
 
     transport: str
@@ -111,7 +120,7 @@ class Via:
             else:
                 host, _, port = sent_by.partition(":")
                 host = host.rstrip()
-            if not host or any(char.isspace() for char in host) or not TOKEN.fullmatch(transport):
+            if not host or len(host.split()) != 1 or not TOKEN.fullmatch(transport):
                 raise ValueError("no sent-by")
             port = port.strip()
             number = parse_number(port) if port else None
@@ -150,8 +159,7 @@ class Via:
         return find_param(self.params, "rport")
 
 
-@dataclass(frozen=True, slots=True)
-class CSeq:
+class CSeq(NamedTuple):
     """Sequence number and method (RFC 3261 20.16)."""
 
     number: int
@@ -175,8 +183,7 @@ class CSeq:
 _SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,3})?")
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """The event package of a subscription or publication (RFC 6665 8.2.1)."""
 
     package: str
@@ -205,8 +212,7 @@ class Event:
         return f"{text};min-interval={self.min_interval:g}" if self.min_interval else text
 
 
-@dataclass(frozen=True, slots=True)
-class SubscriptionState:
+class SubscriptionState(NamedTuple):
     """The Subscription-State header (RFC 6665 8.2.3)."""
 
     state: str

@@ -34,6 +34,15 @@ _MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")
 _DIALOG_METHODS = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
 "Methods whose 2xx makes a dialog and therefore repeats Record-Route (RFC 3261 12.1.1)."
 
+_REPEATED = frozenset({"Via", "From", "To", "Call-ID", "CSeq"})
+"What an answer repeats of its request (RFC 3261 8.2.6.2),"
+
+_REPEATED_DIALOG = _REPEATED | {"Record-Route"}
+"also where it makes a dialog (12.1.1),"
+
+_REPEATED_100 = _REPEATED | {"Timestamp"}
+"and where it only says that the request has come (8.2.6.1)."
+
 _FOLD = re.compile(r"[ \t]*\r\n[ \t]+")
 
 
@@ -85,10 +94,10 @@ class Message:
         """The topmost Via; raises SipError(400)."""
         cached = self._cache.get("Via")
         if cached is None:
-            first = split_list(self._required("Via"))
-            if not first:
-                raise SipError(400, "Bad Via")
-            cached = self._cache["Via"] = Via.parse(first[0])
+            text = self._required("Via")
+            if "," in text:
+                text = next(iter(split_list(text)), "")
+            cached = self._cache["Via"] = Via.parse(text)
         return cached
 
     @property
@@ -176,7 +185,7 @@ class Message:
         """Write another topmost Via, as a server does with received and rport (RFC 3261 18.2.1, RFC 3581)."""
         for index, (name, value) in enumerate(self.headers):
             if name == "Via":
-                line = ", ".join([str(via), *split_list(value)[1:]])
+                line = ", ".join([str(via), *split_list(value)[1:]]) if "," in value else str(via)
                 self.headers[index] = ("Via", line)
                 self._first["Via"] = line
                 self._cache["Via"] = via
@@ -227,17 +236,14 @@ class Request(Message):
         Without `to_tag` a tag is derived from the request, so that a stateless answer to a retransmission carries
         the same one.
         """
-        copied: list[Header] = []
-        dialog = 100 < status < 300 and self.method in _DIALOG_METHODS
-        for name, value in self.headers:
-            if (
-                name in ("Via", "From", "Call-ID", "CSeq")
-                or (name == "Record-Route" and dialog)
-                or (name == "Timestamp" and status == 100)
-            ):
-                copied.append((name, value))
-            elif name == "To":
-                copied.append((name, value if status == 100 else self._tagged(value, to_tag)))
+        repeated = _REPEATED
+        if status == 100:
+            repeated = _REPEATED_100
+        elif status < 300 and self.method in _DIALOG_METHODS:
+            repeated = _REPEATED_DIALOG
+        copied = [header for header in self.headers if header[0] in repeated]
+        if status != 100:
+            copied = [(name, self._tagged(value, to_tag)) if name == "To" else (name, value) for name, value in copied]
         copied.extend(headers)
         return Response(status, reason or REASONS.get(status, "Unknown"), copied, body)
 
@@ -300,13 +306,18 @@ def parse(data: bytes) -> Request | Response:
     lines = text.split("\r\n")
     start = lines[0]
     headers: list[Header] = []
-    problem = _parse_lines(lines, headers)
+    problem = _parse_lines(lines, headers, _is_plain(text, len(lines)))
     if start.startswith("SIP/"):
         return _response(start, headers, body, problem)
     return _request(start, headers, body, problem)
 
 
-def _parse_lines(lines: list[str], headers: list[Header]) -> str:
+def _is_plain(text: str, lines: int) -> bool:
+    """No line can be too long, and nothing but the ends of lines controls anything: lines need no look of their own."""
+    return len(text) <= MAX_HEADER_LINE and "\0" not in text and text.count("\r") == lines - 1 == text.count("\n")
+
+
+def _parse_lines(lines: list[str], headers: list[Header], plain: bool) -> str:
     """Fill `headers`; the first thing that is wrong with them, or ""."""
     problem = ""
     if len(lines) > MAX_HEADERS + 1:
@@ -322,11 +333,15 @@ def _parse_lines(lines: list[str], headers: list[Header]) -> str:
             except ValueError:
                 problem = problem or "Bad Header Line"
                 continue
-        if not colon or len(line) > MAX_HEADER_LINE or "\n" in value or "\r" in value or "\0" in value:
+        if not colon or not (plain or _is_sound(line)):
             problem = problem or "Bad Header Line"
             continue
         headers.append((known, value.strip()))
     return problem
+
+
+def _is_sound(line: str) -> bool:
+    return not (len(line) > MAX_HEADER_LINE or "\n" in line or "\r" in line or "\0" in line)
 
 
 def _request(start: str, headers: list[Header], body: bytes, problem: str) -> Request:

@@ -13,7 +13,7 @@ from hypothesis import strategies as some
 
 from cups_site import logs
 from cups_site.request_id import HEADER, identified
-from sipedge.dispatch import about
+from sipedge.about import MESSAGE
 from tests import builders
 
 HOSTILE = 'a\r\nlevel=error event="all is lost"\x1b[2J\u2028\u202e\x85"}'
@@ -86,11 +86,11 @@ def test_a_traceback_is_one_line_of_json() -> None:
 def test_lines_about_a_message_name_it() -> None:
     """Call-ID and branch, without being said each time; and no longer than the message is worked on."""
     request = builders.parsed("PUBLISH")
-    with about(request):
-        found = json.loads(line("json", "x"))
-        assert (found["method"], found["call_id"], found["branch"]) == (
-            "PUBLISH", request.call_id, request.via.branch,
-        )  # fmt: skip
+    about = (request.method, request.call_id, request.via.branch or "")
+    token = MESSAGE.set(about)
+    found = json.loads(line("json", "x"))
+    assert (found["method"], found["call_id"], found["branch"]) == about
+    MESSAGE.reset(token)
     assert "call_id" not in json.loads(line("json", "x"))
 
 
