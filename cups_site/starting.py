@@ -3,9 +3,16 @@
 import os
 import sys
 
+from cups_site import compiled
+from cups_site.variables.declared import BadVariable
+
 
 def configure() -> None:
-    """Load Django's settings; exits with a sentence where they cannot be used."""
+    """Take compiled modules where there are any, and load Django's settings; exits with a sentence where it cannot."""
+    try:
+        compiled.use()
+    except BadVariable as error:
+        sys.exit(str(error))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cups_site.settings")
     from django.conf import settings
     from django.core.exceptions import ImproperlyConfigured

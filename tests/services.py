@@ -19,6 +19,8 @@ from pathlib import Path
 
 import pytest
 
+from cups_site import compiled
+
 READY_LIMIT = 60.0
 "Seconds for a server to answer."
 
@@ -31,7 +33,8 @@ _used: list[str] = []
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
-    """Before all others, among them Django's settings."""
+    """Before all others, among them Django's settings and the modules that may be compiled."""
+    compiled.use()
     _start_servers()
     yield
 
@@ -59,8 +62,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    """Which servers this run uses."""
-    return "servers: " + (", ".join(_used) or "those of the first worker")
+    """Which servers this run uses, and which form of the pure places."""
+    form = "compiled" if compiled.used() else "interpreted"
+    return f"servers: {', '.join(_used) or 'those of the first worker'}; the pure places are {form}"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

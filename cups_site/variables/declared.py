@@ -338,6 +338,14 @@ VARIABLES: Final = (
         otherwise="`.venv/`",
     ),
     Variable(
+        "CUPS_COMPILED",
+        START,
+        Flag(),
+        "`0`: interpret also where `./run compile` has made [something faster](performance.md)",
+        "0",
+        "1",
+    ),
+    Variable(
         "CUPS_DEBUG", START, Flag(), "`1`: Django's pages for developers; never where others can reach them", "1", "0"
     ),
     Variable(
