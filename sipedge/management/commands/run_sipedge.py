@@ -22,6 +22,10 @@ from sipedge.worker import Edge
 SWITCH_INTERVAL = 0.0005
 "Seconds after which the writer thread may take over: the default of 5 ms would show in every answer."
 
+COLLECTIONS = (10_000, 20, 200)
+"""When garbage is looked for (gc.set_threshold): little here makes circles, and what transactions keep for 32 s
+would be looked at over and over."""
+
 
 class Command(BaseCommand):
     """Answers SIP on the listening addresses of CUPS_SIP_LISTEN, or else of the Listener rows."""
@@ -61,6 +65,7 @@ class Command(BaseCommand):
         edge = Edge(name)
         await edge.start(opened)
         gc.freeze()  # what is loaded by now stays; collections need not look at it again
+        gc.set_threshold(*COLLECTIONS)
         for listener in edge.network.listeners:
             self.stdout.write(f"{listener.transport} {listener.sent_by} {listener.role}")
         for host, port in edge.telephony.served:
