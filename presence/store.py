@@ -94,12 +94,13 @@ class _Table:
         arrays = ", ".join(f"%b::{_ARRAY_TYPES[field.get_internal_type()]}[]" for field in self.fields)
         self.postgresql_upsert = f'INSERT INTO "{self.name}" ({names}) SELECT * FROM unnest({arrays}) {conflict}'
         self.sqlite_versions = (
-            f'SELECT "id", "version", "{changed}" FROM "{self.name}" WHERE "id" IN (SELECT value FROM json_each(?))'
+            f'SELECT "id", "version" FROM "{self.name}" WHERE "id" IN (SELECT value FROM json_each(?))'
         )
         self.postgresql_versions = (
-            f'SELECT "id", "version", "{changed}" FROM "{self.name}" '
-            'WHERE "id" = ANY(%b::bigint[]) ORDER BY "id" FOR UPDATE'
+            f'SELECT "id", "version" FROM "{self.name}" WHERE "id" = ANY(%b::bigint[]) ORDER BY "id" FOR UPDATE'
         )
+        self.sqlite_change = f'SELECT "{changed}" FROM "{self.name}" WHERE "id" = ?'
+        self.postgresql_change = f'SELECT "{changed}" FROM "{self.name}" WHERE "id" = %b'
         self.sqlite_delete = f'DELETE FROM "{self.name}" WHERE "id" IN (SELECT value FROM json_each(?))'
         self.postgresql_delete = f'DELETE FROM "{self.name}" WHERE "id" = ANY(%b::bigint[])'
 
@@ -186,7 +187,7 @@ def _ids(plans: Sequence[Plan]) -> dict[str, list[int]]:
 class _Batch:
     """Decides plans in order; later ones see what earlier ones of the batch will have written."""
 
-    def __init__(self, versions: dict[str, dict[int, tuple[int, Any]]], door: "_Sqlite | _Postgresql") -> None:
+    def __init__(self, versions: dict[str, dict[int, int]], door: "_Sqlite | _Postgresql") -> None:
         self._versions = versions
         self._door = door
         self.puts: dict[str, dict[int, Any]] = {name: {} for name in versions}
@@ -200,18 +201,17 @@ class _Batch:
             if isinstance(change, Mark):
                 writes.append(change)
                 continue
-            found = self._versions[change.table].get(change.row.id if isinstance(change, Put) else change.id)
-            version = found[0] if found is not None else None
+            version = self._versions[change.table].get(change.row.id if isinstance(change, Put) else change.id)
             if version == change.expected:
                 writes.append(change)
-            elif not (isinstance(change, Put) and found is not None and self._ours(change.row, found)):
+            elif not (isinstance(change, Put) and version == change.row.version and self._ours(change)):
                 return Outcome.CONFLICT
         for change in writes:
             if isinstance(change, Put):
                 row = change.row
                 self.puts[change.table][row.id] = row
                 self.removed[change.table].discard(row.id)
-                self._versions[change.table][row.id] = (row.version, self._door.moment(row.updated_at))
+                self._versions[change.table][row.id] = row.version
             elif isinstance(change, Remove):
                 self.puts[change.table].pop(change.id, None)
                 self.removed[change.table].add(change.id)
@@ -220,9 +220,12 @@ class _Batch:
                 self.marked.add(change.persona_id)
         return Outcome.COMMITTED
 
-    def _ours(self, row: Any, found: tuple[int, Any]) -> bool:
+    def _ours(self, put: Put) -> bool:
         """This very row was written before: the connection was lost between COMMIT and its answer."""
-        return found == (row.version, self._door.moment(row.updated_at))
+        noted = self.puts[put.table].get(put.row.id)
+        if noted is not None:
+            return bool(noted.updated_at == put.row.updated_at)
+        return self._door.changed_at(_tables[put.table], put.row.id) == self._door.moment(put.row.updated_at)
 
 
 def _text(value: str) -> str:
@@ -242,13 +245,16 @@ class _Sqlite:
         """A moment as Django writes it into SQLite."""
         return str(value.replace(tzinfo=None))
 
-    def versions(self, ids: dict[str, list[int]]) -> dict[str, dict[int, tuple[int, Any]]]:
-        """Version and last change of the rows that exist."""
-        found: dict[str, dict[int, tuple[int, Any]]] = {}
-        for name, wanted in ids.items():
-            rows = self._raw.execute(_tables[name].sqlite_versions, (json.dumps(wanted),))
-            found[name] = {id: (version, _plain(updated_at)) for id, version, updated_at in rows}
-        return found
+    def versions(self, ids: dict[str, list[int]]) -> dict[str, dict[int, int]]:
+        """Versions of the rows that exist."""
+        return {
+            name: dict(self._raw.execute(_tables[name].sqlite_versions, (json.dumps(wanted),)))
+            for name, wanted in ids.items()
+        }
+
+    def changed_at(self, table: _Table, id: int) -> Any:
+        """When a row that exists was changed last."""
+        return _plain(self._raw.execute(table.sqlite_change, (id,)).fetchone()[0])
 
     def upsert(self, table: _Table, rows: list[Any]) -> None:
         """Write rows over whatever is there."""
@@ -286,13 +292,18 @@ class _Postgresql:
         """A moment as psycopg gives it back."""
         return value
 
-    def versions(self, ids: dict[str, list[int]]) -> dict[str, dict[int, tuple[int, Any]]]:
-        """Version and last change of the rows that exist; they stay locked until the end of the transaction."""
-        found: dict[str, dict[int, tuple[int, Any]]] = {}
+    def versions(self, ids: dict[str, list[int]]) -> dict[str, dict[int, int]]:
+        """Versions of the rows that exist; they stay locked until the end of the transaction."""
+        found: dict[str, dict[int, int]] = {}
         for name in sorted(ids):
             self._cursor.execute(_tables[name].postgresql_versions, (ids[name],))
-            found[name] = {id: (version, updated_at) for id, version, updated_at in self._cursor.fetchall()}
+            found[name] = dict(self._cursor.fetchall())
         return found
+
+    def changed_at(self, table: _Table, id: int) -> Any:
+        """When a row that exists was changed last."""
+        self._cursor.execute(table.postgresql_change, (id,))
+        return self._cursor.fetchone()[0]
 
     def upsert(self, table: _Table, rows: list[Any]) -> None:
         """Write rows over whatever is there."""

@@ -5,7 +5,7 @@ A hint only says where to look: the database has the truth, and after every conn
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING
 
@@ -112,7 +112,8 @@ class Hints:
                 elif hint.kind == "policy":
                     await self._change_policy(hint.parts)
                 elif hint.kind == "state" and hint.origin != self._edge.name:
-                    await self._reload(list(hint.personas), self._unknown(hint))
+                    personas = list(hint.personas)
+                    await self._reload(personas, () if self._told(hint) else self._bound(personas) | {*hint.registered})
             except TryAgainLater:
                 log.warning("a hint came while the database was away; caught up with later")
                 self._edge.background(self._catch_up())
@@ -127,16 +128,21 @@ class Hints:
     async def _look_at_all(self) -> None:
         """Whatever was missed."""
         await self._change_policy(None)
-        await self._reload(self._edge.personas.held_ids())
+        held = self._edge.personas.held_ids()
+        await self._reload(held, self._bound(held))
 
-    def _unknown(self, hint: bus.Hint) -> Sequence[int]:
-        """Whose contacts have changed; processes beside this one have told us themselves."""
+    def _told(self, hint: bus.Hint) -> bool:
+        """A process beside this one has told us of contacts itself."""
         siblings = self._edge.siblings
-        return () if siblings is not None and hint.origin in siblings.names else hint.registered
+        return siblings is not None and hint.origin in siblings.names
 
-    async def _reload(self, persona_ids: list[int], registered: Sequence[int] = ()) -> None:
+    def _bound(self, persona_ids: list[int]) -> set[int]:
+        """Those of them who have contacts, as far as is known here."""
+        return {id for id in persona_ids if id in self._edge.registrar}
+
+    async def _reload(self, persona_ids: list[int], bound: Collection[int]) -> None:
+        """Read these users' states anew, where they are held here, and the contacts of those who are `bound`."""
         edge = self._edge
-        bound = {*registered, *(id for id in persona_ids if id in edge.registrar)}
         if bound:
             await edge.reload_bindings(*bound)
         persona_ids = [id for id in persona_ids if edge.personas.concerns(id)]

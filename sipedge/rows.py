@@ -1,6 +1,6 @@
 """Bindings, kept and logged messages as plain tuples, in the order of their columns."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 BINDING: Final = "binding"
@@ -32,12 +32,12 @@ class BindingRow(NamedTuple):
 
     def plain(self) -> list[Any]:
         """What JSON can hold."""
-        return [*self[:-3], *(moment.isoformat() for moment in self[-3:])]
+        return [*self[:-3], *(moment.timestamp() for moment in self[-3:])]
 
     @classmethod
     def of_plain(cls, fields: list[Any]) -> "BindingRow":
         """The row that `plain` has written."""
-        return cls(*fields[:-3], *map(datetime.fromisoformat, fields[-3:]))
+        return cls(*fields[:-3], *(datetime.fromtimestamp(moment, UTC) for moment in fields[-3:]))
 
 
 class MessageRow(NamedTuple):

@@ -1,5 +1,8 @@
 """REGISTER: a client says where it can be reached (RFC 3261 section 10, R-REG, D-50)."""
 
+from datetime import datetime
+from functools import lru_cache
+
 from presence.engine.errors import NotAuthorised, TryAgainLater, UnknownPresentity
 from presence.store import Outcome
 from provisioning.uri import Aor
@@ -53,5 +56,11 @@ async def handle(call: Call) -> Response:
                 continue
             edge.offline.registered(persona.id, before, result.bindings)
         contacts = [registrar.contact_header(row, now) for row in result.bindings]
-        return request.respond(200, headers=[*contacts, ("Date", f"{now:%a, %d %b %Y %H:%M:%S GMT}")])
+        return request.respond(200, headers=[*contacts, ("Date", _date(now.replace(microsecond=0)))])
     raise TryAgainLater(1)
+
+
+@lru_cache(maxsize=1)
+def _date(second: datetime) -> str:
+    """The Date header, written once a second (RFC 3261 20.17)."""
+    return f"{second:%a, %d %b %Y %H:%M:%S GMT}"
