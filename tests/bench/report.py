@@ -89,20 +89,26 @@ def _ms(found: Mapping[str, Any], name: str) -> str:
 
 
 def ratios(scenarios: Iterable[Scenario], servers: Sequence[str], runs: Runs) -> str:
-    """The table of rates and of what ours is in proportion to each other server."""
-    others = [name for name in servers if name != OURS]
-    header = f"{'':30}" + "".join(f" {name:>20}" for name in servers) + "".join(f"  ours/{name}" for name in others)
-    lines = [header]
+    """The table of rates and of what ours, with one process and with several, is in proportion to other servers."""
+    pairs = _pairs(servers)
+    names = [f"  {mine}/{other}" for mine, other in pairs]
+    lines = [f"{'':30}" + "".join(f" {name:>20}" for name in servers) + "".join(names)]
     for scenario in scenarios:
         found = {name: facts(runs[scenario.name, name]) for name in servers if (scenario.name, name) in runs}
         if any("rate" not in each for each in found.values()) or not found:
             continue
         cells = "".join(f" {found[name]['rate']:>18.0f}/s" if name in found else f" {'-':>20}" for name in servers)
-        for name in others:
-            width = len(f"  ours/{name}")
-            if OURS in found and name in found and found[name]["rate"]:
-                cells += f"{found[OURS]['rate'] / found[name]['rate']:>{width}.2f}"
+        for (mine, other), name in zip(pairs, names, strict=True):
+            if mine in found and other in found and found[other]["rate"]:
+                cells += f"{found[mine]['rate'] / found[other]['rate']:>{len(name)}.2f}"
             else:
-                cells += f"{'-':>{width}}"
+                cells += f"{'-':>{len(name)}}"
         lines.append(f"{scenario.title:30}{cells}")
     return "\n".join(lines)
+
+
+def _pairs(servers: Sequence[str]) -> list[tuple[str, str]]:
+    """What is divided by what: each form of ours by each peer; without a peer, several processes by one."""
+    ours = [name for name in servers if name.split("-")[0] == OURS]
+    pairs = [(mine, other) for other in servers if other not in ours for mine in ours]
+    return pairs or [(name, OURS) for name in ours if name != OURS]

@@ -27,3 +27,15 @@ def test_a_run_that_nothing_disturbs_has_no_ratio() -> None:
     """Other scenarios look as before."""
     found = report.facts([Measured(result(0.02), Usage(0.5, 0.1, 0.1))])
     assert "quiet_p50_ms" not in found and "peace" not in report.line(SCENARIOS[0], "ours", found)
+
+
+def test_every_form_of_ours_is_compared_with_every_peer() -> None:
+    """Also several processes; without a peer they are compared with one."""
+    scenario, servers = SCENARIOS[0], ["ours", "ours-2", "kamailio"]
+    runs = {(scenario.name, name): [Measured(result(*[0.02] * rate), Usage(0.5, 0.1, 0.1))]
+            for name, rate in zip(servers, (3, 6, 2), strict=True)}  # fmt: skip
+    header, line = report.ratios([scenario], servers, runs).splitlines()
+    assert header.split()[3:] == ["ours/kamailio", "ours-2/kamailio"]
+    assert line.split()[-2:] == ["1.50", "3.00"]
+    header, line = report.ratios([scenario], servers[:2], runs).splitlines()
+    assert (header.split()[2:], line.split()[-1]) == (["ours-2/ours"], "2.00")
