@@ -204,6 +204,9 @@ class Load:
         _send(self._caller, subject.wire)
 
     def _answer(self, data: bytes) -> None:
+        if data.startswith(b"MESSAGE "):  # the requests of some come back to others, at the address they registered
+            _send(self._caller, messages.accept(data))
+            return
         subject = self._live.get(messages.branch_of(data))
         if subject is None or not subject.unanswered:
             return

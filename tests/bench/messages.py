@@ -106,7 +106,7 @@ def cseq_of(message: bytes) -> int:
     return int(found[1]) if found else 0
 
 
-def accept(notify: bytes) -> bytes:
-    """The 200 to a NOTIFY."""
-    end = notify.find(b"\r\n\r\n") + 2
-    return b"SIP/2.0 200 OK\r\n" + b"".join(_COPIED.findall(notify, 0, end)) + b"Content-Length: 0\r\n\r\n"
+def accept(request: bytes) -> bytes:
+    """The 200 to a NOTIFY or MESSAGE."""
+    end = request.find(b"\r\n\r\n") + 2
+    return b"SIP/2.0 200 OK\r\n" + b"".join(_COPIED.findall(request, 0, end)) + b"Content-Length: 0\r\n\r\n"

@@ -9,7 +9,7 @@ from tests.bench.hostile import attacked
 from tests.bench.load import Load, Pressure, Result, nothing
 from tests.bench.messages import DOMAIN, list_of, user
 from tests.bench.servers import Server
-from tests.bench.subjects import Publisher, Registrant, Subject, Watcher
+from tests.bench.subjects import Publisher, Registrant, Sender, Subject, Watcher
 from tests.bench.usage import Usage
 
 LISTED = 20
@@ -164,6 +164,13 @@ def _register(load: Load, server: Server, options: Options) -> Measured:
     return _measure(load, server, registrants, options)
 
 
+def _message(load: Load, server: Server, options: Options) -> Measured:
+    """Everybody is registered where the requests come from, and writes to the next user."""
+    _prepare(load, [Registrant(number, load.via) for number in range(options.users)], options)
+    senders = [Sender(number, (number + 1) % options.users, load.via) for number in range(options.users)]
+    return _measure(load, server, senders, options)
+
+
 def _nothing(users: int) -> str:
     """Nothing but users; a scenario that needs this is for our server only."""
     return ""
@@ -200,6 +207,7 @@ SCENARIOS = (
     Scenario("subscribe", "SUBSCRIBE with first NOTIFY", _subscribe),
     Scenario("refresh", "refresh SUBSCRIBE with NOTIFY", _refresh),
     Scenario("register", "REGISTER, known binding", _register),
+    Scenario("message", "MESSAGE, relayed", _message),
     Scenario("subscribe-acl", "SUBSCRIBE, access list of 20", _subscribe, _access_lists),
     Scenario("subscribe-list", "SUBSCRIBE to a list of 20", _subscribe_lists, _lists),
     Scenario("publish-list", "PUBLISH, in 20 watched lists", _publish_to_lists, _lists),

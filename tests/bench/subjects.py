@@ -12,6 +12,9 @@ from tests.bench.messages import (
     user,
 )
 
+TEXT = b"Could you look at the figures before the meeting at three?"
+"What people write to each other is about so long."
+
 NOTHING = b""
 "Expected where any NOTIFY is the one that is waited for."
 
@@ -157,3 +160,23 @@ class Registrant(Subject):
         self.cseq += 1
         self.missing = 1
         return b"".join((self._before, branch, self._after, b"%d REGISTER\r\n" % self.cseq, self._end))
+
+
+class Sender(Subject):
+    """Sends messages to one registered user; each is complete when the recipient's 200 has come back (RFC 3428)."""
+
+    __slots__ = ("_after", "_before", "_end")
+
+    method = "MESSAGE"
+
+    def __init__(self, number: int, recipient: int, via: str) -> None:
+        super().__init__()
+        self._before = head("MESSAGE", user(recipient), via)
+        self._after = common(user(number), f"<{user(recipient)}>", f"m{number}-{via}", f"m{number}")
+        self._end = b"Content-Type: text/plain\r\nContent-Length: %d\r\n\r\n%b" % (len(TEXT), TEXT)
+
+    def request(self, branch: bytes) -> bytes:
+        """The next message."""
+        self.cseq += 1
+        self.missing = 1
+        return b"".join((self._before, branch, self._after, b"%d MESSAGE\r\n" % self.cseq, self._end))

@@ -9,7 +9,8 @@ import pytest
 
 from tests.bench import messages
 from tests.bench.load import Load, Pressure
-from tests.bench.subjects import Publisher
+from tests.bench.subjects import Publisher, Sender
+from tests.waiting import wait_until
 
 
 class Toy:
@@ -44,6 +45,8 @@ class Toy:
             if self.lose:
                 self.lose -= 1
                 continue
+            if data.startswith(b"MESSAGE"):  # everybody is registered where it comes from
+                self.socket.sendto(data, source)
             status = b"412 No" if self.refuse and data.startswith(self.refuse) else b"200 OK"
             answer = (
                 messages.accept(data).replace(b"200 OK", status, 1).replace(b"\r\n\r\n", b"\r\nSIP-ETag: e\r\n\r\n")
@@ -89,6 +92,13 @@ def test_a_publication_is_complete_when_its_watchers_have_seen_it(toy: Toy, load
         assert (result.operations, result.notifies, dict(result.failures)) == (1, 3, {})
         assert result.answer.count == result.complete.count == 1
     assert publisher.etag == b"e"
+
+
+def test_a_message_is_accepted_where_it_arrives(toy: Toy, load: Load) -> None:
+    """Recipients are registered at the address that senders speak from."""
+    result = load.once([Sender(n, n + 1, load.via) for n in range(5)], window=1)
+    assert (result.operations, dict(result.failures)) == (5, {})
+    wait_until(lambda: toy.accepted == 5, "the recipients' answers")
 
 
 def test_a_refusal_is_a_failure_and_not_an_operation(toy: Toy, load: Load) -> None:

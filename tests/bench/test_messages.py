@@ -1,7 +1,7 @@
 """The messages of the benchmark are what the servers and the generator need to see in them."""
 
 from tests.bench import messages
-from tests.bench.subjects import Publisher, Registrant, Watcher
+from tests.bench.subjects import Publisher, Registrant, Sender, Watcher
 
 VIA = "127.0.0.1:5099"
 
@@ -58,6 +58,7 @@ def test_every_request_names_its_operation_and_its_length() -> None:
         Publisher(1, VIA),
         Watcher(1, messages.user(2), messages.user(1), VIA, VIA),
         Registrant(1, VIA),
+        Sender(1, 2, VIA),
     ):
         request = subject.request(messages.branch(0xBEEF))
         head, _, body = request.partition(b"\r\n\r\n")
