@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -419,9 +420,10 @@ class Edge:
     async def read(self, load: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a database query in a thread; waits out a short absence, then raises TryAgainLater."""
         patience_ends = self.loop.time() + PATIENCE
+        query = partial(store.away_when_lost()(load), *args, **kwargs)
         while True:
             try:
-                return await self.loop.run_in_executor(self._readers, _query, load, args, kwargs)
+                return await self.loop.run_in_executor(self._readers, query)
             except DatabaseAway:
                 if self.loop.time() >= patience_ends:
                     raise TryAgainLater(RETRY_AFTER) from None
@@ -439,11 +441,6 @@ class Edge:
             if before == [self.registrar.of(id, now) for id in persona_ids]:
                 break
         self.registrar.replace(rows, persona_ids)
-
-
-def _query(load: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
-    with store.away_when_lost():
-        return load(*args, **kwargs)
 
 
 def _bindings(persona_ids: Sequence[int], now: datetime) -> list[BindingRow]:
