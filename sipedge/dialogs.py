@@ -73,7 +73,7 @@ class LiveSubscription:
         self.forced = False
         "A NOTIFY is due even if the document is the same, as after a SUBSCRIBE (D-12)."
         self.behind = False
-        "Its turn has come while a NOTIFY was out: it is looked at again when that is answered."
+        "Its turn has come while a NOTIFY was out, or that does not say all: it is looked at again after the answer."
         self.digest = row.sent_digest
         "Of the document that was sent last; empty when it is not known what the watcher has."
         self.reason = ""

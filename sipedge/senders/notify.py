@@ -300,7 +300,8 @@ class Notifier:
         else:
             tail = head.encode() + b"Content-Length: 0\r\n\r\n"
         live.cseq += 1
-        live.forced = live.behind = False
+        live.forced = False
+        live.behind = content is not None and not content.digest  # there is more, for which this had no room
         live.farewell = live.ended
         edge.subscriptions.told(live, now)
         self._send(live, flow, tail)
