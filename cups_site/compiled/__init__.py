@@ -44,7 +44,7 @@ def use() -> bool:
     """Take the compiled modules from now on, if there are any; whether they are taken."""
     if not value("CUPS_COMPILED") or not folder().is_dir():
         return False
-    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+    if not used():
         sys.meta_path.insert(0, _Finder(folder()))
     return True
 

@@ -4,13 +4,16 @@ import asyncio
 import socket
 from functools import partial
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from sipedge.listeners import Listener
 from sipedge.network import Network
 from sipedge.peers import Peers
+from sipedge.senders.notify import Notifier
 from sipedge.sip.flow import Flow
+from sipedge.sip.transaction import ClientTransaction
 
 
 def _network(loop: asyncio.AbstractEventLoop, certificates: Path) -> Network:
@@ -87,7 +90,10 @@ def test_a_peer_that_does_not_answer_over_tcp_is_spoken_to_by_datagrams(tmp_path
             beside = await network.connect_beside(flow)
             assert beside is not None
             before = network.may_take_tcp(flow)
-            network.takes_no_tcp(beside)
+            notifier = Notifier(Mock(network=network))
+            live = Mock(tcp_flow=beside, ended=False, strikes=0)
+            live.outstanding = ClientTransaction("NOTIFY", "z9hG4bK1", beside, notifier, live)
+            notifier.failed(live.outstanding, 408)
             network.connections.close()
             return [before, network.may_take_tcp(flow)]
 
