@@ -91,7 +91,7 @@ def main(arguments: list[str]) -> int:
 
 def _measure(deployment: Deployment, database: str | None, mode: str, chosen: argparse.Namespace) -> int:
     load = Load(("127.0.0.1", deployment.engine))
-    publishers = [Publisher(number, load.via) for number in range(PUBLISHERS)]
+    publishers = [Publisher(number, load.via(number)) for number in range(PUBLISHERS)]
     load.once(publishers, 64)
     ends = time.monotonic() + chosen.seconds
     quiet = load.once(idle(publishers, lambda: time.monotonic() < ends), WINDOW, chosen.rate)

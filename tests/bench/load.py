@@ -1,10 +1,11 @@
-"""The load generator: many operations in flight over two UDP sockets, in one thread without an event loop.
+"""The load generator: many operations in flight over some pairs of UDP sockets, in one thread without an event loop.
 
 A *window* of operations is out at any time. One that is complete (its 200 and all its NOTIFYs are there) makes
 room for the next, so that the server is never asked to keep a backlog, and what was counted was delivered. With a
 pace the operations begin at a fixed rate instead, as far as the window allows, to see latencies below saturation.
 """
 
+import functools
 import gc
 import select
 import socket
@@ -17,8 +18,11 @@ from tests.bench import messages
 from tests.bench.histogram import Histogram
 from tests.bench.subjects import Subject, Watcher
 
+LINES = 32
+"Addresses that the load comes from: as from clients, so many that a kernel which spreads them spreads them evenly."
+
 RECEIVE_BUFFER = 4 * 1024 * 1024
-"Bytes that the kernel may keep for us: thousands of NOTIFYs, more than any window."
+"Bytes that the kernel may keep for each socket: thousands of NOTIFYs, more than any window."
 
 MAX_DATAGRAM = 65535
 "Bytes of the largest message."
@@ -76,16 +80,24 @@ def nothing() -> None:
     """Nobody wants to know when counting begins or ends."""
 
 
+class Line:
+    """What some subjects speak through: a socket for their requests and one for what they are notified of."""
+
+    def __init__(self, server: tuple[str, int]) -> None:
+        self.caller = _socket(server)
+        self.listener = _socket(server)
+        self.via = "{}:{}".format(*self.caller.getsockname())
+        "host:port that requests come from."
+        self.contact = "{}:{}".format(*self.listener.getsockname())
+        "host:port that watchers are notified at."
+
+
 class Load:
     """Sends requests to one server and answers its NOTIFYs."""
 
-    def __init__(self, server: tuple[str, int]) -> None:
-        self._caller = _socket(server)
-        self._listener = _socket(server)
-        self.via = "{}:{}".format(*self._caller.getsockname())
-        "host:port that requests come from."
-        self.contact = "{}:{}".format(*self._listener.getsockname())
-        "host:port that watchers are notified at."
+    def __init__(self, server: tuple[str, int], lines: int = LINES) -> None:
+        self._lines = [Line(server) for _ in range(lines)]
+        self._callers = {line.via: line.caller for line in self._lines}
         self.watchers: list[Watcher] = []
         "Every watcher, at the place that its number says."
         self._live: dict[bytes, Subject] = {}
@@ -96,12 +108,19 @@ class Load:
 
     def close(self) -> None:
         """Close the sockets."""
-        self._caller.close()
-        self._listener.close()
+        for line in self._lines:
+            line.caller.close()
+            line.listener.close()
+
+    def via(self, number: int) -> str:
+        """host:port that the subject of this number speaks from."""
+        return self._lines[number % len(self._lines)].via
 
     def new_watcher(self, uri: str, presentity: str, *, listed: bool = False) -> Watcher:
         """A watcher of a presentity or (`listed`) a list that has not subscribed yet."""
-        watcher = Watcher(len(self.watchers), uri, presentity, self.via, self.contact, listed=listed)
+        number = len(self.watchers)
+        line = self._lines[number % len(self._lines)]
+        watcher = Watcher(number, uri, presentity, line.via, line.contact, listed=listed)
         self.watchers.append(watcher)
         return watcher
 
@@ -144,9 +163,10 @@ class Load:
         self._counting = seconds is None
         poll = select.poll()
         drains = {}
-        for sock, handle in ((self._caller, self._answer), (self._listener, self._notify)):
-            poll.register(sock, select.POLLIN)
-            drains[sock.fileno()] = (sock.recv, handle)
+        for line in self._lines:
+            for sock, handle in ((line.caller, self._answer), (line.listener, self._notify)):
+                poll.register(sock, select.POLLIN)
+                drains[sock.fileno()] = (sock.recv, functools.partial(handle, sock))
         gc.collect()
         gc.disable()
         try:
@@ -201,11 +221,11 @@ class Load:
         subject.repeats = 0
         self._live[branch] = subject
         subject.started = subject.sent = time.perf_counter()
-        _send(self._caller, subject.wire)
+        _send(self._callers[subject.via], subject.wire)
 
-    def _answer(self, data: bytes) -> None:
+    def _answer(self, sock: socket.socket, data: bytes) -> None:
         if data.startswith(b"MESSAGE "):  # the requests of some come back to others, at the address they registered
-            _send(self._caller, messages.accept(data))
+            _send(sock, messages.accept(data))
             return
         subject = self._live.get(messages.branch_of(data))
         if subject is None or not subject.unanswered:
@@ -226,10 +246,10 @@ class Load:
         if not subject.missing:
             self._complete(subject)
 
-    def _notify(self, data: bytes) -> None:
+    def _notify(self, sock: socket.socket, data: bytes) -> None:
         if not data.startswith(b"NOTIFY "):
             return
-        _send(self._listener, messages.accept(data))
+        _send(sock, messages.accept(data))
         number = messages.watcher_of(data)
         if not 0 <= number < len(self.watchers):
             return
@@ -268,7 +288,7 @@ class Load:
                 subject.repeats += 1
                 subject.sent = now
                 self._result.retransmissions += 1
-                _send(self._caller, subject.wire)
+                _send(self._callers[subject.via], subject.wire)
 
 
 def _socket(server: tuple[str, int]) -> socket.socket:

@@ -85,7 +85,7 @@ def _measure(
 
 
 def _publishers(load: Load, options: Options) -> list[Publisher]:
-    publishers = [Publisher(number, load.via) for number in range(options.users)]
+    publishers = [Publisher(number, load.via(number)) for number in range(options.users)]
     _prepare(load, publishers, options)
     return publishers
 
@@ -159,15 +159,15 @@ def _publish_to_lists(load: Load, server: Server, options: Options) -> Measured:
 
 
 def _register(load: Load, server: Server, options: Options) -> Measured:
-    registrants = [Registrant(number, load.via) for number in range(options.users)]
+    registrants = [Registrant(number, load.via(number)) for number in range(options.users)]
     _prepare(load, registrants, options)
     return _measure(load, server, registrants, options)
 
 
 def _message(load: Load, server: Server, options: Options) -> Measured:
     """Everybody is registered where the requests come from, and writes to the next user."""
-    _prepare(load, [Registrant(number, load.via) for number in range(options.users)], options)
-    senders = [Sender(number, (number + 1) % options.users, load.via) for number in range(options.users)]
+    _prepare(load, [Registrant(number, load.via(number)) for number in range(options.users)], options)
+    senders = [Sender(number, (number + 1) % options.users, load.via(number)) for number in range(options.users)]
     return _measure(load, server, senders, options)
 
 

@@ -22,13 +22,15 @@ NOTHING = b""
 class Subject:
     """Something that makes one request after another and knows when one of its operations is complete."""
 
-    __slots__ = ("branch", "cseq", "missing", "repeats", "sent", "started", "unanswered", "wire")
+    __slots__ = ("branch", "cseq", "missing", "repeats", "sent", "started", "unanswered", "via", "wire")
 
     method = ""
     expected = NOTHING
     "What a NOTIFY that belongs to the running operation contains."
 
-    def __init__(self) -> None:
+    def __init__(self, via: str) -> None:
+        self.via = via
+        "host:port that it speaks from."
         self.branch = b""
         self.cseq = 0
         self.missing = 0
@@ -60,7 +62,7 @@ class Publisher(Subject):
     method = "PUBLISH"
 
     def __init__(self, number: int, via: str) -> None:
-        super().__init__()
+        super().__init__(via)
         uri = user(number)
         self.etag: bytes | None = None
         self.watchers: list[Watcher] = []
@@ -103,16 +105,15 @@ def _publish_end(body: bytes) -> bytes:
 class Watcher(Subject):
     """Subscribes to one presentity; its operation is complete with the 200 and one NOTIFY (RFC 6665)."""
 
-    __slots__ = ("_before", "_end", "_number", "_uri", "_via", "notified", "presentity", "to_tag", "waits_for")
+    __slots__ = ("_before", "_end", "_number", "_uri", "notified", "presentity", "to_tag", "waits_for")
 
     method = "SUBSCRIBE"
 
     def __init__(self, number: int, uri: str, presentity: str, via: str, contact: str, *, listed: bool = False) -> None:
         """`number` is its place among the watchers; `contact`: host:port that NOTIFYs come to; `listed`: of a list."""
-        super().__init__()
+        super().__init__(via)
         self._number = number
         self._uri = uri
-        self._via = via
         self.presentity = presentity
         self.to_tag: bytes | None = None
         self.notified = 0
@@ -132,7 +133,7 @@ class Watcher(Subject):
         self.waits_for = self
         self.missing = 2
         recipient = f"<{self.presentity}>" + ("" if self.to_tag is None else f";tag={self.to_tag.decode()}")
-        after = common(self._uri, recipient, f"s{self._number}-{self._via}", f"s{self._number}")
+        after = common(self._uri, recipient, f"s{self._number}-{self.via}", f"s{self._number}")
         return b"".join((self._before, branch, after, b"%d SUBSCRIBE\r\n" % self.cseq, self._end))
 
     def answered(self, answer: bytes) -> None:
@@ -149,7 +150,7 @@ class Registrant(Subject):
     method = "REGISTER"
 
     def __init__(self, number: int, via: str) -> None:
-        super().__init__()
+        super().__init__(via)
         uri = user(number)
         self._before = head("REGISTER", f"sip:{DOMAIN}", via)
         self._after = common(uri, f"<{uri}>", f"r{number}-{via}", f"r{number}")
@@ -170,7 +171,7 @@ class Sender(Subject):
     method = "MESSAGE"
 
     def __init__(self, number: int, recipient: int, via: str) -> None:
-        super().__init__()
+        super().__init__(via)
         self._before = head("MESSAGE", user(recipient), via)
         self._after = common(user(number), f"<{user(recipient)}>", f"m{number}-{via}", f"m{number}")
         self._end = b"Content-Type: text/plain\r\nContent-Length: %d\r\n\r\n%b" % (len(TEXT), TEXT)

@@ -84,7 +84,7 @@ def load(toy: Toy) -> Iterator[Load]:
 
 def test_a_publication_is_complete_when_its_watchers_have_seen_it(toy: Toy, load: Load) -> None:
     """One publisher, three watchers: each operation counts once, each NOTIFY once."""
-    publisher = Publisher(0, load.via)
+    publisher = Publisher(0, load.via(0))
     publisher.watchers = [load.new_watcher(messages.user(n), messages.user(0)) for n in range(3)]
     assert load.once(publisher.watchers, window=2).operations == 3
     for _ in range(2):
@@ -96,7 +96,7 @@ def test_a_publication_is_complete_when_its_watchers_have_seen_it(toy: Toy, load
 
 def test_a_message_is_accepted_where_it_arrives(toy: Toy, load: Load) -> None:
     """Recipients are registered at the address that senders speak from."""
-    result = load.once([Sender(n, n + 1, load.via) for n in range(5)], window=1)
+    result = load.once([Sender(n, n + 1, load.via(n)) for n in range(5)], window=1)
     assert (result.operations, dict(result.failures)) == (5, {})
     wait_until(lambda: toy.accepted == 5, "the recipients' answers")
 
@@ -104,7 +104,7 @@ def test_a_message_is_accepted_where_it_arrives(toy: Toy, load: Load) -> None:
 def test_a_refusal_is_a_failure_and_not_an_operation(toy: Toy, load: Load) -> None:
     """Only what was done counts."""
     toy.refuse = b"PUBLISH"
-    result = load.once([Publisher(n, load.via) for n in range(5)], window=2)
+    result = load.once([Publisher(n, load.via(n)) for n in range(5)], window=2)
     assert (result.operations, dict(result.failures)) == (0, {"412": 5})
 
 
@@ -113,7 +113,7 @@ def test_a_lost_request_is_repeated(toy: Toy, load: Load, monkeypatch: pytest.Mo
     monkeypatch.setattr("tests.bench.load.T1", 0.01)
     monkeypatch.setattr("tests.bench.load.SCAN_INTERVAL", 0.01)
     toy.lose = 1
-    result = load.once([Publisher(0, load.via)], window=1)
+    result = load.once([Publisher(0, load.via(0))], window=1)
     assert (result.operations, dict(result.failures)) == (1, {})
     assert result.retransmissions > 0
 
@@ -122,7 +122,7 @@ def test_load_for_a_time_counts_between_begin_and_end(toy: Toy, load: Load) -> N
     """Both readings are taken once, and operations were counted between them."""
     seen: list[str] = []
     result = load.timed(
-        [Publisher(n, load.via) for n in range(3)],
+        [Publisher(n, load.via(n)) for n in range(3)],
         Pressure(window=2, seconds=0.05, warm_up=0.01),
         again=True,
         begins=lambda: seen.append("begin"),
