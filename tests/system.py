@@ -32,6 +32,10 @@ trusted_peers: [{{address: 127.0.0.1}}, {{address: "::1"}}]
 """
 
 
+SQLITE = "cups.sqlite3"
+"The database's file in the data directory."
+
+
 class Deployment:
     """A database, provisioned; edges (and the web) are started on it, killed, started again."""
 
@@ -87,13 +91,12 @@ class Deployment:
             self.environment["CUPS_DNS"] = dns
         if bus is not None:
             self.environment["VALKEY_URL"] = bus
-        server = os.environ.get("DATABASE_URL")
         if database is not None:
             self.environment["DATABASE_URL"] = database
-        elif server:
-            self.environment["DATABASE_URL"] = new_database(server)
-        self._prepare()
-        self.apply(provisioned)
+            self.manage("prepare")
+            self.apply(provisioned)
+        else:
+            self._begin(os.environ.get("DATABASE_URL", ""), provisioned)
         if tls:
             self.manage("make_certificates")
 
@@ -106,15 +109,31 @@ class Deployment:
             f"wss:[::1]:{self.proxy6_wss}:proxy",
         ]
 
-    def _prepare(self) -> None:
-        template = _templates.get("sqlite") if "DATABASE_URL" not in self.environment else None
-        if template is not None:
-            shutil.copy(template, self.folder / "cups.sqlite3")
-            return
-        self.manage("prepare")
-        if "DATABASE_URL" not in self.environment:
-            _templates["sqlite"] = _template_folder() / "cups.sqlite3"
-            shutil.copy(self.folder / "cups.sqlite3", _templates["sqlite"])
+    def _begin(self, server: str, provisioned: str) -> None:
+        """A new database with these rows; most begin with a copy of what the first one of the run had."""
+        begins = provisioned if provisioned == PROVISIONED else ""
+        template = _templates.get((server, begins))
+        if server:
+            self.environment["DATABASE_URL"] = new_database(server, template)
+        elif template is not None:
+            shutil.copy(template, self.folder / SQLITE)
+        if template is None:
+            self.manage("prepare")
+            if begins:
+                self.apply(begins)
+            _templates[server, begins] = self._kept()
+        if begins != provisioned:
+            self.apply(provisioned)
+
+    def _kept(self) -> str:
+        """A copy of the database as it is now: its name, or the file of SQLite."""
+        url = self.environment.get("DATABASE_URL")
+        if url is not None:
+            server, _, name = url.rpartition("/")
+            return new_database(server + "/postgres", name).rpartition("/")[2]
+        kept = Path(_template_stack.enter_context(tempfile.TemporaryDirectory(prefix="cups-template-"))) / SQLITE
+        shutil.copy(self.folder / SQLITE, kept)
+        return str(kept)
 
     def manage(self, *words: str) -> str:
         """Run a management command; its output."""
@@ -250,21 +269,19 @@ class Deployment:
         return Phone(user, ("127.0.0.1", self.engine), asserted=True, **options)
 
 
-_templates: dict[str, Path] = {}
+_templates: dict[tuple[str, str], str] = {}
+"Databases to copy, by the server that they are on (none for SQLite) and what is provisioned in them."
 _template_stack = contextlib.ExitStack()
 
 
-def _template_folder() -> Path:
-    return Path(_template_stack.enter_context(tempfile.TemporaryDirectory(prefix="cups-template-")))
-
-
-def new_database(server: str) -> str:
-    """A database of its own on the server of this URL."""
+def new_database(server: str, template: str | None = None) -> str:
+    """A database of its own on the server of this URL, empty or a copy of another one there."""
     import psycopg
 
     name = f"system_{secrets.token_hex(4)}"
+    copied = f' TEMPLATE "{template}"' if template is not None else ""
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[call-overload]
+        connection.execute(f'CREATE DATABASE "{name}"{copied}')  # type: ignore[call-overload]
     return f"{server.rpartition('/')[0]}/{name}"
 
 
