@@ -68,10 +68,11 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what uses the database, so that a second run can select it."""
+    """Mark what uses the database, so that a second run can select it; what names both databases needs no second."""
     fixtures = {"db", "transactional_db", "django_db_setup", "deployment", "running"}
     for item in items:
-        if fixtures & set(getattr(item, "fixturenames", ())) or item.get_closest_marker("django_db"):
+        both = "deployment" in getattr(getattr(item, "callspec", None), "params", ())
+        if not both and (fixtures & set(getattr(item, "fixturenames", ())) or item.get_closest_marker("django_db")):
             item.add_marker(pytest.mark.database)
 
 

@@ -42,14 +42,14 @@ class Deployment:
     def __init__(
         self,
         *,
-        database: str | None = None,
+        server: str | None = None,
         bus: str | None = None,
         provisioned: str = PROVISIONED,
         tls: bool = False,
         dns: str = "",
     ) -> None:
-        """`database`: a PostgreSQL URL of its own, else SQLite or a new database of DATABASE_URL's server; `bus`: a
-        Valkey of its own, else that of the test run; `tls`: with listeners and development certificates for it; `dns`:
+        """`server`: the URL of a PostgreSQL to make a database on, else DATABASE_URL's or SQLite; `bus`: a Valkey of
+        its own, else that of the test run; `tls`: with listeners and development certificates for it; `dns`:
         its name server."""
         self._files = contextlib.ExitStack()
         self.folder = Path(self._files.enter_context(tempfile.TemporaryDirectory(prefix="cups-system-")))
@@ -91,12 +91,7 @@ class Deployment:
             self.environment["CUPS_DNS"] = dns
         if bus is not None:
             self.environment["VALKEY_URL"] = bus
-        if database is not None:
-            self.environment["DATABASE_URL"] = database
-            self.manage("prepare")
-            self.apply(provisioned)
-        else:
-            self._begin(os.environ.get("DATABASE_URL", ""), provisioned)
+        self._begin(server or os.environ.get("DATABASE_URL", ""), provisioned)
         if tls:
             self.manage("make_certificates")
 

@@ -59,7 +59,7 @@ def main(arguments: list[str]) -> int:
         url = None
         if chosen.database == "postgresql":
             url = stack.enter_context(services.postgresql(durable=True))
-        deployment = stack.enter_context(deployed(bus=bus, database=url))
+        deployment = stack.enter_context(deployed(bus=bus, server=url))
         return _measure(deployment, chosen, stack)
 
 

@@ -20,7 +20,7 @@ from tests import services
 from tests.bench.load import Load, Result
 from tests.bench.messages import DOMAIN
 from tests.bench.subjects import Publisher
-from tests.system import Deployment, deployed, new_database
+from tests.system import Deployment, deployed
 
 PUBLISHERS = 500
 "Users who publish; they are not those who are imported."
@@ -77,19 +77,19 @@ def main(arguments: list[str]) -> int:
     wrong = 0
     for mode in chosen.mode or MODES:
         with contextlib.ExitStack() as stack:
-            database = None
+            server = None
             if chosen.database == "postgresql":
-                database = new_database(stack.enter_context(services.postgresql(durable=True)))
+                server = stack.enter_context(services.postgresql(durable=True))
             bus = stack.enter_context(services.valkey())
-            deployment = stack.enter_context(deployed(bus=bus, database=database, provisioned=PROVISIONED))
+            deployment = stack.enter_context(deployed(bus=bus, server=server, provisioned=PROVISIONED))
             deployment.manage("shell", "-v0", "-c", EXEMPT)
             deployment.start_edge()
             deployment.start_worker()
-            wrong += _measure(deployment, database, mode, chosen)
+            wrong += _measure(deployment, mode, chosen)
     return 1 if wrong else 0
 
 
-def _measure(deployment: Deployment, database: str | None, mode: str, chosen: argparse.Namespace) -> int:
+def _measure(deployment: Deployment, mode: str, chosen: argparse.Namespace) -> int:
     load = Load(("127.0.0.1", deployment.engine))
     publishers = [Publisher(number, load.via(number)) for number in range(PUBLISHERS)]
     load.once(publishers, 64)
@@ -98,7 +98,7 @@ def _measure(deployment: Deployment, database: str | None, mode: str, chosen: ar
     file = deployment.folder / "users.csv"
     file.write_bytes(_file(chosen.users))
     deployment.manage("shell", "-v0", "-c", BRING.format(file=str(file), mode=mode))
-    looking = Looking(deployment, database)
+    looking = Looking(deployment)
     beside = load.once(idle(publishers, looking.goes_on), WINDOW, chosen.rate)
     load.close()
     state, taken, began, ended = looking.found
@@ -126,9 +126,9 @@ QUERY = "SELECT state, created, started_at, ended_at FROM provisioning_import"
 class Looking:
     """Looks now and then how far the import is."""
 
-    def __init__(self, deployment: Deployment, database: str | None) -> None:
+    def __init__(self, deployment: Deployment) -> None:
         self._file = Path(deployment.folder) / "cups.sqlite3"
-        self._database = database
+        self._database = deployment.environment.get("DATABASE_URL")
         self._next = 0.0
         self.found: Any = None
         "State, rows, beginning and end."

@@ -8,9 +8,9 @@ from tests.services import PostgreSQL
 from tests.system import Deployment, deployed
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[PostgreSQL]:
-    """A durable server for the faults of this module."""
+    """A durable server; whoever stops it starts it again."""
     with PostgreSQL(durable=True) as server:
         yield server
 
@@ -23,5 +23,5 @@ def deployment(request: pytest.FixtureRequest) -> Iterator[Deployment]:
             yield found
         return
     server: PostgreSQL = request.getfixturevalue("postgresql_server")
-    with deployed(database=server.url) as found:
+    with deployed(server=server.url) as found:
         yield found

@@ -8,7 +8,7 @@ import pytest
 
 from tests.phone import Phone, pidf
 from tests.services import PostgreSQL
-from tests.system import deployed, new_database
+from tests.system import deployed
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
@@ -21,7 +21,7 @@ AWAY = 10.0
 def test_ten_seconds_without_the_database(postgresql_server: PostgreSQL, how: str) -> None:
     """D-11: 503 with Retry-After while it is away, and every 200 is durable."""
     server = postgresql_server
-    with deployed(database=new_database(server.url)) as deployment:
+    with deployed(server=server.url) as deployment:
         deployment.start_edge()
         loads = [_Load(deployment.peer(f"u{number}")) for number in range(4)]
         watcher = deployment.peer("ippm4")

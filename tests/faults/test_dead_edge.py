@@ -11,7 +11,7 @@ from tests.faults.edges import LEASE, Edges, contact_of, rises
 from tests.faults.test_kill import ACTIVITIES, Publisher
 from tests.phone import pidf
 from tests.services import PostgreSQL, valkey
-from tests.system import deployed, new_database
+from tests.system import deployed
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
@@ -23,7 +23,7 @@ PAUSE = 0.05
 @pytest.fixture
 def edges(postgresql_server: PostgreSQL) -> Iterator[Edges]:
     """Three edges on PostgreSQL."""
-    with valkey() as bus, deployed(database=new_database(postgresql_server.url), bus=bus) as deployment:
+    with valkey() as bus, deployed(server=postgresql_server.url, bus=bus) as deployment:
         found = Edges(deployment, 3)
         yield found
         found.close()

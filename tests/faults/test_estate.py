@@ -14,7 +14,7 @@ from tests.foreign import Foreign
 from tests.phone import DOMAIN, pidf
 from tests.program import Program
 from tests.services import PostgreSQL, valkey
-from tests.system import deployed, new_database
+from tests.system import deployed
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
@@ -36,7 +36,7 @@ def test_all_that_an_edge_has_left_is_taken_over_or_ends(postgresql_server: Post
     registered over its connections is not any more, and a watcher over TCP that listens elsewhere hears of its end."""
     with (
         valkey() as bus,
-        deployed(database=new_database(postgresql_server.url), bus=bus) as deployment,
+        deployed(server=postgresql_server.url, bus=bus) as deployment,
         Foreign() as far,
         socket.create_server(("127.0.0.1", 0)) as door,
     ):

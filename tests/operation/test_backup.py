@@ -35,7 +35,7 @@ def server() -> Iterator[PostgreSQL]:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def deployment(request: pytest.FixtureRequest, server: PostgreSQL) -> Iterator[Deployment]:
     """A deployment on each database."""
-    with deployed(database=new_database(server.url) if request.param == "postgresql" else None) as found:
+    with deployed(server=server.url if request.param == "postgresql" else None) as found:
         yield found
 
 

@@ -80,7 +80,7 @@ def server() -> Iterator[PostgreSQL]:
 @pytest.fixture
 def deployment(server: PostgreSQL) -> Iterator[Deployment]:
     """A deployment on it, with a bus of its own: workers of other tests answer on theirs."""
-    with valkey() as bus, deployed(database=server.url, bus=bus) as found:
+    with valkey() as bus, deployed(server=server.url, bus=bus) as found:
         yield found
 
 

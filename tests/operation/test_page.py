@@ -47,7 +47,7 @@ def test_what_is_not_run_is_marked() -> None:
 
 @pytest.fixture
 def deployment() -> Iterator[Deployment]:
-    with PostgreSQL() as server, valkey() as bus, deployed(database=server.url, bus=bus) as found:
+    with PostgreSQL() as server, valkey() as bus, deployed(server=server.url, bus=bus) as found:
         found.environment["EMPTY_DATABASE_URL"] = new_database(server.url)
         yield found
 
