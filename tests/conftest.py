@@ -4,6 +4,7 @@ import pytest
 from hypothesis import settings
 
 settings.register_profile("unhurried", deadline=None)
+settings.register_profile("deep", deadline=None, max_examples=2000)  # --hypothesis-profile=deep, once a night
 settings.load_profile("unhurried")  # a machine that is busy makes no test fail
 
 
