@@ -36,8 +36,7 @@ class Presentity:
     """One user's components in memory."""
 
     __slots__ = (
-        "_components", "_composed", "_documents", "_read", "backends", "ever_published", "persona_id", "publications",
-        "used_at",
+        "_components", "_composed", "_documents", "backends", "ever_published", "persona_id", "publications", "used_at",
     )  # fmt: skip
 
     def __init__(self, persona_id: int, ever_published: bool) -> None:
@@ -47,9 +46,8 @@ class Presentity:
         self.publications: dict[int, PublicationRow] = {}
         self.backends: dict[int, BackendRow] = {}
         self.used_at = 0.0
-        self._read: dict[int, Document] = {}
-        "Documents as read, by publication, until their component is made."
-        self._components: dict[int, Component] = {}
+        self._components: dict[int, Component | Document] = {}
+        "By publication or back-end subscription: a document as read until its component is made."
         self._composed: dict[Sources, Composed] = {}
         self._documents: dict[tuple[str, View, Sources], Rendered] = {}
 
@@ -59,22 +57,20 @@ class Presentity:
         if old is not None and old.version >= row.version:
             return
         known = self._components.pop(row.id, None)
-        self._read.pop(row.id, None)
         self.stale()
         if not row.body:
             self.publications.pop(row.id, None)
             return
         self.publications[row.id] = row
         if document is None and known is not None and old is not None and old.body == row.body:
-            document = known.document
+            document = known.document if isinstance(known, Component) else known
         if document is not None:
-            self._read[row.id] = document
+            self._components[row.id] = document
 
     def discard(self, publication_id: int) -> None:
         """A publication has run out."""
         self.publications.pop(publication_id, None)
         self._components.pop(publication_id, None)
-        self._read.pop(publication_id, None)
         self.stale()
 
     def put_backend(self, row: BackendRow, document: Document | None) -> None:
@@ -86,14 +82,13 @@ class Presentity:
         if old is None or (old.body, old.user_agent, old.priority) != (row.body, row.user_agent, row.priority):
             self._components.pop(row.id, None)
             if document is not None:
-                self._read[row.id] = document
+                self._components[row.id] = document
         self.stale()
 
     def discard_backend(self, backend_id: int) -> None:
         """A back-end subscription is gone."""
         self.backends.pop(backend_id, None)
         self._components.pop(backend_id, None)
-        self._read.pop(backend_id, None)
         self.stale()
 
     def sources_for(self, watcher: str, accept: str) -> Sources:
@@ -111,7 +106,9 @@ class Presentity:
 
     def policy_changed(self) -> None:
         """Priorities or capabilities may be different: prepare the components anew."""
-        self._components.clear()
+        for id, made in self._components.items():
+            if isinstance(made, Component):
+                self._components[id] = made.document
         self.stale()
 
     def composed(self, policy: Policy, now: datetime, sources: Sources | None = None) -> Composed:
@@ -150,8 +147,8 @@ class Presentity:
 
     def _component(self, row: PublicationRow | BackendRow, policy: Policy, priority: int = 0) -> Component | None:
         made = self._components.get(row.id)
-        if made is None:
-            document = self._read.pop(row.id, None)
+        if not isinstance(made, Component):
+            document = made
             if document is None:
                 try:
                     document = pidf.parse(row.body, dialects=True)

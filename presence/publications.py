@@ -11,7 +11,7 @@ from presence.engine import media, pidf
 from presence.engine.errors import EntityTagMismatch, MalformedDocument, NotAuthorised, UnsupportedMediaType
 from presence.engine.expiry import ExpiryBounds, grant
 from presence.engine.types import Document
-from presence.rows import PUBLICATION, PublicationRow
+from presence.rows import PUBLICATION, PublicationRow, shared
 from presence.store import Change, Mark, Plan, Put
 from provisioning.policy import PersonaFacts, Policy
 from provisioning.uri import Aor
@@ -92,9 +92,9 @@ def plan_publish(
             id=new_id(),
             version=1,
             persona_id=persona.id,
-            publisher=publisher or "",
-            user_agent=user_agent,
-            content_type=content_type or "",
+            publisher=shared(publisher or ""),
+            user_agent=shared(user_agent),
+            content_type=shared(content_type or ""),
             door=door,
             body=body,
             created_at=now,
@@ -112,9 +112,9 @@ def plan_publish(
         elif body:
             row = row._replace(
                 body=body,
-                content_type=content_type or "",
-                user_agent=user_agent,
-                publisher=publisher or "",
+                content_type=shared(content_type or ""),
+                user_agent=shared(user_agent),
+                publisher=shared(publisher or ""),
                 changed_at=old.changed_at if body == old.body else now,
             )
     changes.append(Put(PUBLICATION, row, old.version if old is not None else None))

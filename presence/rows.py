@@ -3,6 +3,7 @@
 from datetime import datetime
 from functools import lru_cache
 from hashlib import blake2b
+from sys import intern
 from typing import Final, NamedTuple
 
 PUBLICATION: Final = "publication"
@@ -21,6 +22,11 @@ def key_of(uri: str) -> int:
     Users have their id as key, which is positive, so that one table, one working set and one bus serve all.
     """
     return -1 - (int.from_bytes(blake2b(uri.encode(), digest_size=8).digest(), "big") >> 2)
+
+
+def shared(text: str) -> str:
+    """A text that many rows have, in memory once; an address loses its class."""
+    return intern(str(text))
 
 
 class PublicationRow(NamedTuple):
@@ -80,6 +86,18 @@ class SubscriptionRow(NamedTuple):
     created_at: datetime
     updated_at: datetime
     expires_at: datetime
+
+    def shared(self) -> "SubscriptionRow":
+        """The same row, whose texts that many rows have are in memory once."""
+        return self._replace(
+            kind=shared(self.kind),
+            uri=shared(self.uri),
+            watcher=shared(self.watcher),
+            accept=shared(self.accept),
+            user_agent=shared(self.user_agent),
+            state=shared(self.state),
+            edge=shared(self.edge),
+        )
 
     @property
     def key(self) -> int:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError, connection, models, transaction
 
 from presence.models import BackendSubscription, Publication, Subscription
-from presence.rows import BackendRow, PublicationRow, SubscriptionRow
+from presence.rows import BackendRow, PublicationRow, SubscriptionRow, shared
 from provisioning.models import Persona
 
 LOADED_AT_ONCE = 500
@@ -333,7 +333,14 @@ def load(persona_ids: Sequence[int], now: datetime) -> list[Loaded]:
         for row in rows.values_list(*PublicationRow._fields):
             publication = PublicationRow(*row)
             if publication.persona_id in found:
-                found[publication.persona_id].publications.append(publication._replace(body=bytes(publication.body)))
+                found[publication.persona_id].publications.append(
+                    publication._replace(
+                        publisher=shared(publication.publisher),
+                        user_agent=shared(publication.user_agent),
+                        content_type=shared(publication.content_type),
+                        body=bytes(publication.body),
+                    )
+                )
         for backend in BackendSubscription.objects.filter(key__in=ids).order_by().values_list(*BackendRow._fields):
             row = BackendRow(*backend)
             if row.key in found:
@@ -345,13 +352,13 @@ def load(persona_ids: Sequence[int], now: datetime) -> list[Loaded]:
 def load_subscriptions(edge: str) -> list[SubscriptionRow]:
     """The subscriptions of an edge that have not ended, also those that ran out meanwhile."""
     rows = Subscription.objects.filter(edge=edge).exclude(state="terminated").order_by("id")
-    return [SubscriptionRow(*row) for row in rows.values_list(*SubscriptionRow._fields).iterator()]
+    return [SubscriptionRow(*row).shared() for row in rows.values_list(*SubscriptionRow._fields).iterator()]
 
 
 def load_handed_over(edge: str, ids: Sequence[int]) -> list[SubscriptionRow]:
     """Those of these subscriptions that are now of this edge, and have not ended."""
     rows = Subscription.objects.filter(edge=edge, id__in=ids).exclude(state="terminated").order_by("id")
-    return [SubscriptionRow(*row) for row in rows.values_list(*SubscriptionRow._fields)]
+    return [SubscriptionRow(*row).shared() for row in rows.values_list(*SubscriptionRow._fields)]
 
 
 def load_backends(edge: str) -> list[BackendRow]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from sys import intern
 from typing import NamedTuple
 
 from presence.access import Target
@@ -82,9 +81,9 @@ def plan_subscribe(
         watcher=watcher,
         event_id=event_id,
         min_interval=min_interval,
-        accept=intern(accept),  # many watchers send the same few values
+        accept=accept,
         eventlist=eventlist,
-        user_agent=intern(user_agent),
+        user_agent=user_agent,
         state=PENDING if pending else ACTIVE,
         reason="",
         edge=edge,
@@ -94,7 +93,7 @@ def plan_subscribe(
         created_at=now,
         updated_at=now,
         expires_at=now + timedelta(seconds=granted),
-    )
+    ).shared()
     planned = SubscribePlan(None, row, granted)
     return SubscribePlan(planned.with_row(row), row, granted) if granted else planned
 

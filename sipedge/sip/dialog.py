@@ -1,6 +1,7 @@
 """Dialogs as notifiers and gateways use them (RFC 3261 section 12, RFC 6665 section 4.4)."""
 
 import json
+from sys import intern
 from typing import Any
 
 from provisioning.uri import BadUri, SipUri, parse_uri
@@ -215,7 +216,7 @@ class Dialog:
                 remote_cseq=fields[6],
                 remote_target=fields[7],
                 route_set=tuple(fields[8]),
-                flow=Flow(transport, (local[0], local[1]), (remote[0], remote[1]), serial),
+                flow=Flow(intern(transport), (intern(local[0]), local[1]), (remote[0], remote[1]), serial),
                 single_via=fields[10],
             )
         except (TypeError, IndexError, KeyError) as error:

@@ -5,7 +5,7 @@ from statistics import median
 from typing import Any
 
 from tests.bench.histogram import Histogram
-from tests.bench.scenarios import Measured, Scenario
+from tests.bench.scenarios import MEMORY_OBJECTS, Measured, Scenario
 
 OURS = "ours"
 "The name of the server that ratios are about."
@@ -21,7 +21,9 @@ def facts(runs: Sequence[Measured]) -> dict[str, Any]:
     """The medians of the repetitions of one scenario at one server."""
     if runs[0].memory is not None:
         grown = median(run.memory or 0 for run in runs)
-        return {"repeats": len(runs), "bytes_per_subscription": round(grown / 10_000), "bytes_per_10000": round(grown)}
+        each = round(grown / MEMORY_OBJECTS)
+        found = {"repeats": len(runs), "bytes_each": each, "bytes_per_10000": round(grown), "failures": _failures(runs)}
+        return {**found, "bytes_beside_payload": each - runs[0].payload} if runs[0].payload else found
     rates = [run.result.rate for run in runs]
     found: dict[str, Any] = {
         "repeats": len(runs),
@@ -66,9 +68,9 @@ def line(scenario: Scenario, server: str, found: Mapping[str, Any]) -> str:
     """One measurement on one line."""
     start = f"{scenario.title:30} {server:20}"
     if "bytes_per_10000" in found:
-        return (
-            f"{start} {found['bytes_per_10000'] / KILO / KILO:8.1f} MB  ({found['bytes_per_subscription']} bytes each)"
-        )
+        beside = f", {found['bytes_beside_payload']} beside the document" if "bytes_beside_payload" in found else ""
+        text = f"{start} {found['bytes_per_10000'] / KILO / KILO:8.1f} MB  ({found['bytes_each']} bytes each{beside})"
+        return text + (f"  FAILED: {found['failures']}" if found["failures"] else "")
     text = (
         f"{start} {found['rate']:8.0f}/s  200: {_ms(found, 'answer')}  done: {_ms(found, 'complete')}"
         f"  cores: {found['server_cores']:.2f} + {found['database_cores']:.2f} + {found['generator_cores']:.2f}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from tests.bench.hostile import attacked
 from tests.bench.load import Load, Pressure, Result, nothing
-from tests.bench.messages import DOMAIN, list_of, user
+from tests.bench.messages import DOMAIN, document, list_of, user
 from tests.bench.servers import Server
 from tests.bench.subjects import Publisher, Registrant, Sender, Subject, Watcher
 from tests.bench.usage import Usage
@@ -18,8 +18,8 @@ LISTED = 20
 HONEST_RATE = 200.0
 "Operations a second of those who are disturbed, where no rate is asked for: far below what saturates the server."
 
-MEMORY_SUBSCRIPTIONS = 10_000
-"Subscriptions of the memory scenario."
+MEMORY_OBJECTS = 10_000
+"Subscriptions, or publications, of a memory scenario."
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,9 @@ class Measured:
     usage: Usage | None = None
     "CPU seconds used while the operations were counted."
     memory: int | None = None
-    "Bytes that the server grew by for 10,000 subscriptions."
+    "Bytes that the server grew by for 10,000 subscriptions or publications."
+    payload: int = 0
+    "Bytes of each of them that came from outside: the document of a publication."
     quiet: Result | None = None
     "The same load in the same run without what disturbs it."
 
@@ -189,15 +191,39 @@ def _hostile(load: Load, server: Server, options: Options) -> Measured:
 
 def _memory(load: Load, server: Server, options: Options) -> Measured:
     _publishers(load, options)
-    each = max(1, MEMORY_SUBSCRIPTIONS // options.users)
-    watchers = list(_watchers(load, options, each))
-    _prepare(load, [watchers[0]], options)
+    each = max(1, -(-2 * MEMORY_OBJECTS // options.users))
+    return _grown(load, server, options, list(_watchers(load, options, each)))
+
+
+def _more_users(users: int) -> str:
+    """Users enough that nobody publishes twice."""
+    pattern = (
+        f'{{pattern: "user{{n}}", first: {users}, count: {2 * MEMORY_OBJECTS}, domain: {DOMAIN}, password: bench}}'
+    )
+    return f"users: [{pattern}]\n"
+
+
+def _memory_publications(load: Load, server: Server, options: Options) -> Measured:
+    """Each user has one publication, which nobody watches."""
+    publishers = [Publisher(options.users + number, load.via) for number in range(2 * MEMORY_OBJECTS)]
+    measured = _grown(load, server, options, publishers)
+    measured.payload = len(document(options.users, "open"))
+    return measured
+
+
+def _grown(load: Load, server: Server, options: Options, subjects: Sequence[Subject]) -> Measured:
+    """What the second half of them adds. With the first one comes what does not grow with their number.
+
+    That is what the allocator keeps of the transactions of one half, the trace of messages, and caches.
+    """
+    half = len(subjects) // 2
+    _prepare(load, subjects[:half], options)
     time.sleep(options.settle)
     before = server.memory()
-    result = load.once(watchers[1:], options.pressure.window)
+    result = load.once(subjects[half:], options.pressure.window)
     time.sleep(options.settle)
     grown = server.memory() - before
-    return Measured(result, memory=round(grown * MEMORY_SUBSCRIPTIONS / max(1, result.operations)))
+    return Measured(result, memory=round(grown * MEMORY_OBJECTS / max(1, result.operations)))
 
 
 SCENARIOS = (
@@ -213,5 +239,6 @@ SCENARIOS = (
     Scenario("publish-list", "PUBLISH, in 20 watched lists", _publish_to_lists, _lists),
     Scenario("hostile", "PUBLISH beside a hostile load", _hostile, _nothing),
     Scenario("memory", "memory of 10,000 subscriptions", _memory),
+    Scenario("memory-publications", "memory of 10,000 publications", _memory_publications, _more_users),
 )
 "Every scenario, in the order of the table."

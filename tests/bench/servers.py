@@ -25,7 +25,7 @@ OURS = "ours"
 ROOT = Path(__file__).resolve().parents[2]
 "The repository."
 
-START_PATIENCE = 30.0
+START_PATIENCE = 300.0
 "Seconds that a server may take until it answers OPTIONS."
 
 STOP_PATIENCE = 15.0

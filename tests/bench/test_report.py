@@ -39,3 +39,11 @@ def test_every_form_of_ours_is_compared_with_every_peer() -> None:
     assert line.split()[-2:] == ["1.50", "3.00"]
     header, line = report.ratios([scenario], servers[:2], runs).splitlines()
     assert (header.split()[2:], line.split()[-1]) == (["ours-2/ours"], "2.00")
+
+
+def test_memory_is_told_for_each_and_beside_what_came_from_outside() -> None:
+    """A publication's own document is not what the server adds to it."""
+    subscriptions = report.facts([Measured(result(0.01), memory=46_000_000)])
+    assert report.line(SCENARIOS[0], "ours", subscriptions).endswith("43.9 MB  (4600 bytes each)")
+    publications = report.facts([Measured(result(0.01), memory=46_000_000, payload=600)])
+    assert report.line(SCENARIOS[0], "ours", publications).endswith("(4600 bytes each, 4000 beside the document)")
