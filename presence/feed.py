@@ -27,6 +27,7 @@ from presence.personas import Personas
 from presence.readers import Reader, Watch
 from presence.seen import ACTIVE, Seen, may_see, nothing, seen, subscription_of
 from presence.store import DatabaseAway, Loaded
+from presence.unheard import Looks
 from provisioning import bus, snapshot
 from provisioning.models.tokens import ApiToken, Scope
 from provisioning.policy import Policy
@@ -90,6 +91,7 @@ class Feed:
         self._scheduled = False
         self._tasks: list[asyncio.Task[None]] = []
         self._threads = ThreadPoolExecutor(READERS, "feed")
+        self._looks = Looks(self._look_at_changes, self._look_at_all)
 
     async def start(self) -> None:
         """Read the policy, and follow the bus from now on."""
@@ -373,7 +375,7 @@ class Feed:
                     reader.end("the token does not count any more")
 
     async def _listen(self) -> None:
-        """Follow the bus; after every connection catch up with what may have been missed."""
+        """Follow the bus; look by ourselves while it is away; after every connection catch up with what was missed."""
         while not bus.configured():
             await asyncio.sleep(POLL_INTERVAL)
             await self._heard(bus.Hint(bus.CONNECTED))
@@ -387,12 +389,21 @@ class Feed:
             elif hint.kind == bus.POLICY:
                 await self._change_policy(hint.parts)
             elif hint.kind == bus.CONNECTED:
-                await self._change_policy(None)
-                await self._reload(self.personas.held_ids())
+                self._looks.heard()
+                await self._look_at_all()
+            elif hint.kind == bus.AWAY:
+                await self._looks.look(time.monotonic(), datetime.now(UTC))
         except TryAgainLater:
             log.warning("a hint came while the database was away; caught up with later")
             await asyncio.sleep(RETRY_AFTER)
             await self._heard(bus.Hint(bus.CONNECTED))
+
+    async def _look_at_changes(self, since: datetime) -> None:
+        await self._reload(list(await self.read(store.changed_since, since)))
+
+    async def _look_at_all(self) -> None:
+        await self._change_policy(None)
+        await self._reload(self.personas.held_ids())
 
 
 def _valid(ids: set[int], now: datetime) -> set[int]:

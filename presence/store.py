@@ -349,6 +349,13 @@ def load(persona_ids: Sequence[int], now: datetime) -> list[Loaded]:
     return loaded
 
 
+def changed_since(moment: datetime) -> set[int]:
+    """The presentities with a publication or a back-end subscription that was written since then, by key."""
+    publications = Publication.objects.filter(updated_at__gte=moment).order_by().values_list("persona_id", flat=True)
+    backends = BackendSubscription.objects.filter(updated_at__gte=moment).order_by().values_list("key", flat=True)
+    return {*publications, *backends}
+
+
 def load_subscriptions(edge: str) -> list[SubscriptionRow]:
     """The subscriptions of an edge that have not ended, also those that ran out meanwhile."""
     rows = Subscription.objects.filter(edge=edge).exclude(state="terminated").order_by("id")

@@ -16,6 +16,8 @@ import redis.asyncio
 import structlog
 from django.conf import settings
 
+from provisioning import bus
+
 log = structlog.get_logger(__name__)
 
 PATIENCE = 5.0
@@ -134,20 +136,17 @@ async def _once(edge: str, name: str, arguments: dict[str, Any]) -> dict[str, An
 async def commands(edge: str, heard: asyncio.Event) -> AsyncIterator[Command]:
     """What an edge is asked, as it comes, for ever; `heard` is set while the bus says that it listens."""
     while True:
-        client = redis.asyncio.Redis.from_url(settings.VALKEY_URL, health_check_interval=10)
         try:
-            async with client.pubsub() as source:
-                await source.subscribe(channel(edge))
-                async for message in source.listen():
-                    if message["type"] == "subscribe":
-                        heard.set()
-                    elif message["type"] == "message" and (command := _parse(message["data"])) is not None:
-                        yield command
-        except (redis.RedisError, OSError) as error:
-            log.warning("commands cannot be heard", error=type(error).__name__)
+            async for data in bus.heard(channel(edge)):
+                if data is None:
+                    heard.set()
+                elif (command := _parse(data)) is not None:
+                    yield command
+        except bus.LOST as error:
+            if heard.is_set():  # once, and not every second
+                log.warning("commands cannot be heard", error=type(error).__name__)
         finally:
             heard.clear()
-            await client.aclose()
         await asyncio.sleep(RECONNECT)
 
 

@@ -28,6 +28,12 @@ PATIENCE = 0.5
 RECONNECT = 1.0
 "Seconds between two attempts to reach the bus."
 
+SILENCE = 5.0
+"Seconds without a word after which the bus is asked whether it is there; after as many more it counts as away."
+
+LOST = (redis.RedisError, OSError)
+"What says that the bus is away."
+
 CONNECTED = "connected"
 AWAY = "away"
 POLICY = "policy"
@@ -59,7 +65,7 @@ def reachable() -> bool:
     """The bus answers."""
     try:
         return bool(_client().ping())
-    except (redis.RedisError, OSError):
+    except LOST:
         return False
 
 
@@ -78,22 +84,51 @@ def announce_state(personas: Iterable[int], origin: str = "", registered: Iterab
 
 async def listen() -> AsyncIterator[Hint]:
     """Hints as they come, for ever; CONNECTED after each (re)connection, AWAY after each attempt that failed."""
+    away = False
     while True:
-        client = redis.asyncio.Redis.from_url(settings.VALKEY_URL, health_check_interval=10)
         try:
-            async with client.pubsub() as channel:
-                await channel.subscribe(CHANNEL)
-                async for message in channel.listen():
-                    if message["type"] == "subscribe":
-                        yield Hint(CONNECTED)
-                    elif message["type"] == "message" and (hint := _parse(message["data"])) is not None:
-                        yield hint
-        except (redis.RedisError, OSError) as error:
-            log.warning("bus away", error=type(error).__name__)
-        finally:
-            await client.aclose()
+            async for data in heard(CHANNEL):
+                if data is None:
+                    away = False
+                    yield Hint(CONNECTED)
+                elif (hint := _parse(data)) is not None:
+                    yield hint
+        except LOST as error:
+            if not away:  # once, and not every second
+                log.warning("bus away", error=type(error).__name__)
+        away = True
         yield Hint(AWAY)
         await asyncio.sleep(RECONNECT)
+
+
+async def heard(channel: str) -> AsyncIterator[bytes | None]:
+    """What is said on a channel: None once it is listened to, then each message. Raises LOST when the bus goes away.
+
+    So it does, too, when the bus answers nothing any more: a machine that is gone closes no connection. Nothing is
+    tried again here, since whoever listens has to know that something may have been missed.
+    """
+    client = redis.asyncio.Redis.from_url(
+        settings.VALKEY_URL, socket_timeout=SILENCE, socket_connect_timeout=SILENCE, retry=None
+    )
+    try:
+        async with client.pubsub() as source:
+            await source.subscribe(channel)
+            asked = False
+            while True:
+                message = await source.get_message(timeout=SILENCE)
+                if message is None:
+                    if asked:
+                        raise redis.TimeoutError("the bus does not answer")
+                    await source.ping()
+                    asked = True
+                    continue
+                asked = False
+                if message["type"] == "subscribe":
+                    yield None
+                elif message["type"] == "message":
+                    yield message["data"]
+    finally:
+        await client.aclose()
 
 
 def _parse(data: bytes) -> Hint | None:
@@ -126,7 +161,7 @@ def _publish(fields: dict[str, Any]) -> bool:
         return True
     try:
         _client().publish(CHANNEL, json.dumps(fields, separators=(",", ":")))
-    except (redis.RedisError, OSError) as error:
+    except LOST as error:
         log.warning("a hint was not heard", kind=fields["kind"], error=type(error).__name__)
         return False
     return True

@@ -1,23 +1,27 @@
 """What edges, web and worker tell each other over the bus: whose state has changed, and which part of the policy.
 
-A hint only says where to look: the database has the truth, and after every connection everything is looked at again.
+A hint only says where to look: the database has the truth, and after every connection everything is looked at again;
+while there is none, what has changed is looked for.
 """
 
 import asyncio
 import contextlib
 from collections.abc import Collection, Sequence
 from concurrent.futures import Executor
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import structlog
 
-from presence import webhooks
+from presence import store, webhooks
 from presence.access import COMPOSING, JUDGING
 from presence.engine.errors import TryAgainLater
+from presence.unheard import Looks
 from provisioning import bus, snapshot
 from provisioning.policy import Policy
 from sipedge.committer import RETRY_AFTER
 from sipedge.dialogs import LiveSubscription
+from sipedge.models import Binding
 
 if TYPE_CHECKING:
     from sipedge.worker import Edge
@@ -63,6 +67,7 @@ class Hints:
         "The presentities that webhooks are told about, under which policy."
         self.up = False
         "The bus is heard."
+        self._looks = Looks(self._look_at_changes, self._look_at_all)
 
     def changed(self, persona_id: int) -> None:
         """The others will hear of it at once, or in a moment."""
@@ -99,7 +104,7 @@ class Hints:
             await asyncio.sleep(UNHEARD_PAUSE)
 
     async def listen(self) -> None:
-        """Follow the bus; after every connection catch up with what may have been missed."""
+        """Follow the bus; look by ourselves while it is away; after every connection catch up with what was missed."""
         while not bus.configured():
             await asyncio.sleep(POLL_INTERVAL)
             with contextlib.suppress(TryAgainLater):  # the next look will do
@@ -107,11 +112,14 @@ class Hints:
         async for hint in bus.listen():
             self.up = hint.kind != bus.AWAY
             try:
-                if hint.kind == "connected":
+                if hint.kind == bus.AWAY:
+                    await self._looks.look(self._edge.loop.time(), self._edge.now())
+                elif hint.kind == bus.CONNECTED:
+                    self._looks.heard()
                     await self._look_at_all()
-                elif hint.kind == "policy":
+                elif hint.kind == bus.POLICY:
                     await self._change_policy(hint.parts)
-                elif hint.kind == "state" and hint.origin != self._edge.name:
+                elif hint.kind == bus.STATE and hint.origin != self._edge.name:
                     personas = list(hint.personas)
                     await self._reload(personas, () if self._told(hint) else self._bound(personas) | {*hint.registered})
             except TryAgainLater:
@@ -124,6 +132,12 @@ class Hints:
             await self._look_at_all()
         except TryAgainLater:
             self._edge.background(self._catch_up())
+
+    async def _look_at_changes(self, since: datetime) -> None:
+        """Whatever was written since then."""
+        edge = self._edge
+        personas = await edge.read(store.changed_since, since)
+        await self._reload(list(personas), await edge.read(_registered_since, since))
 
     async def _look_at_all(self) -> None:
         """Whatever was missed."""
@@ -195,3 +209,8 @@ class Hints:
         edge.subscriptions.add(live)
         edge.backends.follow(live)
         edge.notifier.look_again(live)
+
+
+def _registered_since(moment: datetime) -> set[int]:
+    """The users with contacts that were written since then."""
+    return set(Binding.objects.filter(updated_at__gte=moment).order_by().values_list("persona_id", flat=True))

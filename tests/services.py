@@ -104,19 +104,55 @@ def free_port(kind: int = socket.SOCK_STREAM, host: str = "127.0.0.1") -> int:
 @contextlib.contextmanager
 def valkey() -> Iterator[str]:
     """A throw-away Valkey; its URL."""
-    from cups_site.launcher import valkey as embedded
+    with Valkey() as server:
+        yield server.url
 
-    with tempfile.TemporaryDirectory(prefix="cups-valkey-") as folder:
-        path = Path(folder) / "socket"
-        process = subprocess.Popen(
-            embedded.words(Path(folder), path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        try:
-            _wait(lambda: _connects(path), process, "Valkey")
-            _used.append(f"Valkey from {embedded.binary()}")
-            yield embedded.url(path)
-        finally:
-            _end(process)
+
+class Valkey:
+    """A Valkey in a temporary directory; it can be killed and started again."""
+
+    def __init__(self) -> None:
+        self._files = contextlib.ExitStack()
+        self.process: subprocess.Popen[bytes]
+
+    @property
+    def url(self) -> str:
+        """For VALKEY_URL."""
+        from cups_site.launcher import valkey as embedded
+
+        return embedded.url(self._path)
+
+    def __enter__(self) -> "Valkey":
+        self._folder = Path(self._files.enter_context(tempfile.TemporaryDirectory(prefix="cups-valkey-")))
+        self._path = self._folder / "socket"
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        from cups_site.launcher import valkey as embedded
+
+        words = embedded.words(self._folder, self._path)
+        self.process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        _wait(lambda: _connects(self._path), self.process, "Valkey")
+        used = f"Valkey from {embedded.binary()}"
+        if used not in _used:
+            _used.append(used)
+
+    def kill(self) -> None:
+        """kill -9."""
+        self.process.kill()
+        self.process.wait()
+
+    def signal(self, what: signal.Signals) -> None:
+        """Stop it in its tracks, or let it go on."""
+        self.process.send_signal(what)
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+            _end(self.process)
+        self._files.close()
 
 
 @contextlib.contextmanager
@@ -129,8 +165,11 @@ def postgresql(*, durable: bool = False) -> Iterator[str]:
 class PostgreSQL:
     """A PostgreSQL cluster in a temporary directory; it can be stopped and started again."""
 
-    def __init__(self, *, durable: bool = False) -> None:
+    def __init__(self, *, durable: bool = False, megabytes: int = 0) -> None:
+        """`durable`: with the settings of a real one; `megabytes`: what its tables have, on a disk of their own, for
+        which one has to be root (0: as much as there is)."""
         self._durable = durable
+        self._megabytes = megabytes
         self._files = contextlib.ExitStack()
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
@@ -147,6 +186,10 @@ class PostgreSQL:
         self._folder = folder
         self._data = folder / "data"
         self._data.mkdir()
+        log: list[str | Path] = []
+        if self._megabytes:
+            self._mount(self._data, self._megabytes)
+            log = ["-X", folder / "log"]  # without room for its log a server ends at once: another fault
         self._user: dict[str, object] = {}
         if os.geteuid() == 0:
             shutil.chown(self._data, "nobody")
@@ -155,13 +198,29 @@ class PostgreSQL:
         subprocess.run(
             [
                 self._bin / "initdb", "-D", self._data, "-U", "postgres", "-A", "trust", "-E", "UTF8",
-                "--locale=C.UTF-8", "--no-sync", "--no-instructions",
+                "--locale=C.UTF-8", "--no-sync", "--no-instructions", *log,
             ],
             check=True, stdout=subprocess.DEVNULL, cwd=folder, **self._user,
         )  # type: ignore[call-overload]  # fmt: skip
         self.start()
         _used.append(f"PostgreSQL from {self._bin}")
         return self
+
+    def _mount(self, folder: Path, megabytes: int) -> None:
+        """A small disk in memory, which goes when the server does."""
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", folder], check=True)
+        self._files.callback(subprocess.run, ["umount", "--lazy", folder], check=True)
+
+    def fill(self) -> None:
+        """Use up what room there is for tables."""
+        with (self._data / "ballast").open("wb") as file, contextlib.suppress(OSError):
+            while True:
+                file.write(bytes(65_536))
+                file.flush()
+
+    def make_room(self) -> None:
+        """Give it back."""
+        (self._data / "ballast").unlink()
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
