@@ -66,11 +66,12 @@ def clock() -> datetime:
         return moment
 
 
-def renew(edge: str, lifetime: timedelta, **columns: Any) -> None:
-    """Write the lease of an edge, good for `lifetime` from now on."""
+def renew(edge: str, lifetime: timedelta, **columns: Any) -> datetime:
+    """Write the lease of an edge, good for `lifetime` from now on, and say when that is."""
     now = clock()
     row = {**columns, "renewed_at": now, "expires_at": now + lifetime}
     EdgeLease.objects.update_or_create(edge=edge, defaults=row)
+    return now
 
 
 def take(edge: str, lifetime: timedelta, **columns: Any) -> Before | None:

@@ -139,7 +139,7 @@ class Committer:
         batch, self._writing = self._writing, []
         if isinstance(outcomes, DatabaseAway):
             if self.healthy:
-                log.error("database away", waiting=len(batch) + len(self._waiting))
+                log.error("database away", waiting=len(batch) + len(self._waiting), error=str(outcomes))
             self.healthy = False
             self._waiting.extendleft(reversed([entry for entry in batch if not entry.future.done()]))
             self._loop.call_later(RETRY_PAUSE, self._resume)

@@ -8,13 +8,14 @@ While the lease is not `held`, others may have taken over this edge's subscripti
 asks foreign servers nothing. Whether it is held is a question to a clock of this machine, begun before the lease was
 written, so the answer is never later than what others see. After a lapse it is held again once the edge has written
 it anew, has read which rows are still its own, and has let go of the rest (`adoption.let_go`).
+
+When the database's clock is set forward, all leases seem to have run out at once. So an edge that notices it looks for
+others that are gone only when these have had the time to renew theirs.
 """
 
 import asyncio
-import functools
 import os
 import socket
-import time
 from concurrent.futures import Executor
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -27,6 +28,7 @@ from presence import leases
 from presence.engine.errors import DomainError, TryAgainLater
 from presence.rows import SUBSCRIPTION
 from presence.store import Outcome, Plan, Put
+from sipedge.clocks import Comparison, elapsed
 from sipedge.dialogs import LiveSubscription
 from sipedge.report import report
 
@@ -40,9 +42,6 @@ RENEWALS: Final = 6
 
 AT_ONCE = 2000
 "Rows written in one round: a wide fan-out is written down over several rounds, beside the requests."
-
-elapsed = functools.partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
-"Seconds of a clock that nobody sets, and that goes on while the process is stopped or the machine sleeps."
 
 
 class Lease:
@@ -58,6 +57,9 @@ class Lease:
         "Between two renewals; also how long a lease must have run out before others take over."
         self._held_until = float("-inf")
         "By the clock `elapsed`."
+        self._database_clock = Comparison(self.interval.total_seconds())
+        self._look_from = float("-inf")
+        "By the clock `elapsed`: before that nobody is taken for dead."
         self._resuming: datetime | None = None
         "Up to when rows and watchers agreed before this start, until all is resumed."
         self._writing = asyncio.Lock()
@@ -117,7 +119,7 @@ class Lease:
         while True:
             await asyncio.sleep(self.interval.total_seconds())
             await self.renew()
-            if self.held and self._resuming is None:
+            if self.held and self._resuming is None and elapsed() >= self._look_from:
                 self._edge.adoption.look()
 
     async def renew(self) -> None:
@@ -129,8 +131,12 @@ class Lease:
             begun = elapsed()
             row = {**self._columns(), "settled_at": settled_at, "clean": clean}
             loop = asyncio.get_running_loop()
-            if not await loop.run_in_executor(self._executor, _write, self._edge.name, self.lifetime, row):
+            renewed_at = await loop.run_in_executor(self._executor, _write, self._edge.name, self.lifetime, row)
+            if renewed_at is None:
                 return
+            if jump := self._database_clock.jumped(renewed_at.timestamp(), begun, elapsed()):
+                log.warning("the database's clock was set", seconds=round(jump))
+                self._look_from = elapsed() + self.lifetime.total_seconds()
             lapsed = not self.held
             if lapsed and not clean:
                 try:
@@ -150,12 +156,11 @@ class Lease:
         }
 
 
-def _write(name: str, lifetime: timedelta, row: dict[str, Any]) -> bool:
-    """Write the lease; whether that was possible."""
+def _write(name: str, lifetime: timedelta, row: dict[str, Any]) -> datetime | None:
+    """Write the lease; when, by the database's clock, or None where that was not possible."""
     try:
-        leases.renew(name, lifetime, **row)
+        return leases.renew(name, lifetime, **row)
     except Error as error:
         connection.close()
         log.warning("the lease could not be renewed", error=str(error).splitlines()[0])
-        return False
-    return True
+        return None

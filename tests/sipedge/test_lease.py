@@ -2,7 +2,7 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,6 +23,8 @@ class World:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.time = 100.0
         self.write_lasts = 0.0
+        self.database_clock = 0.0
+        "Seconds by which it was set."
         self.happened: list[str] = []
         self.away = False
         self.before: Before | None = None
@@ -39,9 +41,10 @@ class World:
     def now(self) -> datetime:
         return NOON
 
-    def _wrote(self, row: dict[str, Any]) -> None:
+    def _wrote(self, row: dict[str, Any]) -> datetime:
         self.time += self.write_lasts
         self.settled.append(row["settled_at"])
+        return NOON + timedelta(seconds=self.time + self.database_clock)
 
     async def read(self, load: Any, *args: Any, **kwargs: Any) -> Any:
         self.time += self.write_lasts
@@ -133,5 +136,42 @@ def test_a_start_promises_nothing_before_all_is_resumed(world: World) -> None:
         await world.lease.renew()
         await world.lease.resumed()
         assert world.settled == [earlier, NOON]
+
+    run(work())
+
+
+def test_nobody_is_taken_for_dead_because_a_clock_was_set(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """DESIGN 9: when the database's clock jumps, all leases seem to have run out; the others have yet to renew theirs.
+    An answer that was late is no jump."""
+
+    async def work() -> None:
+        lease = await world.started()
+        monkeypatch.setattr(asyncio, "sleep", turn)
+        keeping = asyncio.create_task(lease._keep())
+        await looks(1)
+        world.write_lasts = 4.0
+        await looks(2)
+        world.write_lasts = 0.0
+        world.database_clock = 3600.0
+        seen = world.happened.count("look")
+        for _ in range(5):
+            await turn(0)
+        assert world.happened.count("look") <= seen + 1, "one may have been on its way"
+        world.time += 31
+        lease._held_until = world.time + 30
+        await looks(2)
+        keeping.cancel()
+
+    sleep = asyncio.sleep
+
+    async def turn(seconds: float) -> None:
+        await sleep(0.01)
+
+    async def looks(more: int) -> None:
+        before = world.happened.count("look")
+        while world.happened.count("look") < before + more:
+            await turn(0)
 
     run(work())
