@@ -79,7 +79,7 @@ class Lease:
         return before
 
     async def resumed(self) -> None:
-        """All that it had left is in memory: from now on rows and watchers agree as far as `settle` says."""
+        """All that it had left has been looked at: from now on rows and watchers agree as far as `settle` says."""
         self._resuming = None
         await self.renew()
 
@@ -89,7 +89,8 @@ class Lease:
             if self._task is not None:
                 self._task.cancel()
         settled_at = await self.settle(limit=None)
-        await self._renew(settled_at, clean=not self._edge.subscriptions.unwritten)
+        clean = self._resuming is None and not self._edge.subscriptions.unwritten
+        await self._renew(self._resuming or settled_at, clean=clean)
 
     async def settle(self, limit: int | None = AT_ONCE) -> datetime:
         """Write what watchers were told; returns the moment up to which the rows now know it."""

@@ -3,6 +3,9 @@
 Dialogs, CSeq blocks and the digest of the last document come from the rows. Those whose document differs are told
 the new one; after a crash also those who watch somebody that changed since the rows were last known to agree. What
 ran out while nobody was there gets its last NOTIFY now.
+
+All of them are in memory before anything is received, so that a refresh finds its dialog (`resume`). Whom they watch is
+loaded, and they are told, beside the requests that then come (`tell`).
 """
 
 import asyncio
@@ -14,9 +17,11 @@ import structlog
 from django.db.models import Q
 
 from presence import store
+from presence.engine.errors import TryAgainLater
 from presence.leases import Before
 from presence.models import Publication
 from presence.rows import BackendRow, SubscriptionRow
+from sipedge.committer import RETRY_AFTER
 from sipedge.dialogs import LiveSubscription
 from sipedge.models import Binding
 from sipedge.partial import live_of
@@ -29,12 +34,18 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-AT_ONCE = 500
+AT_ONCE = 100
 "Presentities loaded in one step; requests are answered in between."
+
+RATE = 1_000
+"NOTIFYs a second while a restart is told: some 10 Mbit/s, and a third of what one process can send."
+
+TURN = 0.01
+"Seconds in which the watchers of one step have their turn, before what they were sent is counted."
 
 
 async def resume(edge: "Edge", before: Before | None) -> None:
-    """Take up the subscriptions and bindings of the rows; NOTIFYs that are due go out by the usual road.
+    """Take up the subscriptions and bindings of the rows.
 
     `before`: what the lease said of the predecessor of the same name, if there was one.
     """
@@ -42,7 +53,9 @@ async def resume(edge: "Edge", before: Before | None) -> None:
     edge.registrar.replace(found.bindings)
     edge.backends.resume(found.backends)
     ended: list[tuple[LiveSubscription, str]] = []
-    for row in found.subscriptions:
+    for index, row in enumerate(found.subscriptions):
+        if index % AT_ONCE == 0:
+            await asyncio.sleep(0)  # the lease has to be renewed meanwhile
         live = live_again(edge, row)
         if live is None:
             continue
@@ -59,12 +72,6 @@ async def resume(edge: "Edge", before: Before | None) -> None:
     _lost_connections(edge, found)
     for live, reason in ended:
         edge.notifier.end(live, reason)
-    watched = edge.subscriptions.watched()
-    for start in range(0, len(watched), AT_ONCE):
-        keys = watched[start : start + AT_ONCE]
-        await asyncio.gather(*map(edge.personas.get, keys), return_exceptions=True)
-        for key in keys:
-            edge.notifier.changed(key)
     if found.subscriptions or found.bindings:
         log.info(
             "resumed",
@@ -72,6 +79,21 @@ async def resume(edge: "Edge", before: Before | None) -> None:
             bindings=len(found.bindings),
             presentities_in_doubt=len(found.unsettled),
         )
+
+
+async def tell(edge: "Edge") -> None:
+    """Look at each watcher that was taken up, step by step and paced; NOTIFYs go out by the usual road."""
+    began, sent = edge.loop.time(), edge.notifier.sent
+    waiting = edge.subscriptions.watched()
+    while waiting:
+        keys, waiting = waiting[:AT_ONCE], waiting[AT_ONCE:]
+        loaded = await asyncio.gather(*map(edge.personas.get, keys), return_exceptions=True)
+        away = [key for key, one in zip(keys, loaded, strict=True) if isinstance(one, TryAgainLater)]
+        for key in set(keys).difference(away):
+            edge.notifier.changed(key)
+        waiting += away
+        await asyncio.sleep(RETRY_AFTER if away else TURN)
+        await asyncio.sleep(began + (edge.notifier.sent - sent) / RATE - edge.loop.time())
 
 
 async def adopt(edge: "Edge", ids: list[int]) -> int:

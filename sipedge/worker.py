@@ -60,7 +60,7 @@ from sipedge.peers import Peers
 from sipedge.record_route import Tickets
 from sipedge.refusals import MALFORMED, OVERLOAD, OVERSIZED
 from sipedge.registrar import Registrar
-from sipedge.resume import adopt, resume
+from sipedge.resume import adopt, resume, tell
 from sipedge.rows import BindingRow
 from sipedge.selfservice.ends import Ends
 from sipedge.senders.backend import Backends
@@ -197,6 +197,8 @@ class Edge:
         self.hints = Hints(self, self._readers)
         self.noticed: Counter[tuple[str, str, str]] = Counter()
         "Legacy dialects and sources without a priority, by kind, name and peer."
+        self.resuming = True
+        "Watchers of the predecessor are still being looked at, one after the other."
         self._tasks: set[asyncio.Task[Any]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = float("inf")
@@ -218,8 +220,8 @@ class Edge:
         await self.telephony.states.start()
         self.network.accept()
         await self.metrics.open()
-        await self._lease.resumed()
         for keep in (
+            self._tell_all(),
             expiry.watch(self),
             self.hints.listen(),
             self.hints.announce(),
@@ -232,6 +234,12 @@ class Edge:
         ):
             self.background(keep)
         await self.commands.wait_until_heard()
+
+    async def _tell_all(self) -> None:
+        """Tell the watchers of the predecessor what they have missed."""
+        await tell(self)
+        self.resuming = False
+        await self._lease.resumed()
 
     async def stop(self) -> None:
         """Answer what is being handled, write everything down, close."""

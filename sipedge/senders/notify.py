@@ -258,6 +258,8 @@ class Notifier:
             return False
         personas = edge.personas
         if not live.ended and (missing := live.missing(personas)):
+            if edge.resuming and not live.forced:
+                return False  # its turn comes (`resume.tell`)
             edge.background(self._load_first(live, missing))
             return False
         if not live.forced:

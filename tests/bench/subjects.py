@@ -105,15 +105,18 @@ def _publish_end(body: bytes) -> bytes:
 class Watcher(Subject):
     """Subscribes to one presentity; its operation is complete with the 200 and one NOTIFY (RFC 6665)."""
 
-    __slots__ = ("_before", "_end", "_number", "_uri", "notified", "presentity", "to_tag", "waits_for")
+    __slots__ = ("_before", "_end", "call_id", "notified", "presentity", "tag", "target", "to_tag", "uri", "waits_for")
 
     method = "SUBSCRIBE"
 
     def __init__(self, number: int, uri: str, presentity: str, via: str, contact: str, *, listed: bool = False) -> None:
         """`number` is its place among the watchers; `contact`: host:port that NOTIFYs come to; `listed`: of a list."""
         super().__init__(via)
-        self._number = number
-        self._uri = uri
+        self.uri = uri
+        self.call_id = f"s{number}-{via}"
+        self.tag = f"s{number}"
+        self.target = f"sip:w{number:0{WATCHER_DIGITS}d}@{contact}"
+        "The URI of its Contact."
         self.presentity = presentity
         self.to_tag: bytes | None = None
         self.notified = 0
@@ -123,7 +126,7 @@ class Watcher(Subject):
         self._before = head("SUBSCRIBE", presentity, via)
         more = ", application/rlmi+xml, multipart/related\r\nSupported: eventlist" if listed else ""
         self._end = (
-            f"Contact: <sip:w{number:0{WATCHER_DIGITS}d}@{contact}>\r\nEvent: presence\r\n"
+            f"Contact: <{self.target}>\r\nEvent: presence\r\n"
             f"Accept: application/pidf+xml{more}\r\nExpires: {EXPIRES}\r\nContent-Length: 0\r\n\r\n"
         ).encode()
 
@@ -133,7 +136,7 @@ class Watcher(Subject):
         self.waits_for = self
         self.missing = 2
         recipient = f"<{self.presentity}>" + ("" if self.to_tag is None else f";tag={self.to_tag.decode()}")
-        after = common(self._uri, recipient, f"s{self._number}-{self.via}", f"s{self._number}")
+        after = common(self.uri, recipient, self.call_id, self.tag)
         return b"".join((self._before, branch, after, b"%d SUBSCRIBE\r\n" % self.cseq, self._end))
 
     def answered(self, answer: bytes) -> None:

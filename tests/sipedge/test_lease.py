@@ -36,6 +36,7 @@ class World:
         self.notifier = SimpleNamespace(go_on=self._go_on)
         self.name = "edge-1"
         self.settled: list[datetime] = []
+        self.clean: list[bool] = []
         self.lease = Lease(self, ThreadPoolExecutor(1))  # type: ignore[arg-type]
 
     def now(self) -> datetime:
@@ -44,6 +45,7 @@ class World:
     def _wrote(self, row: dict[str, Any]) -> datetime:
         self.time += self.write_lasts
         self.settled.append(row["settled_at"])
+        self.clean.append(row.get("clean", False))
         return NOON + timedelta(seconds=self.time + self.database_clock)
 
     async def read(self, load: Any, *args: Any, **kwargs: Any) -> Any:
@@ -122,6 +124,19 @@ def test_a_write_that_came_late_is_a_lapse(world: World) -> None:
         world.write_lasts = 6.0
         await lease.renew()
         assert world.happened == ["let go"] and lease.held
+
+    run(work())
+
+
+def test_who_stops_before_all_is_resumed_has_not_left_in_order(world: World) -> None:
+    """Some watchers have not been looked at: the next start does."""
+
+    async def work() -> None:
+        earlier = datetime(2026, 1, 1, 11, tzinfo=UTC)
+        world.before = Before(earlier, clean=False)
+        await world.lease.take()
+        await world.lease.stop()
+        assert (world.settled, world.clean) == ([earlier], [False])
 
     run(work())
 
