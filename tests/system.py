@@ -68,6 +68,7 @@ class Deployment:
         self._processes: list[subprocess.Popen[bytes]] = []
         self.edge: subprocess.Popen[bytes]
         "The one that was started last."
+        self.web: subprocess.Popen[bytes]
         self.environment = {
             **os.environ,
             "CUPS_DATA_DIR": str(self.folder),
@@ -164,11 +165,11 @@ class Deployment:
             for number in range(1, count + 1)
         ]
 
-    def start_worker(self, **more: str) -> None:
+    def start_worker(self, **more: str) -> "subprocess.Popen[bytes]":
         """Start the Celery worker with its beat; `more`: variables of its environment."""
         schedule = str(self.folder / "beat")
         words = [sys.executable, "-m", "celery", "-A", "cups_site", "worker", "-B", "-s", schedule, "-P", "solo"]
-        self._start(words, more, "worker ready")
+        return self._start(words, more, "worker ready")
 
     def restart_edge(self) -> None:
         """Stop the edge in order and start its successor."""
@@ -189,7 +190,7 @@ class Deployment:
             "--lifespan",
             "off",
         ]
-        self._start(words, {}, "Uvicorn running")
+        self.web = self._start(words, {}, "Uvicorn running")
         return f"http://127.0.0.1:{port}"
 
     def _start(self, words: list[str], more: dict[str, str], ready: str) -> "subprocess.Popen[bytes]":

@@ -10,19 +10,25 @@ import dataclasses
 import functools
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from tests import services
-from tests.bench import edges, imports, integrators, report, telephony
+from tests.bench import edges, imports, integrators, report, scale, soak, telephony, usage
 from tests.bench.databases import Cluster
 from tests.bench.load import Load, Pressure
 from tests.bench.scenarios import SCENARIOS, Measured, Options, Preparation, Scenario
 from tests.bench.servers import Failed, Kamailio, Ours, Server
 
-APART = {"edges": edges.main, "imports": imports.main, "integrators": integrators.main, "telephony": telephony.main}
+APART = {
+    "edges": edges.main,
+    "imports": imports.main,
+    "integrators": integrators.main,
+    "scale": scale.main,
+    "soak": soak.main,
+    "telephony": telephony.main,
+}
 "Not SIP, so each has a load and options of its own."
 
 
@@ -154,13 +160,8 @@ def _run(scenario: Scenario, server: Server, options: Options, profile: str | No
 
 
 def _sample(pid: int, out: Path, options: Options, stack: contextlib.ExitStack) -> None:
-    """Sample who holds the interpreter with py-spy while operations are counted; one line for each stack."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    py_spy = str(Path(sys.executable).parent / "py-spy")
-    seconds = max(1, round((options.pressure.seconds or 1) - 1))
-    words = [py_spy, "record", "--gil", "-p", str(pid), "-d", str(seconds), "-r", "250", "-f", "raw", "-o", str(out)]
-    sampler = subprocess.Popen(words, stdout=subprocess.DEVNULL)
-    stack.callback(sampler.wait)
+    """Sample the edge while operations are counted."""
+    stack.enter_context(usage.profiled(pid, out, options.pressure.seconds or 1))
 
 
 def _write_json(target: str, options: Options, promises: str, runs: dict[tuple[str, str], list[Measured]]) -> None:

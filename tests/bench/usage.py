@@ -1,6 +1,9 @@
 """CPU time and memory of process trees, read from /proc."""
 
+import contextlib
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -67,3 +70,15 @@ def memory(pid: int) -> int:
 def generator_cpu() -> float:
     """CPU seconds of this process so far."""
     return time.process_time()
+
+
+@contextlib.contextmanager
+def profiled(pid: int, out: Path, seconds: float) -> Iterator[None]:
+    """Sample with py-spy who holds the interpreter, for a second less than these; one line for each stack."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    py_spy = str(Path(sys.executable).parent / "py-spy")
+    counted = str(max(1, round(seconds - 1)))
+    words = [py_spy, "record", "--gil", "-p", str(pid), "-d", counted, "-r", "250", "-f", "raw", "-o", str(out)]
+    sampler = subprocess.Popen(words, stdout=subprocess.DEVNULL)
+    yield
+    sampler.wait()
