@@ -24,10 +24,13 @@ from sipedge.locate import PORTS, TLS, UDP, Hop, Locator
 from sipedge.messenger.connection import HOME
 from sipedge.peers import Peers
 from sipedge.resolve import address_of
+from sipedge.rows import BindingRow
 from sipedge.sharing.siblings import BadFolder, Siblings
 from sipedge.sip.dialog import Dialog
 from sipedge.sip.errors import MalformedMessage, SipError
 from sipedge.sip.flow import Address, Flow, flow_of_text
+from sipedge.sip.grammar import split_list
+from sipedge.sip.headers import NameAddr
 from sipedge.transport import websocket
 from sipedge.transport.door import Door
 from sipedge.transport.tcp import ConnectionTable
@@ -290,25 +293,36 @@ class Network:
         ]
         return Flow("UDP", ours[0], address) if ours else None
 
-    async def flow_of(self, text: str, contact: str) -> Flow | None:
-        """The flow that a binding was registered over (`UDP 127.0.0.1:5060`), or one to its Contact (D-46)."""
-        registered = flow_of_text(text)
+    async def flow_of(self, binding: BindingRow, locator: Locator) -> Flow | None:
+        """The flow that a binding was registered over, or else one to its Path or Contact (D-46, RFC 3327)."""
+        registered = flow_of_text(binding.flow)
         if registered is None or self.ours(registered.remote):
             return None
         if registered.transport == "UDP":
             return self._datagrams_to(registered.remote, PROXY)
         flow = self.connections.find(registered)
-        if (
-            flow is not None or registered.transport != "TCP"
-        ):  # a client's certificate is not known: only it can connect
+        if flow is not None:
             return flow
         try:
-            address = address_of(SipUri.parse(contact))
-        except BadUri:
+            if binding.path:  # a proxy listens, and it alone knows the way to the client
+                proxy = NameAddr.parse(split_list(binding.path)[0]).uri
+                return await self._first(await locator.of_uri(proxy)) if isinstance(proxy, SipUri) else None
+            if registered.transport != "TCP":  # a client's certificate is not known: only it can connect
+                return None
+            address = address_of(SipUri.parse(binding.contact))
+        except (BadUri, SipError):
             return None
         if address is None or self.ours(address):
             return None
         return await self.connections.connect(address, limit=PROBE_LIMIT)
+
+    async def _first(self, hops: Sequence[Hop]) -> Flow | None:
+        """A flow to the first of these servers that can be reached."""
+        for hop in hops:
+            flow = await self.flow_to(hop, role=PROXY)
+            if flow is not None:
+                return flow
+        return None
 
     async def reconnect(self, dialog: Dialog, locator: Locator) -> Flow | None:
         """Reach a peer whose connection is gone where its dialog says; None when only the peer could open another one.

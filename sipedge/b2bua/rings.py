@@ -110,7 +110,7 @@ async def _flow(legs: "Legs", target: Target) -> Flow | None:
     """The way to a phone over the connection that it opened, or to another domain's server."""
     network = legs.edge.network
     if target.binding is not None:
-        return await network.flow_of(target.binding.flow, target.binding.contact)
+        return await network.flow_of(target.binding, legs.edge.locator)
     for hop in target.hops:
         flow = await network.flow_to(hop, role=PROXY)
         if flow is not None:

@@ -199,7 +199,7 @@ class Fork:
 
     async def _ways(self, target: Target) -> AsyncIterator[tuple[Hop | None, Flow | None]]:
         if target.binding is not None:
-            yield None, await self.edge.network.flow_of(target.binding.flow, target.binding.contact)
+            yield None, await self.edge.network.flow_of(target.binding, self.edge.locator)
         elif target.flow is not None:
             yield None, target.flow if self.edge.network.alive(target.flow) else None
         else:

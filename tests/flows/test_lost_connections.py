@@ -1,15 +1,19 @@
 """Connections that break: what went over them ends, unless the client comes back (RFC 5626, RFC 7118)."""
 
+import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from sipedge.departures import FLOW_GRACE
+from sipedge.sip.framing import StreamFramer
+from sipedge.sip.message import Request, parse
 from tests.phone import DOMAIN, Phone, pidf
 from tests.services import free_port
 from tests.system import Deployment, deployed
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 pytestmark = pytest.mark.system
 
@@ -51,6 +55,28 @@ def test_a_browser_that_is_gone_is_not_registered_any_more(site: Deployment) -> 
         assert rows(site, "u2") == [listening]
         with browser(site, "u1") as again:
             assert again.subscribe(state.aor, **watch.identity, To=watch.response.get("To")).response.status == 481
+
+
+def test_a_client_behind_a_proxy_is_found_by_its_path(site: Deployment) -> None:
+    """RFC 3327 5.3, D-46: the proxy's connection is gone, but it listens, and alone knows the way to the client."""
+    with socket.create_server(("127.0.0.1", 0)) as door, site.phone("u5") as friend:
+        door.settimeout(PATIENCE)
+        path = f"<sip:127.0.0.1:{door.getsockname()[1]};transport=tcp;lr>"
+        with site.phone("u6", transport="TCP") as through:
+            far = f"<sip:u6@127.0.0.1:{free_port()};transport=tcp>"
+            assert through.register(far, Path=f"{path}, <sip:inner.example;lr>").status == 200
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(friend.message, "u6", "by the path")
+            connection, _ = door.accept()
+            with connection:
+                framer, found = StreamFramer(), []
+                while not found:
+                    found = [one for one in framer.feed(connection.recv(65535)) if isinstance(one, bytes)]
+                request = parse(found[0])
+                assert isinstance(request, Request)
+                assert request.get_all("Route") == [path, "<sip:inner.example;lr>"] and f"<{request.target}>" == far
+                connection.sendall(request.respond(200).encode())
+                assert asked.result().status == 200
 
 
 def test_a_client_that_comes_back_goes_on(site: Deployment) -> None:
