@@ -120,8 +120,7 @@ class Hints:
                 elif hint.kind == bus.POLICY:
                     await self._change_policy(hint.parts)
                 elif hint.kind == bus.STATE and hint.origin != self._edge.name:
-                    personas = list(hint.personas)
-                    await self._reload(personas, () if self._told(hint) else self._bound(personas) | {*hint.registered})
+                    await self._reload(list(hint.personas), self._rebound(hint))
             except TryAgainLater:
                 log.warning("a hint came while the database was away; caught up with later")
                 self._edge.background(self._catch_up())
@@ -145,10 +144,12 @@ class Hints:
         held = self._edge.personas.held_ids()
         await self._reload(held, self._bound(held))
 
-    def _told(self, hint: bus.Hint) -> bool:
-        """A process beside this one has told us of contacts itself."""
+    def _rebound(self, hint: bus.Hint) -> Collection[int]:
+        """Those whose contacts have to be read again: an edge says who they are; of others that is not known."""
         siblings = self._edge.siblings
-        return siblings is not None and hint.origin in siblings.names
+        if siblings is not None and hint.origin in siblings.names:
+            return ()  # a process beside this one has told us of contacts itself
+        return hint.registered if hint.origin else self._bound(list(hint.personas)) | {*hint.registered}
 
     def _bound(self, persona_ids: list[int]) -> set[int]:
         """Those of them who have contacts, as far as is known here."""

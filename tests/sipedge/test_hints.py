@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from provisioning.bus import Hint
 from sipedge import hints
 from sipedge.hints import LONGEST_PAUSE, SHORTEST_PAUSE, Hints, pause_after
 
@@ -43,3 +44,21 @@ async def test_what_the_bus_has_not_heard_is_announced_again(monkeypatch: pytest
         await asyncio.sleep(0.05)
         announcing.cancel()
     assert said == [({1}, {1}), ({1, 2}, {1}), ({1, 2}, {1})]
+
+
+@pytest.mark.parametrize(
+    ("origin", "registered", "read"),
+    [("", (), {2}), ("", (1,), {1, 2}), ("far", (), set()), ("far", (1,), {1}), ("beside", (1,), set())],
+    ids=["web", "web-named", "edge", "edge-named", "beside"],
+)
+def test_contacts_are_read_again_where_they_may_have_changed(
+    origin: str, registered: tuple[int, ...], read: set[int]
+) -> None:
+    """An edge names whose contacts have changed, and one beside this has told us; of web and worker it is not known.
+
+    A change of state alone makes no other edge read anything, unless somebody watches there.
+    """
+    with ThreadPoolExecutor(1) as readers:
+        edge: Any = SimpleNamespace(registrar={2, 3}, siblings=SimpleNamespace(names={"beside"}))
+        hint = Hint("state", personas=(1, 2), registered=registered, origin=origin)
+        assert set(Hints(edge, readers)._rebound(hint)) == read
