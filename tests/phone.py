@@ -413,7 +413,8 @@ class Watch:
     def within_route(self, *, expires: int) -> Response:
         """SUBSCRIBE within the dialog through the proxies that recorded themselves (RFC 3261 12.2.1.1)."""
         routes = [("Route", value) for value in reversed(self.response.get_all("Record-Route"))]
-        contact = (self.response.get("Contact") or "").partition("<")[2].partition(">")[0]
+        last = self.notifies[-1] if self.notifies else self.response
+        contact = (last.get("Contact") or "").partition("<")[2].partition(">")[0]
         headers = [("Event", "presence"), ("Expires", str(expires)), *routes]
         to = self.response.get("To") or ""
         return self.phone.ask("SUBSCRIBE", contact, headers, **{**self.identity, "To": to})

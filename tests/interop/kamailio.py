@@ -51,6 +51,8 @@ class Server:
     "The file with its configuration."
     module = "tm"
     "One that not every installation has."
+    sign_of_life = 405
+    "The status by which it answers OPTIONS."
 
     def __init__(
         self,
@@ -91,10 +93,7 @@ class Server:
             "TABLES": str(self._folder / "tables"),
             **values,
         }
-        text = Path(__file__).with_name(self.template).read_text()
-        for name, value in values.items():
-            text = text.replace(f"@{name}@", value)
-        (self._folder / "kamailio.cfg").write_text(text)
+        (self._folder / "kamailio.cfg").write_text(self._configuration(values))
         more = []
         if self.certificate is not None:
             tls = TLS_CONFIGURATION.format(certificate=self.certificate, authority=self._authority)
@@ -111,6 +110,18 @@ class Server:
         log.close()
         wait_until(self._answers, "Kamailio", 30)
 
+    def _configuration(self, values: dict[str, str]) -> str:
+        """The text of its configuration, with these values in it."""
+        text = Path(__file__).with_name(self.template).read_text()
+        for name, value in values.items():
+            text = text.replace(f"@{name}@", value)
+        return text
+
+    @property
+    def _probed(self) -> str:
+        """The Request-URI by which it is asked whether it is there."""
+        return f"sip:{DOMAIN}"
+
     def log(self) -> str:
         """What it has said."""
         return (self._folder / "log").read_text(errors="replace")
@@ -119,7 +130,8 @@ class Server:
         assert self._process is not None and self._process.poll() is None, self.log()
         with self.phone(f"probe@{DOMAIN}") as probe:
             try:
-                return probe.ask("OPTIONS", f"sip:{DOMAIN}", patience=0.3, login=False).status == 405
+                answer = probe.ask("OPTIONS", self._probed, patience=0.3, login=False)
+                return answer.status == self.sign_of_life
             except (AssertionError, OSError):
                 return False
 
