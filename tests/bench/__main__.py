@@ -15,21 +15,26 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests import services
-from tests.bench import edges, imports, integrators, report, scale, soak, telephony, usage
+from tests.bench import capacity, comparison, edges, footprint, imports, integrators, report, scale, soak, telephony, usage
+from tests.bench.costs import MEASURED
 from tests.bench.databases import Cluster
 from tests.bench.load import Load, Pressure
 from tests.bench.scenarios import SCENARIOS, Measured, Options, Preparation, Scenario
 from tests.bench.servers import Failed, Kamailio, Ours, Server
 
 APART = {
+    "capacity": capacity.main,
     "edges": edges.main,
+    "footprint": footprint.main,
     "imports": imports.main,
     "integrators": integrators.main,
+    "points": lambda words: _points(words),
     "scale": scale.main,
+    "simulation": comparison.main,
     "soak": soak.main,
     "telephony": telephony.main,
 }
-"Not SIP, so each has a load and options of its own."
+"Each has a load of its own, or none, and options of its own."
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -63,6 +68,19 @@ def main(arguments: list[str] | None = None) -> int:
     if chosen.json:
         _write_json(chosen.json, options, promises, runs)
     return 1 if any(run.result.failures for each in runs.values() for run in each) else 0
+
+
+def _points(arguments: list[str]) -> int:
+    """Measure all that the capacity model is made of, anew: one process of ours, the scenarios and the footprint."""
+    parser = argparse.ArgumentParser(prog="./run bench points", description=(_points.__doc__ or "").splitlines()[0])
+    parser.add_argument("--json", default=str(MEASURED), metavar="FILE", help="where to (default: %(default)s)")
+    parser.add_argument("--seconds", default="5", help="counted time of each run (default 5)")
+    parser.add_argument("--repeats", default="3", help="runs of each scenario; medians count (default 3)")
+    parser.add_argument("--settle", default="40", help="rest before memory is read (default 40 s)")
+    chosen = parser.parse_args(arguments)
+    rest = ["--settle", chosen.settle, "--json", chosen.json]
+    pressure = ["--peer", "none", "--seconds", chosen.seconds, "--repeats", chosen.repeats]
+    return main([*comparison.SCENARIOS, "memory", *pressure, *rest]) or footprint.main(rest)
 
 
 def _parser() -> argparse.ArgumentParser:

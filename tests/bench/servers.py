@@ -84,6 +84,11 @@ class _Process:
         return self._processes[0].pid
 
     @property
+    def database(self) -> str:
+        """The URL of its database; empty for SQLite."""
+        return self._database
+
+    @property
     def directory(self) -> Path:
         assert self._directory is not None
         return self._directory
