@@ -15,7 +15,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests import services
-from tests.bench import capacity, comparison, edges, footprint, imports, integrators, report, scale, soak, telephony, usage
+from tests.bench import (
+    capacity,
+    comparison,
+    edges,
+    footprint,
+    imports,
+    integrators,
+    report,
+    scale,
+    soak,
+    telephony,
+    usage,
+)
 from tests.bench.costs import MEASURED
 from tests.bench.databases import Cluster
 from tests.bench.load import Load, Pressure

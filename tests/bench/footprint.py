@@ -107,8 +107,8 @@ def _few(server: Far, settle: float) -> dict[str, float]:
     time.sleep(settle)
     found: dict[str, float] = {"memory_base": usage.memory(server.pid)}
     load = Load(server.address)
-    publishers = [Publisher(number, load.via) for number in range(FEW)]
-    registrants = [Registrant(number, load.via) for number in range(FEW)]
+    publishers = [Publisher(number, load.via(number)) for number in range(FEW)]
+    registrants = [Registrant(number, load.via(number)) for number in range(FEW)]
     _do(load, publishers)
     found |= _logged(server, load, "publish", publishers)
     watchers = [load.new_watcher(user((n + step) % FEW), user(n)) for n in range(FEW) for step in (1, 2)]
@@ -130,9 +130,9 @@ def _many(server: Far, settle: float) -> dict[str, float]:
     time.sleep(settle)
     found: dict[str, float] = {"memory_many": usage.memory(server.pid)}
     load = Load(server.address)
-    registrants = [Registrant(number, load.via) for number in range(2 * OBJECTS)]
+    registrants = [Registrant(number, load.via(number)) for number in range(2 * OBJECTS)]
     found["memory_per_binding"] = _grown(server, load, registrants, settle)
-    publishers = [Publisher(number, load.via) for number in range(2 * OBJECTS)]
+    publishers = [Publisher(number, load.via(number)) for number in range(2 * OBJECTS)]
     found["memory_per_publication"] = _grown(server, load, publishers, settle)
     load.close()
     return found

@@ -116,11 +116,14 @@ class Load:
         """host:port that the subject of this number speaks from."""
         return self._lines[number % len(self._lines)].via
 
+    def contact(self, number: int) -> str:
+        """host:port that the watcher of this number is notified at."""
+        return self._lines[number % len(self._lines)].contact
+
     def new_watcher(self, uri: str, presentity: str, *, listed: bool = False) -> Watcher:
         """A watcher of a presentity or (`listed`) a list that has not subscribed yet."""
         number = len(self.watchers)
-        line = self._lines[number % len(self._lines)]
-        watcher = Watcher(number, uri, presentity, line.via, line.contact, listed=listed)
+        watcher = Watcher(number, uri, presentity, self.via(number), self.contact(number), listed=listed)
         self.watchers.append(watcher)
         return watcher
 

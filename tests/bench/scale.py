@@ -89,7 +89,7 @@ def _prepared(server: Ours, number: int, chosen: argparse.Namespace, stack: cont
     stack.callback(load.close)
     idle = server.memory()
     print(f"{number} subscriptions: edge ready after {time.monotonic() - began:.0f} s, {idle / 1e6:.0f} MB", flush=True)
-    publishers = [Publisher(place, load.via) for place in range(number)]
+    publishers = [Publisher(place, load.via(place)) for place in range(number)]
     watchers = [load.new_watcher(user(place + 1), user(place)) for place in range(number)]
     for subjects in (publishers, watchers):
         result = load.once(subjects, chosen.window)

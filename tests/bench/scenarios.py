@@ -205,7 +205,7 @@ def _more_users(users: int) -> str:
 
 def _memory_publications(load: Load, server: Server, options: Options) -> Measured:
     """Each user has one publication, which nobody watches."""
-    publishers = [Publisher(options.users + number, load.via) for number in range(2 * MEMORY_OBJECTS)]
+    publishers = [Publisher(options.users + number, load.via(number)) for number in range(2 * MEMORY_OBJECTS)]
     measured = _grown(load, server, options, publishers)
     measured.payload = len(document(options.users, "open"))
     return measured

@@ -26,7 +26,7 @@ from tests.bench.passing import SHORT, Fader, Leaver, Passing
 from tests.bench.subjects import Publisher, Registrant, Sender, Subject
 from tests.phone import Phone, pidf
 from tests.rest import Web, integrator
-from tests.system import Deployment, deployed, new_database
+from tests.system import Deployment, deployed
 
 USERS = 2_000
 
@@ -209,21 +209,26 @@ def mixed(load: Load) -> list[Subject]:
     publishers: list[Publisher] = []
     for _ in range(MIXED["publishers"]):
         number = next(numbers)
-        publishers.append(Publisher(number, load.via))
+        publishers.append(Publisher(number, load.via(number)))
         publishers[-1].watchers.append(load.new_watcher(user(number + 1), user(number)))
     registered = [next(numbers) for _ in range(MIXED["registrants"])]
     subjects: list[Subject] = [
         *publishers,
-        *(Registrant(number, load.via) for number in registered),
-        *(Sender(next(numbers), registered[place % len(registered)], load.via) for place in range(MIXED["senders"])),
+        *(Registrant(number, load.via(number)) for number in registered),
+        *(
+            Sender(next(numbers), registered[place % len(registered)], load.via(place))
+            for place in range(MIXED["senders"])
+        ),
         *(load.new_watcher(user(number), user(next(numbers))) for number in range(MIXED["refreshers"])),
     ]
     for kind, count in ((Leaver, MIXED["leavers"]), (Fader, MIXED["faders"])):
         for number in range(count):
-            one = kind(len(load.watchers), user(number), user(USERS - 100 - number), load.via, load.contact)
+            one = kind(
+                len(load.watchers), user(number), user(USERS - 100 - number), load.via(number), load.contact(number)
+            )
             load.watchers.append(one)
             subjects.append(one)
-    subjects += [Passing(USERS - 400 + number, load.via) for number in range(MIXED["passing"])]
+    subjects += [Passing(USERS - 400 + number, load.via(number)) for number in range(MIXED["passing"])]
     Random(3261).shuffle(subjects)
     return subjects
 
@@ -239,8 +244,7 @@ def main(arguments: list[str]) -> int:
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(services.postgresql(durable=True))
         bus = stack.enter_context(services.valkey())
-        database = new_database(server)
-        deployment = stack.enter_context(deployed(database=database, bus=bus, provisioned=PROVISIONED))
+        deployment = stack.enter_context(deployed(server=server, bus=bus, provisioned=PROVISIONED))
         deployment.manage("shell", "-v0", "-c", f"from tests import many; many.users(0, {USERS}); {EXEMPT}")
         # Messages come back from where they were sent to: the generator hears nobody else.
         listen = ",".join(f"{transport}:127.0.0.1:{deployment.engine}:engine" for transport in ("udp", "tcp"))
@@ -248,7 +252,7 @@ def main(arguments: list[str]) -> int:
         worker = deployment.start_worker()
         web = integrator(deployment)
         pids = {"edge": edge.pid, "worker": worker.pid, "web": deployment.web.pid}
-        return _soaked(deployment, web, Observer(pids, database), chosen)
+        return _soaked(deployment, web, Observer(pids, deployment.environment["DATABASE_URL"]), chosen)
 
 
 def _soaked(deployment: Deployment, web: Web, observer: Observer, chosen: argparse.Namespace) -> int:

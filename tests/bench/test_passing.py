@@ -37,4 +37,4 @@ def test_a_passing_publication_is_always_the_first_one() -> None:
     """RFC 3903 4.1: no entity tag, and a short life."""
     one = Passing(5, "127.0.0.1:5060")
     requests = [asked(one, number) for number in range(2)]
-    assert [(request.expires, request.sip_if_match) for request in requests] == [(SHORT, None)] * 2
+    assert [(request.expires, request.get("SIP-If-Match")) for request in requests] == [(SHORT, None)] * 2

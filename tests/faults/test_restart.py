@@ -11,7 +11,7 @@ from tests.bench.load import Load
 from tests.bench.messages import DOMAIN
 from tests.bench.subjects import Publisher, Watcher
 from tests.services import PostgreSQL
-from tests.system import Deployment, deployed, new_database
+from tests.system import Deployment, deployed
 
 pytestmark = pytest.mark.system
 
@@ -34,7 +34,7 @@ EXEMPT = "from provisioning.models import LimitExemption as E; E.objects.create(
 def deployment(postgresql_server: PostgreSQL) -> Iterator[Deployment]:
     """One that knows nobody yet."""
     provisioned = f"domains: [{DOMAIN}]\ntrusted_peers: [{{address: 127.0.0.1}}]\n"
-    with deployed(database=new_database(postgresql_server.url), provisioned=provisioned) as found:
+    with deployed(server=postgresql_server.url, provisioned=provisioned) as found:
         yield found
         assert "Traceback" not in found.logs(), found.logs()
 
@@ -46,10 +46,10 @@ class Restarted:
         self._deployment = deployment
         self.count = count
         self.engine = ("127.0.0.1", deployment.engine)
-        self.load = Load(self.engine)
-        self._pump = [Publisher(count + 1 + number, self.load.via) for number in range(20)]
+        self.load = Load(self.engine, lines=1)
+        self._pump = [Publisher(count + 1 + number, self.load.via(0)) for number in range(20)]
         "Users whom nobody watches; while they publish the generator takes what the watchers are told."
-        place = f"{self.engine!r}, {self.load.via!r}, {self.load.contact!r}"
+        place = f"{self.engine!r}, {self.load.via(0)!r}, {self.load.contact(0)!r}"
         deployment.manage(
             "shell", "-v0", "-c",
             f"from tests import many; many.users(0, {count + 30}); many.publications(0, {count}); "
