@@ -1,53 +1,16 @@
 """kill -9 of the edge in the middle of a publishing load: nothing that was acknowledged is lost."""
 
-import threading
 import time
 
 import pytest
 
-from tests.phone import Phone, pidf
+from tests.faults.load import ACTIVITIES, Load, Publisher
+from tests.phone import pidf
 from tests.system import Deployment
-from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
 
 PUBLISHERS = 8
-ACTIVITIES = ("busy", "meeting", "away", "travel", "meal", "vacation")
-
-
-class Publisher:
-    """Publishes change after change and remembers what was acknowledged."""
-
-    def __init__(self, phone: Phone) -> None:
-        self.phone = phone
-        self.tag: str | None = None
-        self.acknowledged = ""
-        "The activity of the last 200."
-        self.attempted = ""
-        "The activity of the last request, which may have been committed without its answer being heard."
-        self.mismatches = 0
-        self.done = 0
-
-    def run(self, stop: threading.Event) -> None:
-        """Until told to stop."""
-        number = 0
-        while not stop.is_set():
-            number += 1
-            self.step(ACTIVITIES[number % len(ACTIVITIES)], patience=0.5)
-
-    def step(self, activity: str, patience: float = 20.0) -> None:
-        """One change."""
-        self.attempted = activity
-        try:
-            answer = self.phone.publish(pidf(self.phone.aor, activity=activity), tag=self.tag, patience=patience)
-        except (AssertionError, OSError):
-            return  # nobody answered: the edge is dead
-        if answer.status == 200:
-            self.tag = answer.get("SIP-ETag")
-            self.acknowledged = activity
-            self.done += 1
-        elif answer.status == 412:
-            self.mismatches += 1
 
 
 def test_nothing_acknowledged_is_lost(deployment: Deployment) -> None:
@@ -59,16 +22,11 @@ def test_nothing_acknowledged_is_lost(deployment: Deployment) -> None:
     watches = [watcher.subscribe(one.phone.aor) for one in publishers]
     for watch in watches:
         watch.heard(1)
-    stop = threading.Event()
-    threads = [threading.Thread(target=one.run, args=(stop,)) for one in publishers]
-    for thread in threads:
-        thread.start()
-    wait_until(lambda: min(one.done for one in publishers) > 20, "a publishing load")
+    load = Load(publishers, pause=0.0)
+    load.goes_on(20)
     edge.kill()
     edge.wait()
-    stop.set()
-    for thread in threads:
-        thread.join()
+    load.stop()
     deployment.start_edge()
     try:
         for one in publishers:
