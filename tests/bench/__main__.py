@@ -92,7 +92,7 @@ def _points(arguments: list[str]) -> int:
     chosen = parser.parse_args(arguments)
     rest = ["--settle", chosen.settle, "--json", chosen.json]
     pressure = ["--peer", "none", "--seconds", chosen.seconds, "--repeats", chosen.repeats]
-    return main([*comparison.SCENARIOS, "memory", *pressure, *rest]) or footprint.main(rest)
+    return main([*comparison.SCENARIOS, "memory", "memory-publications", *pressure, *rest]) or footprint.main(rest)
 
 
 def _parser() -> argparse.ArgumentParser:

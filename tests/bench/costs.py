@@ -118,9 +118,8 @@ class Costs:
             found["database_batch"] = max(0.0, footprint.pop("database_alone_us") / 1e6 - found["database_publish"])
             for kind in ("publish", "register"):
                 found[f"edge_heard_{kind}"] = footprint.pop(f"heard_{kind}_us") / 1e6
-            memory = _bytes_each(results, "memory")
-            if memory is not None:
-                found["memory_per_subscription"] = memory
+            found["memory_per_subscription"] = _bytes_each(results, "memory")
+            found["memory_per_publication"] = _bytes_each(results, "memory-publications")
             found |= footprint
         except KeyError as error:
             raise Missing(f"no {error.args[0]} among the measured points") from None
@@ -142,8 +141,6 @@ def _spent(results: Mapping[str, Mapping[str, Any]], part: str) -> Callable[[str
     return lambda scenario: float(results[scenario][f"{part}_us_per_operation"]) / 1e6
 
 
-def _bytes_each(results: Mapping[str, Mapping[str, Any]], scenario: str) -> float | None:
-    """Bytes of memory of one object, in the words of this or of earlier versions."""
-    found = results.get(scenario, {})
-    value = found.get("bytes_each", found.get("bytes_per_subscription"))
-    return float(value) if value is not None else None
+def _bytes_each(results: Mapping[str, Mapping[str, Any]], scenario: str) -> float:
+    """Bytes of memory of one object."""
+    return float(results[scenario]["bytes_each"])

@@ -1,4 +1,4 @@
-"""`./run bench footprint`: what a user, a binding, a publication, a subscription and a change leave behind.
+"""`./run bench footprint`: what a user, a binding and a change leave behind, and what rows and messages take.
 
 Bytes in the edge's memory, in PostgreSQL's tables and in its write-ahead log, and on the wire; the cost of a
 transaction with a single plan; and what an edge spends on a change that another one announces. `./run bench` measures
@@ -21,7 +21,7 @@ from tests.bench import usage
 from tests.bench.databases import Cluster
 from tests.bench.load import Load
 from tests.bench.messages import DOMAIN, user
-from tests.bench.servers import Ours, free_port
+from tests.bench.servers import Failed, Ours, free_port
 from tests.bench.subjects import Publisher, Registrant, Subject
 from tests.phone import Phone, pidf
 
@@ -29,7 +29,7 @@ FEW, MANY = 1_000, 21_000
 "Users of the two servers whose memory is compared: 20,000 more."
 
 OBJECTS = 10_000
-"Bindings and publications, the second half of which is what grows."
+"Bindings that are counted, after as many others."
 
 WINDOW = 64
 "Operations in flight."
@@ -82,9 +82,11 @@ def main(arguments: list[str]) -> int:
             cluster = Cluster(stack.enter_context(services.postgresql(durable=True)))
             stack.callback(cluster.close)
             server = Far(cluster, users, bus)
-            server.start()
             try:
+                server.start()
                 found |= measure(server, chosen.settle)
+            except Failed as error:
+                sys.exit(str(error))
             finally:
                 server.stop()
     found["memory_per_user"] = round((found.pop("memory_many") - found["memory_base"]) / (MANY - FEW))
@@ -126,14 +128,12 @@ def _few(server: Far, settle: float) -> dict[str, float]:
 
 
 def _many(server: Far, settle: float) -> dict[str, float]:
-    """An edge with many users: what they cost it, and what their bindings and publications do."""
+    """An edge with many users: what they cost it, and what their bindings do."""
     time.sleep(settle)
     found: dict[str, float] = {"memory_many": usage.memory(server.pid)}
     load = Load(server.address)
     registrants = [Registrant(number, load.via(number)) for number in range(2 * OBJECTS)]
     found["memory_per_binding"] = _grown(server, load, registrants, settle)
-    publishers = [Publisher(number, load.via(number)) for number in range(2 * OBJECTS)]
-    found["memory_per_publication"] = _grown(server, load, publishers, settle)
     load.close()
     return found
 
