@@ -12,6 +12,7 @@ import structlog
 from presence.engine.errors import DomainError
 from provisioning import asking, bus
 from provisioning.asking import Command
+from sipedge import exhaustion
 from sipedge.messenger.connection import Unanswered
 from sipedge.sip.errors import SipError
 
@@ -93,6 +94,8 @@ class Commands:
 
             status = next((ANSWERS[kind][0] for kind in type(error).__mro__ if kind in ANSWERS), 500)
             return {"status": status, "reason": str(error)}
+        except MemoryError:
+            exhaustion.end()
         except Exception:
             log.exception("a command failed", command=command.name)
             return {"status": 500, "reason": "Server Internal Error"}

@@ -17,6 +17,7 @@ import structlog
 
 from presence.engine.errors import TryAgainLater
 from presence.store import DatabaseAway, Outcome, Plan
+from sipedge import exhaustion
 from sipedge.metrics.histogram import Histogram
 
 log = structlog.get_logger(__name__)
@@ -128,6 +129,8 @@ class Committer:
             began = time.perf_counter()
             try:
                 outcomes: list[Outcome] | Exception = self._write([entry.plan for entry in batch])
+            except MemoryError:
+                exhaustion.end()
             except Exception as error:
                 outcomes = error
             try:

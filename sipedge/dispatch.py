@@ -17,6 +17,7 @@ from presence.engine import errors
 from presence.engine.capabilities import client_type
 from provisioning.policy import PersonaFacts
 from provisioning.uri import Aor, BadUri, SipUri
+from sipedge import exhaustion
 from sipedge.about import MESSAGE
 from sipedge.listeners import MESSENGER, Listener
 from sipedge.peers import BUSY_AFTER
@@ -228,6 +229,8 @@ class Dispatcher:
             response = answer(request, error)
         except (SipError, BadUri) as error:
             response = _refusal(request, error)
+        except MemoryError:
+            exhaustion.end()
         except Exception:
             log.exception("a request could not be handled")
             response = request.respond(500)

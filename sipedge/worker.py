@@ -29,7 +29,7 @@ from presence.store import DatabaseAway, Loaded, Outcome, Plan
 from provisioning import snapshot
 from provisioning.policy import Policy
 from provisioning.uri import SipUri, Uri
-from sipedge import expiry
+from sipedge import exhaustion, expiry
 from sipedge.adoption import Adoption
 from sipedge.b2bua.legs import Legs
 from sipedge.b2bua.mixer import Ports
@@ -314,6 +314,8 @@ class Edge:
     def _ended(self, task: "asyncio.Task[Any]") -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
+            if isinstance(error, MemoryError):
+                exhaustion.end()
             log.error("a background task failed", exc_info=error)
 
     # The wire

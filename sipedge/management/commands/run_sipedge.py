@@ -14,7 +14,7 @@ from django.db import Error
 from presence.engine.errors import TryAgainLater
 from provisioning.announce import announce
 from provisioning.models import Listener
-from sipedge import listeners, telephony
+from sipedge import exhaustion, listeners, telephony
 from sipedge.draining import DRAINED
 from sipedge.network import CannotListen
 from sipedge.worker import Edge
@@ -60,6 +60,7 @@ class Command(BaseCommand):
     async def _run(self, name: str, opened: list[listeners.Listener] | None) -> int:
         stopping = asyncio.Event()
         loop = asyncio.get_running_loop()
+        exhaustion.watch(loop)
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stopping.set)
         edge = Edge(name)
