@@ -383,20 +383,26 @@ class Feed:
             await self._heard(hint)
 
     async def _heard(self, hint: bus.Hint) -> None:
-        try:
-            if hint.kind == bus.STATE:
-                await self._reload(hint.personas)
-            elif hint.kind == bus.POLICY:
-                await self._change_policy(hint.parts)
-            elif hint.kind == bus.CONNECTED:
-                self._looks.heard()
-                await self._look_at_all()
-            elif hint.kind == bus.AWAY:
-                await self._looks.look(time.monotonic(), datetime.now(UTC))
-        except TryAgainLater:
-            log.warning("a hint came while the database was away; caught up with later")
-            await asyncio.sleep(RETRY_AFTER)
-            await self._heard(bus.Hint(bus.CONNECTED))
+        """Take a hint; one that the database keeps from being taken becomes a look at everything."""
+        while True:
+            try:
+                await self._take(hint)
+                return
+            except TryAgainLater:
+                log.warning("a hint came while the database was away; caught up with later")
+                await asyncio.sleep(RETRY_AFTER)
+                hint = bus.Hint(bus.CONNECTED)
+
+    async def _take(self, hint: bus.Hint) -> None:
+        if hint.kind == bus.STATE:
+            await self._reload(hint.personas)
+        elif hint.kind == bus.POLICY:
+            await self._change_policy(hint.parts)
+        elif hint.kind == bus.CONNECTED:
+            self._looks.heard()
+            await self._look_at_all()
+        elif hint.kind == bus.AWAY:
+            await self._looks.look(time.monotonic(), datetime.now(UTC))
 
     async def _look_at_changes(self, since: datetime) -> None:
         await self._reload(list(await self.read(store.changed_since, since)))

@@ -23,7 +23,6 @@ async def watch(edge: "Edge") -> None:
     """Look for ever."""
     clock = Comparison(JUMP)
     while True:
-        await asyncio.sleep(INTERVAL)
         begun, now = elapsed(), edge.now()
         if jump := clock.jumped(now.timestamp(), begun, elapsed()):
             log.warning(
@@ -39,3 +38,4 @@ async def watch(edge: "Edge") -> None:
         edge.backends.look()
         edge.registrar.expire(now)
         edge.departures.end()
+        await asyncio.sleep(INTERVAL)

@@ -68,6 +68,10 @@ class Hints:
         self.up = False
         "The bus is heard."
         self._looks = Looks(self._look_at_changes, self._look_at_all)
+        self._behind = False
+        "Something was missed while the database was away."
+        self._catching_up = False
+        "One look at everything is to come for it, however much there is."
 
     def changed(self, persona_id: int) -> None:
         """The others will hear of it at once, or in a moment."""
@@ -122,15 +126,23 @@ class Hints:
                 elif hint.kind == bus.STATE and hint.origin != self._edge.name:
                     await self._reload(list(hint.personas), self._rebound(hint))
             except TryAgainLater:
-                log.warning("a hint came while the database was away; caught up with later")
-                self._edge.background(self._catch_up())
+                if hint.kind == bus.AWAY:
+                    continue  # the next look goes as far back
+                self._behind = True
+                if not self._catching_up:
+                    log.warning("a hint came while the database was away; caught up with later")
+                    self._catching_up = True
+                    self._edge.background(self._catch_up())
 
     async def _catch_up(self) -> None:
-        await asyncio.sleep(RETRY_AFTER)
-        try:
-            await self._look_at_all()
-        except TryAgainLater:
-            self._edge.background(self._catch_up())
+        while self._behind:
+            await asyncio.sleep(RETRY_AFTER)
+            self._behind = False  # what is missed from now on, this look may not see
+            try:
+                await self._look_at_all()
+            except TryAgainLater:
+                self._behind = True
+        self._catching_up = False
 
     async def _look_at_changes(self, since: datetime) -> None:
         """Whatever was written since then."""

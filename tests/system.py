@@ -205,7 +205,7 @@ class Deployment:
             assert process.poll() is None, log.read_text()
             return ready in log.read_text()
 
-        wait_until(started, f"“{ready}”", 60)
+        wait_until(started, f"“{ready}”", 240)
         return process
 
     def logs(self) -> str:

@@ -1,12 +1,16 @@
 """What an edge tells the others: at once while little happens, gathered while much does, until the bus has heard it."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from presence.engine.errors import TryAgainLater
+from provisioning import bus
 from provisioning.bus import Hint
 from sipedge import hints
 from sipedge.hints import LONGEST_PAUSE, SHORTEST_PAUSE, Hints, pause_after
@@ -62,3 +66,45 @@ def test_contacts_are_read_again_where_they_may_have_changed(
         edge: Any = SimpleNamespace(registrar={2, 3}, siblings=SimpleNamespace(names={"beside"}))
         hint = Hint("state", personas=(1, 2), registered=registered, origin=origin)
         assert set(Hints(edge, readers)._rebound(hint)) == read
+
+
+@pytest.mark.asyncio
+async def test_what_was_missed_without_a_database_is_caught_up_with_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many hints came meanwhile, and however long the bus was away as well."""
+    tasks: set[asyncio.Task[None]] = set()
+    looks: list[bool] = []
+    away = True
+
+    async def look_at_all() -> None:
+        looks.append(not away)
+        if away:
+            raise TryAgainLater(1)
+
+    async def listen() -> AsyncIterator[Hint]:
+        nonlocal away
+        for _ in range(5):
+            yield Hint(bus.CONNECTED)
+            yield Hint(bus.AWAY)
+        await asyncio.sleep(0.05)
+        away = False
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(hints, "RETRY_AFTER", 0.01)
+    monkeypatch.setattr(hints.bus, "configured", lambda: True)
+    monkeypatch.setattr(hints.bus, "listen", listen)
+    monkeypatch.setattr(Hints, "_look_at_all", lambda self: look_at_all())
+    monkeypatch.setattr(Hints, "_look_at_changes", lambda self, since: look_at_all())
+    loop = asyncio.get_running_loop()
+    edge: Any = SimpleNamespace(
+        name="edge-1",
+        loop=loop,
+        now=lambda: datetime.now(UTC),
+        background=lambda work: tasks.add(loop.create_task(work)),
+    )
+    with ThreadPoolExecutor(1) as readers:
+        listening = asyncio.create_task(Hints(edge, readers).listen())
+        while True not in looks:
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0.1)
+        listening.cancel()
+    assert len(tasks) == 1 and looks.count(True) == 1
