@@ -87,7 +87,15 @@ def database() -> dict[str, Any]:
         "PORT": str(parts.port or ""),
         "CONN_HEALTH_CHECKS": True,
         "CONN_MAX_AGE": 60,
-        "OPTIONS": {"connect_timeout": 3, "application_name": "cups"},
+        "OPTIONS": {
+            "connect_timeout": 3,
+            "application_name": "cups",
+            # A connection that leads nowhere, after a cut of the network, ends within seconds, not after minutes
+            "tcp_user_timeout": 8000,
+            "keepalives_idle": 4,
+            "keepalives_interval": 2,
+            "keepalives_count": 2,
+        },
     }
 
 

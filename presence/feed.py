@@ -399,7 +399,7 @@ class Feed:
         elif hint.kind == bus.POLICY:
             await self._change_policy(hint.parts)
         elif hint.kind == bus.CONNECTED:
-            self._looks.heard()
+            await self._looks.heard(datetime.now(UTC))
             await self._look_at_all()
         elif hint.kind == bus.AWAY:
             await self._looks.look(time.monotonic(), datetime.now(UTC))

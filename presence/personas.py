@@ -196,6 +196,8 @@ class Personas:
         self._applied: dict[int, set[int]] = {}
         "Publications written by this process while their presentity is being read again."
         self._reloading = asyncio.Lock()
+        self._forgotten = 0
+        "Times that nothing in memory could be trusted any more."
         self._deadlines = Deadlines()
         self._owner: dict[int, int] = {}
         "Whose publication a deadline belongs to."
@@ -300,11 +302,25 @@ class Personas:
                 await asyncio.wait(loading)
             await self._read_again([id for id in wanted if id in self._held])
 
+    def forget(self) -> None:
+        """Changes may have been missed: nothing in memory is trusted any more, what is needed is read anew."""
+        self._forgotten += 1
+        for id in list(self._held):
+            self._drop(id)
+
+    async def _load_trusted(self, ids: list[int]) -> list[Loaded]:
+        """Read these; once more when everything was forgotten meanwhile, since the answer may be older than that."""
+        while True:
+            forgotten = self._forgotten
+            loaded = await self._load(ids)
+            if forgotten == self._forgotten:
+                return loaded
+
     async def _read_again(self, ids: list[int]) -> None:
         for id in ids:
             self._applied[id] = set()
         try:
-            loaded = {one.persona_id: one for one in await self._load(ids)}
+            loaded = {one.persona_id: one for one in await self._load_trusted(ids)}
             for id in ids:
                 held = self._held.get(id)
                 if held is None:
@@ -365,7 +381,7 @@ class Personas:
         self._loading.update(self._wanted)
         wanted, self._wanted = self._wanted, {}
         try:
-            loaded = {one.persona_id: one for one in await self._load(list(wanted))}
+            loaded = {one.persona_id: one for one in await self._load_trusted(list(wanted))}
         except Exception as error:
             for id, future in wanted.items():
                 del self._loading[id]

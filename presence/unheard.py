@@ -26,24 +26,31 @@ class Looks:
         self._changed = changed
         self._everything = everything
         self._since: datetime | None = None
-        "When the last look began; None while the bus is heard."
+        "When the last look began, or what came first that was missed; None while all is heard."
         self._next = 0.0
         self._next_whole = 0.0
 
-    def heard(self) -> None:
-        """The bus is there: it says what changes from now on."""
+    def missed(self, now: datetime) -> None:
+        """Something was said that could not be looked at."""
+        if self._since is None:
+            self._since = now
+
+    async def heard(self, now: datetime) -> None:
+        """The bus is there: look at what was missed, it says what changes from now on. Raises what looking raises."""
+        if self._since is not None:
+            await self._changed(min(self._since, now) - OVERLAP)
         self._since = None
 
     async def look(self, at: float, now: datetime) -> None:
         """The bus is away: look if it is time. `at` is of a steady clock, in seconds; raises what looking raises."""
         if self._since is None:
-            self._next, self._next_whole = at, at + EVERYTHING
+            self._since, self._next, self._next_whole = now, at, at + EVERYTHING
         if at < self._next:
             return
         if at >= self._next_whole:
             await self._everything()
             self._next_whole = at + EVERYTHING
         else:
-            await self._changed(min(self._since or now, now) - OVERLAP)
+            await self._changed(min(self._since, now) - OVERLAP)
         self._since = now
         self._next = at + INTERVAL

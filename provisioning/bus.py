@@ -28,7 +28,7 @@ PATIENCE = 0.5
 RECONNECT = 1.0
 "Seconds between two attempts to reach the bus."
 
-SILENCE = 5.0
+SILENCE = 2.0
 "Seconds without a word after which the bus is asked whether it is there; after as many more it counts as away."
 
 LOST = (redis.RedisError, OSError)

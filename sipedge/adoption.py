@@ -231,7 +231,8 @@ class Adoption:
         """Our lease had run out, and is written anew: leave what others have taken over; raises TryAgainLater.
 
         Nobody is told anything: whoever has a subscription now tells its watcher. Connections whose subscriptions
-        have ended elsewhere are closed, so that their clients notice.
+        have ended elsewhere are closed, so that their clients notice. Whoever was cut off from the database was so from
+        the bus as a rule: what is in memory, states and policy, may be older than what others have told meanwhile.
         """
         edge = self._edge
         held, held_backends = [live.row.id for live in edge.subscriptions], edge.backends.written()
@@ -254,6 +255,8 @@ class Adoption:
         if held_backends - our_backends:
             for live in edge.subscriptions:
                 edge.backends.follow(live)
+        edge.personas.forget()
+        await edge.hints.look_at_all()
         log.warning("the lease had run out", lost=len(lost), kept=len(edge.subscriptions))
 
 

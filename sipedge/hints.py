@@ -67,7 +67,7 @@ class Hints:
         "The presentities that webhooks are told about, under which policy."
         self.up = False
         "The bus is heard."
-        self._looks = Looks(self._look_at_changes, self._look_at_all)
+        self._looks = Looks(self._look_at_changes, self.look_at_all)
         self._behind = False
         "Something was missed while the database was away."
         self._catching_up = False
@@ -112,15 +112,14 @@ class Hints:
         while not bus.configured():
             await asyncio.sleep(POLL_INTERVAL)
             with contextlib.suppress(TryAgainLater):  # the next look will do
-                await self._look_at_all()
+                await self.look_at_all()
         async for hint in bus.listen():
             self.up = hint.kind != bus.AWAY
             try:
                 if hint.kind == bus.AWAY:
                     await self._looks.look(self._edge.loop.time(), self._edge.now())
                 elif hint.kind == bus.CONNECTED:
-                    self._looks.heard()
-                    await self._look_at_all()
+                    await self._look_again()
                 elif hint.kind == bus.POLICY:
                     await self._change_policy(hint.parts)
                 elif hint.kind == bus.STATE and hint.origin != self._edge.name:
@@ -129,6 +128,7 @@ class Hints:
                 if hint.kind == bus.AWAY:
                     continue  # the next look goes as far back
                 self._behind = True
+                self._looks.missed(self._edge.now())
                 if not self._catching_up:
                     log.warning("a hint came while the database was away; caught up with later")
                     self._catching_up = True
@@ -139,10 +139,15 @@ class Hints:
             await asyncio.sleep(RETRY_AFTER)
             self._behind = False  # what is missed from now on, this look may not see
             try:
-                await self._look_at_all()
+                await self._look_again()
             except TryAgainLater:
                 self._behind = True
         self._catching_up = False
+
+    async def _look_again(self) -> None:
+        """Whatever was missed, contacts of users who had none among it."""
+        await self._looks.heard(self._edge.now())
+        await self.look_at_all()
 
     async def _look_at_changes(self, since: datetime) -> None:
         """Whatever was written since then."""
@@ -150,8 +155,8 @@ class Hints:
         personas = await edge.read(store.changed_since, since)
         await self._reload(list(personas), await edge.read(_registered_since, since))
 
-    async def _look_at_all(self) -> None:
-        """Whatever was missed."""
+    async def look_at_all(self) -> None:
+        """The policy, and all that is in memory; raises TryAgainLater."""
         await self._change_policy(None)
         held = self._edge.personas.held_ids()
         await self._reload(held, self._bound(held))

@@ -120,7 +120,9 @@ class Lease:
         while True:
             await asyncio.sleep(self.interval.total_seconds())
             await self.renew()
-            if self.held and self._resuming is None and elapsed() >= self._look_from:
+            if not self.held:
+                self._edge.notifier.hold_back()
+            elif self._resuming is None and elapsed() >= self._look_from:
                 self._edge.adoption.look()
 
     async def renew(self) -> None:

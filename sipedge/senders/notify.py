@@ -125,6 +125,7 @@ class Notifier:
             return
         self._holding_back = True
         log.warning("the lease has run out: nobody is notified until it is renewed")
+        self._edge.personas.forget()  # who fetches a state, or changes one, is not answered from memory either
         for live in self._edge.subscriptions:
             self.abandon(live)
 

@@ -4,6 +4,8 @@ import signal
 import time
 from collections.abc import Iterator
 
+import psutil
+import psycopg
 import pytest
 
 from tests.faults.edges import LEASE, Edges, contact_of, rises
@@ -14,6 +16,12 @@ from tests.system import deployed
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
+
+
+DEACTIVATED = (
+    "from presence.models import Subscription; print(Subscription.objects.filter(reason='deactivated').count())"
+)
+"Subscriptions over connections that went with their edge."
 
 
 @pytest.fixture
@@ -99,6 +107,7 @@ def test_an_edge_that_was_stopped_for_longer_than_its_lease_tells_nobody_anythin
     watcher.answer_with = 200
     wait_until(lambda: contact_of(watch)[1] != edges.ports[1], "another edge's Contact", 60)
     adopter = contact_of(watch)[1]
+    wait_until(lambda: edges.ask(DEACTIVATED) == "1", "the end of the other one, by whichever edge", 60, 0.5)
     taken_over = len(watcher.said)
     presentity.publish(pidf(presentity.aor, activity="away"), tag=tag)
     watch.sees("<rpid:away/>")
@@ -129,3 +138,41 @@ def test_an_edge_that_is_back_within_its_lease_keeps_its_watchers(edges: Edges) 
     time.sleep(2 * LEASE)
     assert watch.refresh().status == 200
     assert {one.port for one in watcher.said} == {edges.ports[1]} and rises(watch)
+
+
+def test_an_edge_that_stops_within_a_transaction_holds_nobody_up(edges: Edges) -> None:
+    """D-11: the rows that it was writing are free again after seconds; what was acknowledged before is there."""
+    one = Publisher(edges.roamer("u0", 1))
+    stop = threading.Event()
+    thread = threading.Thread(target=one.run, args=(stop,))
+    thread.start()
+    try:
+        wait_until(lambda: one.done > 3, "a publishing load", 60)
+        wait_until(lambda: stopped_while_writing(edges, 1), "an edge that stops within a transaction", 120, 0.003)
+    finally:
+        stop.set()
+        thread.join()
+    one.phone.server = ("127.0.0.1", edges.ports[2])  # type: ignore[attr-defined]
+    wait_until(
+        lambda: one.phone.publish(pidf(one.phone.aor, activity="away"), tag=one.tag).status == 200,
+        "a change of what the stopped edge was writing", 60, 0.5,
+    )  # fmt: skip
+    other = edges.roamer("u1", 2)
+    assert other.publish(pidf(other.aor)).status == 200
+
+
+def stopped_while_writing(edges: Edges, number: int) -> bool:
+    """Stop this edge; whether it was within a transaction that has written something. Else it goes on."""
+    edges.signal(number, signal.SIGSTOP)
+    process = psutil.Process(edges.processes[number].pid)
+    wait_until(lambda: process.status() == psutil.STATUS_STOPPED, "a stopped process")
+    ports = [one.laddr.port for one in process.net_connections("tcp") if one.raddr]
+    with psycopg.connect(edges.deployment.environment["DATABASE_URL"]) as connection:
+        found = connection.execute(
+            "SELECT 1 FROM pg_stat_activity WHERE client_port = ANY(%s) AND backend_xid IS NOT NULL "
+            "AND state = 'idle in transaction'",
+            [ports],
+        ).fetchall()
+    if not found:
+        edges.signal(number, signal.SIGCONT)
+    return bool(found)

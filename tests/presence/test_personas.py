@@ -164,3 +164,22 @@ async def test_memory_is_bounded_but_the_watched_stay(monkeypatch: pytest.Monkey
         for id in range(10):
             await held.get(id)
         assert len(held) == kept
+
+
+async def test_what_is_forgotten_is_read_anew() -> None:
+    """DESIGN 4: the working set can be thrown away; an answer that was asked for before that is not trusted either."""
+    database = Database(row(activity="busy"))
+    held = personas(database, pinned=True)
+    await held.get(1)
+    database.rows = [row(version=2, activity="away")]
+    held.forget()
+    assert held.document(1, XTEN3, View(), NOON) is None and len(held) == 0
+    database.go.clear()
+    reading = asyncio.create_task(held.get(1))
+    while len(database.loads) < 2:
+        await asyncio.sleep(0)
+    held.forget()
+    database.rows = [row(version=3, activity="meal")]
+    database.go.set()
+    await reading
+    assert b"<rpid:meal/>" in seen(held) and len(database.loads) == 3

@@ -35,6 +35,10 @@ class World:
         """So many seconds after noon; `clock`: by how many the time of day was set."""
         await self.looks.look(seconds, NOON + timedelta(seconds=seconds + clock))
 
+    async def heard(self, seconds: float) -> None:
+        """The bus is there again."""
+        await self.looks.heard(NOON + timedelta(seconds=seconds))
+
 
 def after(seconds: float) -> datetime:
     return NOON + timedelta(seconds=seconds) - OVERLAP
@@ -47,10 +51,26 @@ async def test_it_looks_at_once_and_then_now_and_then() -> None:
     await world.at(INTERVAL / 2)
     await world.at(INTERVAL)
     assert world.seen == [after(0), after(0)], "from where it has looked before"
-    world.looks.heard()
+    await world.heard(3)
+    await world.heard(4)
+    assert world.seen[2:] == [after(INTERVAL)], "what was written until the bus was back"
     await world.at(100)
     await world.at(100 + EVERYTHING)
-    assert world.seen[2:] == [after(100), None]
+    assert world.seen[3:] == [after(100), None]
+
+
+@pytest.mark.asyncio
+async def test_what_was_said_and_could_not_be_looked_at_is_looked_for() -> None:
+    """The database was away, the bus was not."""
+    world = World()
+    world.looks.missed(NOON)
+    world.looks.missed(NOON + timedelta(seconds=60))
+    world.away = True
+    with pytest.raises(TryAgainLater):
+        await world.heard(70)
+    world.away = False
+    await world.heard(80)
+    assert world.seen == [after(0)]
 
 
 @pytest.mark.asyncio

@@ -92,7 +92,7 @@ async def test_what_was_missed_without_a_database_is_caught_up_with_once(monkeyp
     monkeypatch.setattr(hints, "RETRY_AFTER", 0.01)
     monkeypatch.setattr(hints.bus, "configured", lambda: True)
     monkeypatch.setattr(hints.bus, "listen", listen)
-    monkeypatch.setattr(Hints, "_look_at_all", lambda self: look_at_all())
+    monkeypatch.setattr(Hints, "look_at_all", lambda self: look_at_all())
     monkeypatch.setattr(Hints, "_look_at_changes", lambda self, since: look_at_all())
     loop = asyncio.get_running_loop()
     edge: Any = SimpleNamespace(

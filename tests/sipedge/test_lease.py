@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 
 from presence import leases
 from presence.engine.errors import TryAgainLater
@@ -33,7 +34,7 @@ class World:
         monkeypatch.setattr(leases, "renew", lambda name, lifetime, **row: self._wrote(row))
         self.subscriptions = SimpleNamespace(unwritten={}, get=lambda id: None)
         self.adoption = SimpleNamespace(let_go=self._let_go, look=lambda: self.happened.append("look"))
-        self.notifier = SimpleNamespace(go_on=self._go_on)
+        self.notifier = SimpleNamespace(go_on=self._go_on, hold_back=lambda: self.happened.append("hold back"))
         self.name = "edge-1"
         self.settled: list[datetime] = []
         self.clean: list[bool] = []
@@ -47,6 +48,10 @@ class World:
         self.settled.append(row["settled_at"])
         self.clean.append(row.get("clean", False))
         return NOON + timedelta(seconds=self.time + self.database_clock)
+
+    def refuse(self, *_: Any, **__: Any) -> None:
+        """The database is away."""
+        raise OperationalError("gone")
 
     async def read(self, load: Any, *args: Any, **kwargs: Any) -> Any:
         self.time += self.write_lasts
@@ -111,6 +116,21 @@ def test_after_a_lapse_what_was_lost_is_let_go_first(world: World) -> None:
         assert lease.held and world.happened == ["let go", "let go", "go on"]
         await lease.renew()
         assert len(world.happened) == 3
+
+    run(work())
+
+
+def test_while_it_is_not_held_nobody_is_told_anything(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R-NTF-05: that is so from the lapse on, and not only when the next NOTIFY would be due."""
+
+    async def work() -> None:
+        await world.lease.take()
+        world.lease.interval = timedelta()
+        monkeypatch.setattr(leases, "renew", world.refuse)
+        world.time += 31
+        while not world.happened:
+            await asyncio.sleep(0.001)
+        assert set(world.happened) == {"hold back"}
 
     run(work())
 

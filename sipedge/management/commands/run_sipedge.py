@@ -10,6 +10,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 
 from presence.engine.errors import TryAgainLater
 from provisioning.announce import announce
@@ -21,6 +23,11 @@ from sipedge.worker import Edge
 
 SWITCH_INTERVAL = 0.0005
 "Seconds after which the writer thread may take over: the default of 5 ms would show in every answer."
+
+UNFINISHED = "5s"
+"""Time for which a transaction of ours may say nothing. The database then takes it back: an edge that was cut off in
+the middle of one must not hold rows that others, who go on with its users, have to write. One that was only held up
+writes it once more."""
 
 COLLECTIONS = (10_000, 20, 200)
 """When garbage is looked for (gc.set_threshold): little here makes circles, and what transactions keep for 32 s
@@ -47,6 +54,7 @@ class Command(BaseCommand):
             with contextlib.suppress(Error):  # the edge itself says what is wrong with the database
                 _provision(opened)
         sys.setswitchinterval(SWITCH_INTERVAL)
+        connection_created.connect(limit_unfinished)
         try:
             with asyncio.Runner(loop_factory=_loop_factory()) as runner:
                 status = runner.run(self._run(settings.CUPS_EDGE_NAME, opened))
@@ -81,6 +89,13 @@ class Command(BaseCommand):
             wait.cancel()
         await edge.stop()
         return DRAINED if edge.drain.done.is_set() and not edge.drain.restart and not stopping.is_set() else 0
+
+
+def limit_unfinished(connection: BaseDatabaseWrapper, **_: object) -> None:
+    """A new connection to the database: let it take back what we leave unfinished."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('idle_in_transaction_session_timeout', %s, false)", [UNFINISHED])
 
 
 def _provision(opened: list[listeners.Listener]) -> None:
