@@ -7,6 +7,7 @@ import socket
 import ssl
 import threading
 import time
+from itertools import chain, repeat
 from typing import Any
 
 from websockets.exceptions import ConnectionClosed
@@ -91,6 +92,8 @@ class Phone:
         self.asserted = asserted
         self.algorithm = algorithm
         self.transport = transport
+        self.pauses: tuple[float, ...] = (1.0,)
+        "Seconds between two repetitions of a request over UDP; the last one again and again."
         self.answer_with = 200
         "Status of the answers to NOTIFYs; 0 for none."
         self.notifies: list[Request] = []
@@ -207,10 +210,11 @@ class Phone:
         data = request.encode()
         limit = time.monotonic() + patience
         seen = len(self.responses)
+        pauses = chain(self.pauses, repeat(self.pauses[-1])) if self.transport == "UDP" else repeat(patience)
         while time.monotonic() < limit:
             with contextlib.suppress(ConnectionRefusedError):
                 self.send(data)
-            again = min(time.monotonic() + (1.0 if self.transport == "UDP" else patience), limit)
+            again = min(time.monotonic() + next(pauses), limit)
             while time.monotonic() < again:
                 for response in self.responses[seen:]:
                     if (response.get("Call-ID"), response.get("CSeq")) == key and response.status >= 200:

@@ -14,7 +14,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -26,6 +26,9 @@ READY_LIMIT = 60.0
 
 PORTS_EACH = 4000
 "Ports of one worker, below those that the kernel gives to whoever asks for any."
+
+VALKEY_PORT = 6379
+"Of a Valkey with an address of its own."
 
 _stack = contextlib.ExitStack()
 _used: list[str] = []
@@ -102,17 +105,20 @@ def free_port(kind: int = socket.SOCK_STREAM, host: str = "127.0.0.1") -> int:
 
 
 @contextlib.contextmanager
-def valkey() -> Iterator[str]:
-    """A throw-away Valkey; its URL."""
-    with Valkey() as server:
+def valkey(host: str = "", inside: Sequence[str] = ()) -> Iterator[str]:
+    """A throw-away Valkey; its URL. `host`, `inside`: as of `Valkey`."""
+    with Valkey(host, inside) as server:
         yield server.url
 
 
 class Valkey:
     """A Valkey in a temporary directory; it can be killed and started again."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "", inside: Sequence[str] = ()) -> None:
+        """`host`: where it is reached, else by a socket; `inside`: words before its own."""
         self._files = contextlib.ExitStack()
+        self._host = host
+        self._inside = inside
         self.process: subprocess.Popen[bytes]
 
     @property
@@ -120,7 +126,7 @@ class Valkey:
         """For VALKEY_URL."""
         from cups_site.launcher import valkey as embedded
 
-        return embedded.url(self._path)
+        return f"redis://{self._host}:{VALKEY_PORT}" if self._host else embedded.url(self._path)
 
     def __enter__(self) -> "Valkey":
         self._folder = Path(self._files.enter_context(tempfile.TemporaryDirectory(prefix="cups-valkey-")))
@@ -132,7 +138,9 @@ class Valkey:
         """Start the server and wait until it answers."""
         from cups_site.launcher import valkey as embedded
 
-        words = embedded.words(self._folder, self._path)
+        words = [*self._inside, *embedded.words(self._folder, self._path)]
+        if self._host:
+            words += ["--port", str(VALKEY_PORT), "--bind", self._host, "--protected-mode", "no"]
         self.process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         _wait(lambda: _connects(self._path), self.process, "Valkey")
         used = f"Valkey from {embedded.binary()}"
@@ -165,11 +173,16 @@ def postgresql(*, durable: bool = False) -> Iterator[str]:
 class PostgreSQL:
     """A PostgreSQL cluster in a temporary directory; it can be stopped and started again."""
 
-    def __init__(self, *, durable: bool = False, megabytes: int = 0) -> None:
+    def __init__(
+        self, *, durable: bool = False, megabytes: int = 0, host: str = "127.0.0.1", inside: Sequence[str] = ()
+    ) -> None:
         """`durable`: with the settings of a real one; `megabytes`: what its tables have, on a disk of their own, for
-        which one has to be root (0: as much as there is)."""
+        which one has to be root (0: as much as there is); `host`: where it listens, for its own network of 256
+        addresses; `inside`: words before its own."""
         self._durable = durable
         self._megabytes = megabytes
+        self._host = host
+        self._inside = inside
         self._files = contextlib.ExitStack()
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
@@ -177,7 +190,7 @@ class PostgreSQL:
     @property
     def url(self) -> str:
         """For DATABASE_URL."""
-        return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
+        return f"postgresql://postgres@{self._host}:{self.port}/postgres"
 
     def __enter__(self) -> "PostgreSQL":
         folder = Path(self._files.enter_context(tempfile.TemporaryDirectory(prefix="cups-pg-")))
@@ -202,6 +215,8 @@ class PostgreSQL:
             ],
             check=True, stdout=subprocess.DEVNULL, cwd=folder, **self._user,
         )  # type: ignore[call-overload]  # fmt: skip
+        with (self._data / "pg_hba.conf").open("a") as rules:
+            rules.write(f"host all all {self._host}/24 trust\n")
         self.start()
         _used.append(f"PostgreSQL from {self._bin}")
         return self
@@ -225,12 +240,15 @@ class PostgreSQL:
     def start(self) -> None:
         """Start the server and wait until it answers."""
         words = [str(self._bin / "postgres"), "-D", str(self._data), "-p", str(self.port), "-k", str(self._folder)]
-        words += ["-c", "listen_addresses=127.0.0.1", "-c", "max_connections=60"]
+        words += ["-c", f"listen_addresses={self._host}", "-c", "max_connections=60"]
         if not self._durable:
             for name in ("fsync", "synchronous_commit", "full_page_writes"):
                 words += ["-c", f"{name}=off"]
+        user = self._user
+        if self._inside and user:  # whoever enters has to be root still
+            words, user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--", *words], {}
         self.process = subprocess.Popen(
-            words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self._folder, **self._user
+            [*self._inside, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self._folder, **user
         )  # type: ignore[call-overload]
         _wait(self._answers, self.process, "PostgreSQL")
 

@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,7 @@ class Deployment:
         self.proxy6_ws = free_port(host="::1")
         self.proxy6_wss = free_port(host="::1")
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._starting = threading.Lock()
         self.edge: subprocess.Popen[bytes]
         "The one that was started last."
         self.web: subprocess.Popen[bytes]
@@ -152,10 +154,11 @@ class Deployment:
         path.write_text(text)
         return self.manage("apply", str(path))
 
-    def start_edge(self, name: str = "edge-1", **more: str) -> "subprocess.Popen[bytes]":
-        """Start an edge and wait until it is ready; `more`: variables of its environment."""
+    def start_edge(self, name: str = "edge-1", *, inside: Sequence[str] = (), **more: str) -> "subprocess.Popen[bytes]":
+        """Start an edge and wait until it is ready; `inside`: words before its own; `more`: variables of its
+        environment."""
         environment = {"CUPS_EDGE_NAME": name, **more}
-        self.edge = self._start([sys.executable, "manage.py", "run_sipedge"], environment, "edge ready")
+        self.edge = self._start([*inside, sys.executable, "manage.py", "run_sipedge"], environment, "edge ready")
         return self.edge
 
     def start_edges(self, count: int, **more: str) -> "list[subprocess.Popen[bytes]]":
@@ -165,11 +168,24 @@ class Deployment:
             for number in range(1, count + 1)
         ]
 
-    def start_worker(self, **more: str) -> "subprocess.Popen[bytes]":
-        """Start the Celery worker with its beat; `more`: variables of its environment."""
-        schedule = str(self.folder / "beat")
-        words = [sys.executable, "-m", "celery", "-A", "cups_site", "worker", "-B", "-s", schedule, "-P", "solo"]
+    def start_worker(
+        self, name: str = "", *, beat: bool = True, inside: Sequence[str] = (), **more: str
+    ) -> "subprocess.Popen[bytes]":
+        """Start a Celery worker, with a beat in it unless there is another one; `name`: where there are several;
+        `inside`: words before its own; `more`: variables of its environment."""
+        words = [*inside, *self._celery, "worker", "-P", "solo"]
+        words += ["-B", "-s", str(self.folder / "beat")] if beat else []
+        words += ["-n", f"{name}@%h"] if name else []
         return self._start(words, more, "worker ready")
+
+    def start_beat(self, *, inside: Sequence[str] = (), **more: str) -> None:
+        """Start a beat of its own, for workers that have none in them."""
+        words = [*inside, *self._celery, "beat", "-s", str(self.folder / "beat"), "--pidfile="]
+        self._start(words, more, "beat v")
+
+    @property
+    def _celery(self) -> list[str]:
+        return [sys.executable, "-m", "celery", "-A", "cups_site"]
 
     def restart_edge(self) -> None:
         """Stop the edge in order and start its successor."""
@@ -194,12 +210,13 @@ class Deployment:
         return f"http://127.0.0.1:{port}"
 
     def _start(self, words: list[str], more: dict[str, str], ready: str) -> "subprocess.Popen[bytes]":
-        log = self.folder / f"log-{len(self._processes)}"
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                words, cwd=ROOT, env={**self.environment, **more}, stdout=output, stderr=subprocess.STDOUT
-            )
-        self._processes.append(process)
+        with self._starting:  # several may be started at once
+            log = self.folder / f"log-{len(self._processes)}"
+            with log.open("wb") as output:
+                process = subprocess.Popen(
+                    words, cwd=ROOT, env={**self.environment, **more}, stdout=output, stderr=subprocess.STDOUT
+                )
+            self._processes.append(process)
 
         def started() -> bool:
             assert process.poll() is None, log.read_text()

@@ -97,7 +97,7 @@ def _run(chosen: argparse.Namespace, programs: int, rate: float) -> Result:
     if chosen.database == "sqlite":
         with deployed(provisioned=provisioned) as deployment:
             return _measured(deployment, chosen, programs, rate)
-    with services.PostgreSQL(durable=True) as server, deployed(database=server.url, provisioned=provisioned) as one:
+    with services.PostgreSQL(durable=True) as server, deployed(server=server.url, provisioned=provisioned) as one:
         return _measured(one, chosen, programs, rate)
 
 

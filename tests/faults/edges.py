@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import NamedTuple
 
@@ -23,6 +24,8 @@ class Said(NamedTuple):
     cseq: int
     port: int
     "Of the edge that has sent it."
+    host: str
+    "The same edge's address."
 
 
 class Roamer(Phone):
@@ -32,7 +35,8 @@ class Roamer(Phone):
         self.server = server
         self.said: list[Said] = []
         self._from = server
-        self.socket.bind(("127.0.0.1", 0))
+        if not self.socket.getsockname()[1]:
+            self.socket.bind(("127.0.0.1", 0))
 
     def send(self, data: bytes) -> None:
         """To the edge that it asks; an answer goes to the one that has asked."""
@@ -44,12 +48,15 @@ class Roamer(Phone):
 
     def _take(self, message: Request | Response) -> None:
         if isinstance(message, Request) and message.method == "NOTIFY":
-            self.said.append(Said(message.call_id, message.cseq.number, self._from[1]))
+            self.said.append(Said(message.call_id, message.cseq.number, self._from[1], self._from[0]))
         super()._take(message)
 
 
 class Edges:
     """Edges by number, from 1, each with an address for trusted peers; they are killed, stopped and started again."""
+
+    source = "127.0.0.1"
+    "Where clients speak from."
 
     def __init__(self, deployment: Deployment, number: int, **first: str) -> None:
         """`first`: more variables of the first one's environment."""
@@ -57,18 +64,32 @@ class Edges:
         self.ports = {one: free_port() for one in range(1, number + 1)}
         self.processes: dict[int, subprocess.Popen[bytes]] = {}
         self._clients = ExitStack()
-        for one in self.ports:
-            self.start(one, **(first if one == 1 else {}))
+        with ThreadPoolExecutor(number) as starting:
+            list(starting.map(lambda one: self.start(one, **(first if one == 1 else {})), self.ports))
+
+    def address(self, number: int) -> tuple[str, int]:
+        """Where it listens."""
+        return "127.0.0.1", self.ports[number]
 
     def start(self, number: int, **more: str) -> None:
         """Start it, with a short lease."""
-        port = self.ports[number]
+        host, port = self.address(number)
         variables = {
-            "CUPS_SIP_LISTEN": ",".join(f"{transport}:127.0.0.1:{port}:engine" for transport in ("udp", "tcp")),
+            "CUPS_SIP_LISTEN": ",".join(f"{transport}:{host}:{port}:engine" for transport in ("udp", "tcp")),
             "CUPS_CSTA_LISTEN": "",
             "CUPS_LEASE_SECONDS": str(LEASE),
+            **self._surroundings(number),
+            **more,
         }
-        self.processes[number] = self.deployment.start_edge(f"edge-{number}", **{**variables, **more})
+        self.processes[number] = self.deployment.start_edge(f"edge-{number}", inside=self._inside(number), **variables)
+
+    def _surroundings(self, number: int) -> dict[str, str]:
+        """More of its environment."""
+        return {}
+
+    def _inside(self, number: int) -> list[str]:
+        """Words before its own."""
+        return []
 
     def kill(self, number: int) -> None:
         """kill -9."""
@@ -81,14 +102,14 @@ class Edges:
 
     def roamer(self, user: str, number: int) -> Roamer:
         """A trusted peer over UDP that asks this edge."""
-        made = Roamer(user, ("127.0.0.1", self.ports[number]), asserted=True)
+        made = Roamer(user, self.address(number), asserted=True, source=self.source)
         self._clients.callback(made.close)
         return made
 
     def connected(self, user: str, number: int) -> Phone:
         """One over TCP."""
-        server = ("127.0.0.1", self.ports[number])
-        return self._clients.enter_context(Phone(user, server, asserted=True, transport="TCP"))
+        server = self.address(number)
+        return self._clients.enter_context(Phone(user, server, asserted=True, transport="TCP", source=self.source))
 
     def logged(self, text: str, number: int = 1) -> None:
         """Wait until the edges have said this so many times."""

@@ -143,15 +143,12 @@ def test_an_edge_that_is_back_within_its_lease_keeps_its_watchers(edges: Edges) 
 def test_an_edge_that_stops_within_a_transaction_holds_nobody_up(edges: Edges) -> None:
     """D-11: the rows that it was writing are free again after seconds; what was acknowledged before is there."""
     one = Publisher(edges.roamer("u0", 1))
-    stop = threading.Event()
-    thread = threading.Thread(target=one.run, args=(stop,))
-    thread.start()
+    load = Load([one])
     try:
         wait_until(lambda: one.done > 3, "a publishing load", 60)
         wait_until(lambda: stopped_while_writing(edges, 1), "an edge that stops within a transaction", 120, 0.003)
     finally:
-        stop.set()
-        thread.join()
+        load.stop()
     one.phone.server = ("127.0.0.1", edges.ports[2])  # type: ignore[attr-defined]
     wait_until(
         lambda: one.phone.publish(pidf(one.phone.aor, activity="away"), tag=one.tag).status == 200,

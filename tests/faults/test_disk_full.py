@@ -35,7 +35,7 @@ def server() -> Iterator[PostgreSQL]:
 def test_no_room_for_changes(server: PostgreSQL) -> None:
     """D-11: PUBLISH is answered 503 with Retry-After, REST likewise; edge and web live, who asks is told what there is;
     nothing that was acknowledged is missing, and nobody has to start anything again."""
-    with deployed(database=server.url) as deployment:
+    with deployed(server=server.url) as deployment:
         deployment.start_edge()
         web: Web = integrator(deployment)
         publishers = [Publisher(deployment.peer(f"u{number}"), afresh=True, extra=NOTE) for number in range(4)]

@@ -7,7 +7,7 @@ import pytest
 
 from tests.rest import integrator
 from tests.services import PostgreSQL
-from tests.system import deployed, new_database
+from tests.system import deployed
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.system
@@ -21,7 +21,7 @@ EACH = 12
 
 def test_requests_leave_no_connections_behind() -> None:
     """However many requests there were, there are no more connections than requests under way, and soon none."""
-    with PostgreSQL() as server, deployed(database=new_database(server.url)) as deployment:
+    with PostgreSQL() as server, deployed(server=server.url) as deployment:
         web = integrator(deployment)
         statuses: list[int] = []
         with psycopg.connect(server.url, autocommit=True) as mine:
