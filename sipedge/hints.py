@@ -119,7 +119,7 @@ class Hints:
                 if hint.kind == bus.AWAY:
                     await self._looks.look(self._edge.loop.time(), self._edge.now())
                 elif hint.kind == bus.CONNECTED:
-                    await self._look_again()
+                    await self._look_at_missed()
                 elif hint.kind == bus.POLICY:
                     await self._change_policy(hint.parts)
                 elif hint.kind == bus.STATE and hint.origin != self._edge.name:
@@ -139,12 +139,12 @@ class Hints:
             await asyncio.sleep(RETRY_AFTER)
             self._behind = False  # what is missed from now on, this look may not see
             try:
-                await self._look_again()
+                await self._look_at_missed()
             except TryAgainLater:
                 self._behind = True
         self._catching_up = False
 
-    async def _look_again(self) -> None:
+    async def _look_at_missed(self) -> None:
         """Whatever was missed, contacts of users who had none among it."""
         await self._looks.heard(self._edge.now())
         await self.look_at_all()

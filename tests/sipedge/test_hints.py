@@ -80,6 +80,10 @@ async def test_what_was_missed_without_a_database_is_caught_up_with_once(monkeyp
         if away:
             raise TryAgainLater(1)
 
+    async def look_at_changes() -> None:
+        if away:
+            raise TryAgainLater(1)
+
     async def listen() -> AsyncIterator[Hint]:
         nonlocal away
         for _ in range(5):
@@ -93,7 +97,7 @@ async def test_what_was_missed_without_a_database_is_caught_up_with_once(monkeyp
     monkeypatch.setattr(hints.bus, "configured", lambda: True)
     monkeypatch.setattr(hints.bus, "listen", listen)
     monkeypatch.setattr(Hints, "look_at_all", lambda self: look_at_all())
-    monkeypatch.setattr(Hints, "_look_at_changes", lambda self, since: look_at_all())
+    monkeypatch.setattr(Hints, "_look_at_changes", lambda self, since: look_at_changes())
     loop = asyncio.get_running_loop()
     edge: Any = SimpleNamespace(
         name="edge-1",
