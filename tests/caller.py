@@ -46,12 +46,19 @@ class Caller(Phone):
         )
         return response
 
-    def call(self, target: str, **changes: Any) -> Request:
-        """INVITE somebody, log in when challenged; the INVITE that was let through."""
+    def call(self, target: str, *, by_proxy: bool = False, **changes: Any) -> Request:
+        """INVITE somebody, log in when challenged; the INVITE that was let through.
+
+        `by_proxy`: a proxy stands between, which says 100 before anybody challenges.
+        """
         request = self.build("INVITE", target, **changes)
         self.send(request.encode())
+        least = 101 if by_proxy else 100
         challenge: Response = wait_until(
-            lambda: next((one for one in self.responses if one.call_id == request.call_id), None), "the first answer"
+            lambda: next(
+                (one for one in self.responses if one.call_id == request.call_id and one.status >= least), None
+            ),
+            "the first answer",
         )
         if challenge.status != 407:
             return request

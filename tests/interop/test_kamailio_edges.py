@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.caller import Caller
 from tests.faults.edges import contact_of, rises
 from tests.interop.kamailio_edges import Balancer
 from tests.phone import Phone, Watch, pidf
@@ -72,6 +73,12 @@ class Site:
         """A client of the proxy over this transport."""
         return Phone(user, (FRONT, self.front.port), transport=client, source=CLIENT)
 
+    def caller(self, user: str, client: str) -> Caller:
+        """One that makes and takes calls, registered."""
+        made = Caller(user, (FRONT, self.front.port), transport=client, source=CLIENT)
+        assert made.register().status == 200
+        return made
+
 
 @pytest.fixture
 def site(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Site]:
@@ -125,10 +132,34 @@ def test_each_user_has_one_edge_and_another_one_when_that_dies(site: Site, clien
         homes = {f"u{number}": site.edge_of(watch) for number, watch in enumerate(watches)}
         assert homes == site.registered(), "a user's clients and watchers are at one edge"
         assert set(homes.values()) == set(EDGES), "both have something to do"
+        calls(site, client)
         dies(site, client, phones, watches, homes, tags)
     finally:
         for phone in phones:
             phone.close()
+
+
+def calls(site: Site, client: str) -> None:
+    """A call through proxy and edge: set up, and ended by either side."""
+    alice, bob = site.caller("u500", client), site.caller("u501", client)
+    for one, other in ((alice, bob), (bob, alice)):
+        invite = one.call(other.aor, by_proxy=True)
+        got = other.takes("INVITE")
+        other.answer(got, 180)
+        one.hears(180)
+        other.answer(got, 200)
+        answer = one.hears(200)
+        one.acknowledge(invite, answer)
+        assert other.takes("ACK").to.tag == "callee"
+        if one is alice:
+            bye, hearer, sayer = other.back(got, "BYE"), one, other
+        else:
+            bye, hearer, sayer = one.within(invite, answer, "BYE", invite.cseq.number + 1), other, one
+        sayer.send(bye.encode())
+        hearer.answer(hearer.takes("BYE"), 200)
+        sayer.hears(200, "BYE")
+    alice.hang_up()
+    bob.hang_up()
 
 
 def dies(
