@@ -1,6 +1,9 @@
 """The Celery application and what beat runs, as one table."""
 
+from datetime import datetime
+
 from celery import Celery
+from celery.schedules import schedstate, schedule
 from celery.signals import worker_ready
 
 from cups_site import starting
@@ -25,6 +28,17 @@ RETRY = 5.0
 MINUTE = 60.0
 "Seconds between two looks for directories that are due: their intervals are minutes."
 
+
+class Every(schedule):  # type: ignore[misc]
+    """Seconds between two runs; when the clock was set back meanwhile, now, instead of when it is as late again."""
+
+    def is_due(self, last_run_at: datetime) -> schedstate:
+        """Whether to run, and the seconds until the next look."""
+        if last_run_at > self.now():
+            return schedstate(is_due=True, next=self.seconds)
+        return super().is_due(last_run_at)
+
+
 app.conf.beat_schedule = {
     "sweep expired publications and subscriptions": {"task": "presence.tasks.sweep_expired", "schedule": SWEEP},
     "refresh back-end subscriptions": {"task": "presence.tasks.refresh_backend", "schedule": REFRESH},
@@ -42,7 +56,9 @@ app.conf.beat_schedule = {
     "sweep the history of provisioning": {"task": "provisioning.tasks.sweep_history", "schedule": 240 * SWEEP},
 }
 for entry in app.conf.beat_schedule.values():
-    entry["options"] = {"expires": entry["schedule"]}  # a worker that was away runs each task once, not in a row
+    seconds = entry["schedule"]
+    entry["schedule"] = Every(seconds, app=app)
+    entry["options"] = {"expires": seconds}  # a worker that was away runs each task once, not in a row
 
 
 @worker_ready.connect
