@@ -29,7 +29,7 @@ MINUTE = 60.0
 "Seconds between two looks for directories that are due: their intervals are minutes."
 
 
-class Every(schedule):  # type: ignore[misc]
+class Every(schedule):
     """Seconds between two runs; when the clock was set back meanwhile, now, instead of when it is as late again."""
 
     def is_due(self, last_run_at: datetime) -> schedstate:

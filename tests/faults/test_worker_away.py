@@ -33,6 +33,9 @@ AN_HOUR_LATER = (
 )
 "What has ended did so an hour ago."
 
+ASKED = "from sipedge.tasks import sweep_bindings; sweep_bindings.delay()"
+"Something that is wanted of the worker while it is away; the rest is what beat wants of it when it is back."
+
 
 def test_what_runs_out_without_the_worker() -> None:
     """R-PUB-29, R-NTF-03, D-13, D-46: watchers hear at once that a publication and that a subscription have run out, a
@@ -60,6 +63,7 @@ def test_what_runs_out_without_the_worker() -> None:
             watch.sees("<rpid:meal/>")
             assert watch.refresh(expires=7200).status == 200
             heard = len(watch.notifies)
+            deployment.manage("shell", "-v0", "-c", ASKED)
             back = Recovery("worker away")
             deployment.start_worker()
             wait_until(
