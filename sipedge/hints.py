@@ -63,6 +63,8 @@ class Hints:
         self._registered: set[int] = set()
         "Those of them whose contacts have changed."
         self._news = asyncio.Event()
+        self._reading = asyncio.Lock()
+        "The policy is being read."
         self._hooked: tuple[Policy, frozenset[int]] | None = None
         "The presentities that webhooks are told about, under which policy."
         self.up = False
@@ -189,10 +191,11 @@ class Hints:
     async def _change_policy(self, parts: Sequence[str] | None) -> None:
         """Take a new policy (None: all of it) and look at every live subscription again."""
         edge = self._edge
-        if parts is None:
-            edge.policy = await edge.read(snapshot.load)
-        else:
-            edge.policy = await edge.read(snapshot.refresh, edge.policy, parts)
+        async with self._reading:  # else what was read first might be taken last
+            if parts is None:
+                edge.policy = await edge.read(snapshot.load)
+            else:
+                edge.policy = await edge.read(snapshot.refresh, edge.policy, parts)
         edge.network.take_options(edge.policy)
         edge.trace.switch(edge.policy.settings.trace)
         edge.timeline.switch(edge.policy)
