@@ -23,7 +23,7 @@ from presence.explanation import (
 )
 from presence.lists import may_subscribe, members_of
 from presence.models import Subscription
-from presence.personas import from_loaded
+from presence.presentity import from_loaded
 from presence.rows import LIST
 from provisioning import snapshot
 from provisioning.models import ResourceList

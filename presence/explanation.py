@@ -18,7 +18,7 @@ from presence.engine.composition import Composed, ComposedTuple, keep, shown
 from presence.engine.explain import PLACEHOLDER, Ref, Step, explain, span
 from presence.engine.filtering import NONE, PENDING, POLITE, View
 from presence.engine.reachability import Reachability
-from presence.personas import Presentity
+from presence.presentity import Presentity
 from presence.rows import FOREIGN, BackendRow, PublicationRow
 from provisioning.policy import PersonaFacts, Policy
 from provisioning.uri import Aor

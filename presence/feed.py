@@ -24,12 +24,11 @@ from presence.engine.errors import DomainError, NotAuthorised, TryAgainLater, Un
 from presence.engine.filtering import View
 from presence.lists import may_subscribe, members_of
 from presence.personas import Personas
-from presence.readers import Reader, Watch
+from presence.readers import Reader, Watch, may_follow
 from presence.seen import ACTIVE, Seen, may_see, nothing, seen, subscription_of
 from presence.store import DatabaseAway, Loaded
 from presence.unheard import Looks
 from provisioning import bus, snapshot
-from provisioning.models.tokens import ApiToken, Scope
 from provisioning.policy import Policy
 from provisioning.snapshot import parts
 from provisioning.uri import Aor
@@ -367,7 +366,7 @@ class Feed:
             if not used:
                 continue
             try:
-                valid = await self.read(_valid, used, datetime.now(UTC))
+                valid = await self.read(may_follow, used, datetime.now(UTC))
             except TryAgainLater:
                 continue  # asked again soon
             for reader in self.readers:
@@ -410,12 +409,6 @@ class Feed:
     async def _look_at_all(self) -> None:
         await self._change_policy(None)
         await self._reload(self.personas.held_ids())
-
-
-def _valid(ids: set[int], now: datetime) -> set[int]:
-    """Those of these tokens that count."""
-    found = ApiToken.objects.filter(pk__in=ids, user__is_active=True).exclude(expires_at__lte=now)
-    return {token.pk for token in found if Scope.READ in token.scopes}
 
 
 def _query(load: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:

@@ -17,7 +17,7 @@ from presence.engine.errors import DomainError
 from presence.engine.filtering import PENDING, POLITE, View
 from presence.explanation import told
 from presence.lists import may_subscribe, members_of
-from presence.personas import Presentity
+from presence.presentity import Presentity
 from presence.rows import LIST, SubscriptionRow
 from provisioning.policy import Policy
 from provisioning.uri import Aor

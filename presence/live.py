@@ -14,7 +14,7 @@ from presence.engine.components import Component
 from presence.engine.composition import Composed
 from presence.engine.filtering import View
 from presence.models import Subscription
-from presence.personas import Presentity, from_loaded
+from presence.presentity import Presentity, from_loaded
 from presence.seen import Seen, may_see, nothing, seen, subscription_of
 from provisioning import snapshot
 from provisioning.policy import PersonaFacts, Policy

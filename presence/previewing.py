@@ -14,7 +14,7 @@ from presence import impact, store
 from presence.concern import NOBODY, concern
 from presence.impact import Impact, asked_for
 from presence.models import Subscription
-from presence.personas import from_loaded
+from presence.presentity import from_loaded
 from presence.rows import LIST, SubscriptionRow
 from provisioning import snapshot
 from provisioning.policy import Policy

@@ -10,7 +10,7 @@ from presence.engine import writing
 from presence.engine.errors import EntityTagMismatch, NotAuthorised, TryAgainLater
 from presence.engine.writing import Statement
 from presence.identity import Identity, may_publish
-from presence.personas import from_loaded
+from presence.presentity import from_loaded
 from presence.publications import REST, plan_publish
 from presence.store import DatabaseAway, Outcome
 from provisioning import snapshot

@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 
 from presence.engine.filtering import View
 from presence.identity import Identity
 from presence.seen import ACTIVE, Seen
+from provisioning.models.tokens import ApiToken, Scope
 from provisioning.policy import Policy
 from provisioning.uri import Aor
 
@@ -83,3 +85,9 @@ class Reader:
         self.ended = why
         self._due.clear()
         self.ready.set()
+
+
+def may_follow(tokens: set[int], now: datetime) -> set[int]:
+    """Those of these tokens, by key, that still let a program follow presence."""
+    found = ApiToken.objects.filter(pk__in=tokens, user__is_active=True).exclude(expires_at__lte=now)
+    return {token.pk for token in found if Scope.READ in token.scopes}

@@ -17,7 +17,7 @@ from presence.engine.composition import PLACEHOLDER_ID
 from presence.engine.errors import DomainError
 from presence.engine.explain import deciding
 from presence.engine.filtering import View
-from presence.personas import Presentity
+from presence.presentity import Presentity
 from presence.rows import LIST
 from provisioning.policy import Policy
 from provisioning.uri import Aor

@@ -17,7 +17,7 @@ from presence.engine import pidf
 from presence.engine.errors import DomainError
 from presence.engine.types import Document
 from presence.models import Publication, TimelineEntry
-from presence.personas import Presentity, from_loaded
+from presence.presentity import Presentity, from_loaded
 from presence.rows import BackendRow, PublicationRow
 from provisioning.models import EngineSettings, Persona
 from provisioning.policy import PersonaFacts, Policy

@@ -108,7 +108,7 @@ class Drain:
         ends = edge.loop.time() + seconds
         try:
             self._step = "handing over"
-            await edge.renew_lease()  # so that nobody hands anything over to us
+            await edge.lease.renew()  # so that nobody hands anything over to us
             self._others = deque(await edge.read(_others, edge.name, edge.now()))
             await self._leave(ends)
             self._step = "waiting for calls and transactions"

@@ -20,17 +20,14 @@ import structlog
 from provisioning.policy import Policy
 from provisioning.uri import BadUri, SipUri
 from sipedge.listeners import ENGINE, PROXY, Listener, with_options
-from sipedge.locate import PORTS, TLS, UDP, Hop, Locator
+from sipedge.locate import PORTS, TLS, UDP, Hop
 from sipedge.messenger.connection import HOME
 from sipedge.peers import Peers
 from sipedge.resolve import address_of
-from sipedge.rows import BindingRow
 from sipedge.sharing.siblings import BadFolder, Siblings
 from sipedge.sip.dialog import Dialog
-from sipedge.sip.errors import MalformedMessage, SipError
-from sipedge.sip.flow import Address, Flow, flow_of_text
-from sipedge.sip.grammar import split_list
-from sipedge.sip.headers import NameAddr
+from sipedge.sip.errors import MalformedMessage
+from sipedge.sip.flow import Address, Flow
 from sipedge.transport import websocket
 from sipedge.transport.door import Door
 from sipedge.transport.tcp import ConnectionTable
@@ -94,7 +91,8 @@ class Network:
         self.listeners: list[Listener] = []
         self._provisioned: list[Listener] = []
         self._by_local: dict[tuple[str, Address], Listener] = {}
-        self._let_in: Set[str] = frozenset()
+        self.let_in: Set[str] = frozenset()
+        "Names that policy lets in."
         "Trusted peers and guests, by name."
         self._names: set[tuple[str, int]] = set()
         "Host and port by which peers may mean us."
@@ -193,7 +191,7 @@ class Network:
 
     def take_options(self, policy: Policy) -> None:
         """Options of Listener rows and limits may have changed; the addresses stay."""
-        self._let_in = policy.trusted_names | policy.access_names.keys() | policy.access_domains.keys()
+        self.let_in = policy.trusted_names | policy.access_names.keys() | policy.access_domains.keys()
         self._peers.take_policy(policy)
         self._provisioned = provisioned(policy)
         self.listeners = with_options(self.listeners, self._provisioned)
@@ -278,14 +276,15 @@ class Network:
         if self.ours(hop.address):
             return None
         if hop.transport == UDP:
-            return self._datagrams_to(hop.address, role)
+            return self.datagrams_to(hop.address, role)
         if hop.transport == TLS:
             return await self.connections.connect(
                 hop.address, tls=self.certificates.client(), name=hop.name.strip("[]"), also=also
             )
         return await self.connections.connect(hop.address)
 
-    def _datagrams_to(self, address: Address, role: str) -> Flow | None:
+    def datagrams_to(self, address: Address, role: str) -> Flow | None:
+        """A flow by datagrams, from a socket of this role if there is one; None where none speaks its kind of IP."""
         ours = [
             local
             for one in sorted(self.listeners, key=lambda one: one.role != role)
@@ -293,52 +292,10 @@ class Network:
         ]
         return Flow("UDP", ours[0], address) if ours else None
 
-    async def flow_of(self, binding: BindingRow, locator: Locator) -> Flow | None:
-        """The flow that a binding was registered over, or else one to its Path or Contact (D-46, RFC 3327)."""
-        registered = flow_of_text(binding.flow)
-        if registered is None or self.ours(registered.remote):
-            return None
-        if registered.transport == "UDP":
-            return self._datagrams_to(registered.remote, PROXY)
-        flow = self.connections.find(registered)
-        if flow is not None:
-            return flow
-        try:
-            if binding.path:  # a proxy listens, and it alone knows the way to the client
-                proxy = NameAddr.parse(split_list(binding.path)[0]).uri
-                return await self._first(await locator.of_uri(proxy)) if isinstance(proxy, SipUri) else None
-            if registered.transport != "TCP":  # a client's certificate is not known: only it can connect
-                return None
-            address = address_of(SipUri.parse(binding.contact))
-        except (BadUri, SipError):
-            return None
-        if address is None or self.ours(address):
-            return None
-        return await self.connections.connect(address, limit=PROBE_LIMIT)
-
-    async def _first(self, hops: Sequence[Hop]) -> Flow | None:
-        """A flow to the first of these servers that can be reached."""
+    async def first_of(self, hops: Sequence[Hop], *, role: str = ENGINE, also: Set[str] = frozenset()) -> Flow | None:
+        """A flow to the first of these servers that can be reached, as `flow_to` has it."""
         for hop in hops:
-            flow = await self.flow_to(hop, role=PROXY)
-            if flow is not None:
-                return flow
-        return None
-
-    async def reconnect(self, dialog: Dialog, locator: Locator) -> Flow | None:
-        """Reach a peer whose connection is gone where its dialog says; None when only the peer could open another one.
-
-        Over the transport of the dialog, whatever the Contact says about that. A proxy that records its IP address may
-        be anybody whom we let in by name.
-        """
-        kind = dialog.flow.transport.lower()
-        if kind not in PORTS:
-            return None
-        try:
-            hops = await locator.of_uri(dialog.next_hop)
-        except SipError:
-            return None
-        for hop in hops:
-            flow = await self.flow_to(hop._replace(transport=kind), also=self._let_in)
+            flow = await self.flow_to(hop, role=role, also=also)
             if flow is not None:
                 return flow
         return None

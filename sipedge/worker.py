@@ -193,7 +193,7 @@ class Edge:
         self.gatekeeper: Gatekeeper
         self.committer: Committer
         self._readers = ThreadPoolExecutor(READERS, "reader")
-        self._lease = Lease(self, self._readers)
+        self.lease = Lease(self, self._readers)
         self.hints = Hints(self, self._readers)
         self.noticed: Counter[tuple[str, str, str]] = Counter()
         "Legacy dialects and sources without a priority, by kind, name and peer."
@@ -215,7 +215,7 @@ class Edge:
         pause = SQLITE_PAUSE if connection.vendor == "sqlite" else 0.0
         self.committer = Committer(store.commit, pause=pause)
         await self.network.open(listeners, self.policy)
-        await resume(self, await self._lease.take())
+        await resume(self, await self.lease.take())
         await self.telephony.start()
         await self.telephony.states.start()
         self.network.accept()
@@ -239,7 +239,7 @@ class Edge:
         """Tell the watchers of the predecessor what they have missed."""
         await tell(self)
         self.resuming = False
-        await self._lease.resumed()
+        await self.lease.resumed()
 
     async def stop(self) -> None:
         """Answer what is being handled, write everything down, close."""
@@ -251,7 +251,7 @@ class Edge:
         await self.commands.finish(PATIENCE)
         await self.agents.close()
         await self._cancel_tasks()
-        await self._lease.stop()
+        await self.lease.stop()
         await self.committer.close()
         await self.timeline.close()
         self.flush()
@@ -269,18 +269,9 @@ class Edge:
         log.warning("background tasks do not end", tasks=len(self._tasks))
 
     @property
-    def lease(self) -> Lease:
-        """What says that this edge lives."""
-        return self._lease
-
-    @property
     def lease_held(self) -> bool:
         """Others know that this edge lives, and leave its subscriptions alone."""
-        return self._lease.held
-
-    async def renew_lease(self) -> None:
-        """Others hear at once what this edge says about itself."""
-        await self._lease.renew()
+        return self.lease.held
 
     async def _adopt(self, ids: list[int]) -> dict[str, Any]:
         """Another edge hands these subscriptions over. Answers the command `adopt`."""
@@ -371,7 +362,7 @@ class Edge:
     def _tick(self) -> None:
         self._timer = None
         self._timer_at = float("inf")
-        if not self._lease.held:
+        if not self.lease.held:
             self.notifier.hold_back()
         self.stack.timeout(self.loop.time())
         self._pump()

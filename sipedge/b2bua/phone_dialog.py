@@ -8,6 +8,7 @@ from sipedge.sip.dialog import Dialog
 from sipedge.sip.flow import Flow
 from sipedge.sip.message import Request
 from sipedge.sip.stack import ClientTransaction
+from sipedge.ways import to_peer
 
 if TYPE_CHECKING:
     from sipedge.worker import Edge
@@ -64,7 +65,7 @@ class PhoneDialog:
         flow, network = self.dialog.flow, self._edge.network
         if network.alive(flow):
             return flow
-        again = network.connections.find(flow) or await network.reconnect(self.dialog, self._edge.locator)
+        again = network.connections.find(flow) or await to_peer(network, self._edge.locator, self.dialog)
         if again is not None:
             self.dialog.flow = again
         return again

@@ -11,6 +11,7 @@ from sipedge.listeners import PROXY
 from sipedge.resolve import Target
 from sipedge.senders.relay import UNREACHABLE
 from sipedge.sip.flow import Flow
+from sipedge.ways import to_client
 
 if TYPE_CHECKING:
     from sipedge.b2bua.legs import Legs
@@ -110,7 +111,7 @@ async def _flow(legs: "Legs", target: Target) -> Flow | None:
     """The way to a phone over the connection that it opened, or to another domain's server."""
     network = legs.edge.network
     if target.binding is not None:
-        return await network.flow_of(target.binding, legs.edge.locator)
+        return await to_client(network, legs.edge.locator, target.binding)
     for hop in target.hops:
         flow = await network.flow_to(hop, role=PROXY)
         if flow is not None:

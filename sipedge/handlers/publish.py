@@ -2,7 +2,7 @@
 
 from presence import publications
 from presence.engine.errors import EntityTagMismatch
-from presence.personas import Presentity
+from presence.presentity import Presentity
 from presence.store import Outcome
 from provisioning.policy import PersonaFacts
 from sipedge.dispatch import Call, presentity_of, require_presence_event

@@ -24,6 +24,7 @@ from sipedge.sip.flow import Flow
 from sipedge.sip.headers import seconds_of
 from sipedge.sip.message import Response
 from sipedge.sip.stack import LOST, ClientTransaction
+from sipedge.ways import to_peer
 
 if TYPE_CHECKING:
     from sipedge.worker import Edge
@@ -383,7 +384,7 @@ class Notifier:
 
     async def _connect_again(self, live: LiveSubscription) -> None:
         """After a restart or a broken connection: reach a stream watcher at its Contact."""
-        live.flow = await self._edge.network.reconnect(live.dialog, self._edge.locator)
+        live.flow = await to_peer(self._edge.network, self._edge.locator, live.dialog)
         if live.flow is not None:
             self.look_again(live)
         else:

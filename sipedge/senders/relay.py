@@ -21,6 +21,7 @@ from sipedge.sip.message import Request, Response
 from sipedge.sip.stack import ClientTransaction, loop_mark
 from sipedge.sip.transaction import ServerTransaction
 from sipedge.trust import hides_identity
+from sipedge.ways import to_client
 
 if TYPE_CHECKING:
     from sipedge.worker import Edge
@@ -199,7 +200,7 @@ class Fork:
 
     async def _ways(self, target: Target) -> AsyncIterator[tuple[Hop | None, Flow | None]]:
         if target.binding is not None:
-            yield None, await self.edge.network.flow_of(target.binding, self.edge.locator)
+            yield None, await to_client(self.edge.network, self.edge.locator, target.binding)
         elif target.flow is not None:
             yield None, target.flow if self.edge.network.alive(target.flow) else None
         else:

@@ -10,7 +10,7 @@ from presence.access import sight, target_of
 from presence.engine.composition import keep
 from presence.engine.explain import Ref, Step
 from presence.explanation import Explanation, Question
-from presence.personas import Presentity
+from presence.presentity import Presentity
 from presence.rows import BackendRow, PublicationRow
 from provisioning.policy import (
     AclFacts,
