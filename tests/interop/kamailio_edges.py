@@ -13,6 +13,9 @@ CONFIGURATION = ROOT / "deploy" / "kamailio" / "kamailio.cfg"
 EDGE_PATIENCE = 15_000
 "Milliseconds: an edge on a busy machine is slow, and not dead."
 
+WRONG_PASSWORDS = 3
+"Few, so that a test has soon given them."
+
 
 class Balancer(Server):
     """The proxy of deploy/kamailio with other addresses, before these edges."""
@@ -47,6 +50,7 @@ class Balancer(Server):
             "MODULE_PATH": values["MODULES"],
             "EDGE_LIST": str(edges),
             "EDGE_PATIENCE": str(EDGE_PATIENCE),
+            "WRONG_PASSWORDS": str(WRONG_PASSWORDS),
         }
         for name, value in changed.items():
             text, number = re.subn(f'(?m)^#!substdef "!{name}!.*!g"$', f'#!substdef "!{name}!{value}!g"', text)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.caller import Caller
 from tests.faults.edges import contact_of, rises
-from tests.interop.kamailio_edges import Balancer
+from tests.interop.kamailio_edges import WRONG_PASSWORDS, Balancer
 from tests.phone import Phone, Watch, pidf
 from tests.services import free_port, valkey
 from tests.system import PROVISIONED, Deployment, deployed
@@ -18,7 +18,7 @@ from tests.waiting import wait_until
 pytestmark = pytest.mark.system
 
 EDGES = ("berlin-1", "berlin-2")
-HOST, FRONT, CLIENT = "127.0.0.1", "127.0.0.21", "127.0.0.31"
+HOST, FRONT, CLIENT, STRANGER = "127.0.0.1", "127.0.0.21", "127.0.0.31", "127.0.0.32"
 "Where edges, proxy and clients speak from: Kamailio knows its edges by their address, and they know it by its own."
 
 LEASE = "6"
@@ -114,10 +114,7 @@ def test_each_user_has_one_edge_and_another_one_when_that_dies(site: Site, clien
     try:
         for phone in phones:
             assert phone.register().status == 200
-        wrong = site.phone("u0", client)
-        wrong.password = "wrong"
-        assert wrong.register().status == 401, "the edge has asked for the password, and looked at it"
-        wrong.close()
+        guesses(site, client)
         tags = [told(phone, "busy") for phone in phones]
         watches = [phones[number - 1].subscribe(phone.aor) for number, phone in enumerate(phones)]
         for watch in watches:
@@ -137,6 +134,15 @@ def test_each_user_has_one_edge_and_another_one_when_that_dies(site: Site, clien
     finally:
         for phone in phones:
             phone.close()
+
+
+def guesses(site: Site, client: str) -> None:
+    """The edges ask for passwords and look at them; an address with too many wrong ones is refused by the proxy."""
+    server = (FRONT, site.front.port)
+    with Phone("u0", server, transport=client, source=STRANGER, password="wrong") as wrong:
+        assert [wrong.register().status for _ in range(WRONG_PASSWORDS + 1)] == [*[401] * WRONG_PASSWORDS, 503]
+    with Phone("u0", server, transport=client, source=STRANGER) as right:
+        assert right.register().status == 503, "what was wrong counts for the address"
 
 
 def calls(site: Site, client: str) -> None:
