@@ -43,6 +43,9 @@ RENEWALS: Final = 6
 AT_ONCE = 2000
 "Rows written in one round: a wide fan-out is written down over several rounds, beside the requests."
 
+TOGETHER = 100
+"Rows handed to the commit at once: requests that come meanwhile share it, and wait for no more than these."
+
 
 class Lease:
     """Keeps the edge's row alive and its subscriptions' rows up to date."""
@@ -98,12 +101,16 @@ class Lease:
         asked_at = edge.now()
         unwritten = edge.subscriptions.unwritten
         ids = list(unwritten)[:limit]
-        await asyncio.gather(*(self._write(live) for id in ids if (live := edge.subscriptions.get(id)) is not None))
+        for start in range(0, len(ids), TOGETHER):
+            found = (edge.subscriptions.get(id) for id in ids[start : start + TOGETHER])
+            if not all(await asyncio.gather(*(self._write(live) for live in found if live is not None))):
+                break  # the database is away; they are written in a later round
         return min([asked_at, *unwritten.values()])
 
-    async def _write(self, live: LiveSubscription) -> None:
+    async def _write(self, live: LiveSubscription) -> bool:
+        """Write its row, unless that is done anyway; whether the database was there."""
         if live.ended or live.reserving:
-            return
+            return True
         row = live.record()
 
         def applied(outcome: Outcome) -> None:
@@ -114,7 +121,8 @@ class Lease:
         try:
             await self._edge.commit(Plan(row.key, (Put(SUBSCRIPTION, row, row.version),)), applied)
         except DomainError:
-            pass  # the database is away; it is written in a later round
+            return False
+        return True
 
     async def _keep(self) -> None:
         while True:

@@ -161,6 +161,43 @@ def test_who_stops_before_all_is_resumed_has_not_left_in_order(world: World) -> 
     run(work())
 
 
+class Committer:
+    """Takes rows that watchers' digests are written into, a batch in a turn; it may be away."""
+
+    def __init__(self, world: World, rows: int) -> None:
+        self.under_way = self.most = self.asked = 0
+        self.away = False
+        world.commit = self.commit  # type: ignore[attr-defined]
+        world.subscriptions.unwritten.update(dict.fromkeys(range(rows), NOON))
+        world.subscriptions.get = lambda id: SimpleNamespace(
+            ended=False, reserving=False, record=lambda: SimpleNamespace(key=id, version=1)
+        )
+
+    async def commit(self, plan: Any, applied: Any) -> None:
+        self.asked += 1
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        await asyncio.sleep(0)
+        self.under_way -= 1
+        if self.away:
+            raise TryAgainLater(1)
+
+
+def test_what_watchers_were_told_is_written_a_few_rows_at_a_time(world: World) -> None:
+    """Whoever asks meanwhile waits for those, and not for a whole fan-out."""
+    committer = Committer(world, 2 * module.TOGETHER + 50)
+    run(world.lease.settle())
+    assert (committer.asked, committer.most) == (2 * module.TOGETHER + 50, module.TOGETHER)
+
+
+def test_a_database_that_is_away_is_asked_once_in_a_round(world: World) -> None:
+    """Else a lease would run out while one refusal after the other is waited for."""
+    committer = Committer(world, 2 * module.TOGETHER)
+    committer.away = True
+    run(world.lease.settle())
+    assert committer.asked == module.TOGETHER
+
+
 def test_a_start_promises_nothing_before_all_is_resumed(world: World) -> None:
     """Killed in the middle of it, the next start still knows which watchers may be behind."""
 
