@@ -17,7 +17,7 @@ from presence.engine.types import Document
 from presence.presentity import Presentity
 from presence.publications import PublishPlan
 from presence.rows import BackendRow, PublicationRow
-from presence.store import Loaded
+from presence.store import LOADED_AT_ONCE, Loaded
 from provisioning.policy import Policy
 
 MAX_HELD = 50_000
@@ -158,7 +158,9 @@ class Personas:
             loading = [self._loading[id] for id in wanted if id in self._loading]
             if loading:
                 await asyncio.wait(loading)
-            await self._read_again([id for id in wanted if id in self._held])
+            held = [id for id in wanted if id in self._held]
+            for start in range(0, len(held), LOADED_AT_ONCE):
+                await self._read_again(held[start : start + LOADED_AT_ONCE])
 
     def forget(self) -> None:
         """Changes may have been missed: nothing in memory is trusted any more, what is needed is read anew."""

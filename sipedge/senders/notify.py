@@ -10,6 +10,7 @@ While the edge does not hold its lease, others may speak to its watchers: nothin
 
 import asyncio
 from collections import Counter, deque
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import structlog
@@ -39,6 +40,9 @@ HEAD_SIZE = 400
 
 PACE = 256
 "NOTIFYs in one turn of the loop; a wide fan-out gives way to incoming requests in between."
+
+TURN = 0.02
+"Seconds of one turn: to find that nothing is due costs a document, and after a change of policy all are looked at."
 
 ROOM = 16_000
 "Bytes of a list's notification over UDP to a watcher without TCP: fragments of one datagram that still arrive."
@@ -220,12 +224,13 @@ class Notifier:
     def _drain(self) -> None:
         self._scheduled = False
         budget = PACE
+        ends = monotonic() + TURN  # the loop's own time may stand still within a turn
         due = self._due
-        while due and budget > 0:
+        while due and budget > 0 and monotonic() < ends:
             live = due.popleft()
             if self._turn(live):
                 budget -= 1
-        while self._changed and budget > 0:
+        while self._changed and budget > 0 and monotonic() < ends:
             key = next(iter(self._changed))
             del self._changed[key]
             for live in self._edge.subscriptions.watching(key):
