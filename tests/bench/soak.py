@@ -33,6 +33,12 @@ USERS = 2_000
 SHARE = 3
 "The load is this part of the highest rate."
 
+WARM_UP = 15.0
+"Minutes in which memory may grow: so long it takes until the caches of addresses, of 8,192 entries each, are full."
+
+SHOWN = 3_000
+"Letters of a traceback."
+
 SLICE = 20.0
 "Seconds of load between two looks at failures."
 
@@ -237,7 +243,11 @@ def main(arguments: list[str]) -> int:
     """Load, look, judge; the exit status is 0 when nothing grows and nothing has failed."""
     parser = argparse.ArgumentParser(prog="./run bench soak", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--minutes", type=float, default=60.0, help="of load (default 60)")
-    parser.add_argument("--warm-up", type=float, help="minutes that the verdict does not look at (default: a quarter)")
+    parser.add_argument(
+        "--warm-up",
+        type=float,
+        help=f"minutes that the verdict does not look at (default {WARM_UP:g}, half of all at most)",
+    )
     parser.add_argument("--rate", type=float, help=f"operations a second (default: a {SHARE}rd of what is possible)")
     parser.add_argument("--every", type=float, default=SLICE, help=f"seconds between readings (default {SLICE:g})")
     chosen = parser.parse_args(arguments)
@@ -278,7 +288,7 @@ def _soaked(deployment: Deployment, web: Web, observer: Observer, chosen: argpar
     failures.update(connections.failures)
     failures.update(visits.failures)
     print(f"{total.operations} operations, {connections.done} connections, {visits.done} visits; {total.rate:.0f}/s")
-    return _judged(observer, failures, deployment, 60 * (chosen.warm_up or chosen.minutes / 4))
+    return _judged(observer, failures, deployment, 60 * (chosen.warm_up or min(WARM_UP, chosen.minutes / 2)))
 
 
 def _judged(observer: Observer, failures: Counter[str], deployment: Deployment, warm_up: float) -> int:
@@ -287,8 +297,10 @@ def _judged(observer: Observer, failures: Counter[str], deployment: Deployment, 
         its, words = one.verdict(warm_up)
         flat = flat and its
         print(words)
-    if "Traceback" in deployment.logs():
-        failures["tracebacks in the logs"] = deployment.logs().count("Traceback")
+    _, *tracebacks = deployment.logs().split("Traceback (most recent call last)")
+    if tracebacks:
+        failures["tracebacks in the logs"] = len(tracebacks)
+        print("the first one:", tracebacks[0][:SHOWN])
     print("nothing has failed" if not failures else f"FAILED: {dict(failures)}")
     print("flat" if flat else "SOMETHING GROWS")
     return 0 if flat and not failures else 1
