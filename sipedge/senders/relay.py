@@ -92,6 +92,14 @@ class Branch:
         "A provisional answer has come."
         self.cancelled = False
 
+    def settle(self, answer: Answer) -> None:
+        """Its final answer is there; nothing is left to cancel.
+
+        The transaction knows the branch: a circle would stay until garbage is collected, which is rare here.
+        """
+        self.answer.set_result(answer)
+        self.transaction = None
+
     def end(self) -> None:
         """Nobody waits for its answer any more."""
         if not self.answer.done():
@@ -151,6 +159,10 @@ class Fork:
         self._over = True
         self._give_up()
         return Answer(487) if self._taken_back else _best(answers)
+
+    def forget(self) -> None:
+        """It has run; its copies know it, and need not be known any more."""
+        self._branches.clear()
 
     def cancel(self) -> None:
         """The caller has given up (RFC 3261 16.10), and hears of it soon, even when those who ring say nothing."""
@@ -290,6 +302,7 @@ class Relay:
         try:
             return await fork.run(targets)
         finally:
+            fork.forget()
             if server is not None:
                 self._calls.pop(server.key, None)
 
@@ -320,7 +333,7 @@ class Relay:
         elif not branch.answer.done():
             if response.status == 503 and branch.hop is not None:
                 self._edge.locator.failed(branch.hop)
-            branch.answer.set_result(Answer(response.status, response))
+            branch.settle(Answer(response.status, response))
         else:
             branch.fork.answered_again(response)
 
@@ -330,7 +343,7 @@ class Relay:
         if branch is not None and not branch.answer.done():
             if branch.hop is not None:
                 self._edge.locator.failed(branch.hop)
-            branch.answer.set_result(Answer(status if status == 408 else UNREACHABLE))
+            branch.settle(Answer(status if status == 408 else UNREACHABLE))
 
 
 def _kept_here(edge: "Edge", request: Request, name: str, value: str) -> bool:
