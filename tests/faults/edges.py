@@ -59,12 +59,12 @@ class Edges:
     "Where clients speak from."
 
     def __init__(self, deployment: Deployment, number: int, **first: str) -> None:
-        """`first`: more variables of the first one's environment."""
+        """`number`: 0 where each is started with variables of its own; `first`: more variables of the first one's."""
         self.deployment = deployment
         self.ports = {one: free_port() for one in range(1, number + 1)}
         self.processes: dict[int, subprocess.Popen[bytes]] = {}
         self._clients = ExitStack()
-        with ThreadPoolExecutor(number) as starting:
+        with ThreadPoolExecutor(max(1, number)) as starting:
             list(starting.map(lambda one: self.start(one, **(first if one == 1 else {})), self.ports))
 
     def address(self, number: int) -> tuple[str, int]:
