@@ -177,8 +177,9 @@ class Hints:
     async def _reload(self, persona_ids: list[int], bound: Collection[int]) -> None:
         """Read these users' states anew, where they are held here, and the contacts of those who are `bound`."""
         edge = self._edge
-        if bound:
-            await edge.reload_bindings(*bound)
+        known = list(bound)
+        for start in range(0, len(known), store.LOADED_AT_ONCE):  # those of many users change while they are read
+            await edge.reload_bindings(*known[start : start + store.LOADED_AT_ONCE])
         persona_ids = [id for id in persona_ids if edge.personas.concerns(id)]
         if persona_ids:
             await edge.personas.reload(persona_ids)
