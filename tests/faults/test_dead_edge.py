@@ -127,12 +127,14 @@ def test_an_edge_that_was_stopped_for_longer_than_its_lease_tells_nobody_anythin
 
 def test_an_edge_that_is_back_within_its_lease_keeps_its_watchers(edges: Edges) -> None:
     """R-NTF-05: nobody takes anything from it meanwhile; nor later."""
+    edges.kill(1)
+    edges.start(1, CUPS_LEASE_SECONDS="60")  # longer than a busy machine takes to start it again
     presentity, watcher = edges.roamer("u0", 2), edges.roamer("u1", 1)
     tag = presentity.publish(pidf(presentity.aor, activity="busy")).get("SIP-ETag")
     watch = watcher.subscribe(presentity.aor)
     watch.sees("<rpid:busy/>")
     edges.kill(1)
-    edges.start(1)
+    edges.start(1, CUPS_LEASE_SECONDS="60")
     presentity.publish(pidf(presentity.aor, activity="away"), tag=tag)
     watch.sees("<rpid:away/>")
     time.sleep(2 * LEASE)
