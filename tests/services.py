@@ -71,12 +71,16 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what uses the database, so that a second run can select it; what names both databases needs no second."""
+    """Mark what uses the database, so that a second run can select it; what names both databases needs no second.
+
+    What starts processes comes first: it takes longest, and at the end of a run nothing would be left to do beside it.
+    """
     fixtures = {"db", "transactional_db", "django_db_setup", "deployment", "running"}
     for item in items:
         both = "deployment" in getattr(getattr(item, "callspec", None), "params", ())
         if not both and (fixtures & set(getattr(item, "fixturenames", ())) or item.get_closest_marker("django_db")):
             item.add_marker(pytest.mark.database)
+    items.sort(key=lambda item: item.get_closest_marker("system") is None)
 
 
 def _own_ports() -> Iterator[int]:
