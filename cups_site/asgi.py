@@ -4,6 +4,7 @@ from cups_site import starting
 
 starting.configure()
 
+from asgiref.sync import SyncToAsync
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
@@ -21,8 +22,9 @@ application = ProtocolTypeRouter({"http": http, "websocket": counted(AuthMiddlew
 
 
 def _hang_up(**_: object) -> None:
-    """Each request has a thread of its own: a connection that it kept would stay behind when the thread is gone."""
-    connections.close_all()
+    """Of a request with a thread of its own: a connection that it kept would stay behind when the thread is gone."""
+    if SyncToAsync.thread_sensitive_context.get(None) is not None:
+        connections.close_all()
 
 
 request_finished.connect(_hang_up)
