@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PROVISIONED = f"""
 domains: [{DOMAIN}, example.org]
 users:
-  - {{pattern: "u{{n}}", first: 0, count: 700, domain: {DOMAIN}, password: {PASSWORD}}}
+  - {{pattern: "u{{n}}", first: 0, count: 1500, domain: {DOMAIN}, password: {PASSWORD}}}
   - {{uri: "xten3@{DOMAIN}", password: {PASSWORD}}}
   - {{uri: "xten4@{DOMAIN}", password: {PASSWORD}}}
   - {{uri: "ippm4@{DOMAIN}", password: {PASSWORD}}}

@@ -11,14 +11,15 @@ from tests.system import Deployment, deployed
 
 @pytest.fixture(scope="session")
 def running() -> Iterator[Deployment]:
-    """An edge with users u0 to u699 and the guide's cast."""
+    """An edge with users u0 to u1499 and the guide's cast."""
     with deployed() as deployment:
         deployment.start_edge()
         yield deployment
         assert "Traceback" not in deployment.logs()
 
 
-_numbers = count()
+_numbers = count(700)
+"Of users whom no test names."
 
 
 @pytest.fixture

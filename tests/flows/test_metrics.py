@@ -131,7 +131,7 @@ def test_web_and_worker_tell_theirs(deployment: Deployment) -> None:
     found = numbers(scrape(f"{web}/metrics", TOKEN))
     assert found[key("cups_web_requests_total", view="healthz", method="GET", code="200")] == 1
     assert found[key("cups_web_requests_total", view="metrics", method="GET", code="403")] == 1
-    assert found[key("cups_users")] == 704
+    assert found[key("cups_users")] == 1504
     deployment.start_worker()
     worker = f"http://127.0.0.1:{port}/metrics"
     wait_until(lambda: listens(port), "the worker's address, which opens beside its start")
