@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 LATER = frozenset({408, 480, 486, 491})
 "Answers after which a message waits for the next REGISTER; one that is refused for good does not hold up others."
 
+AT_ONCE = 100
+"Users whose kept messages are read in one statement: with as many as each may have, some megabytes."
+
 log = structlog.get_logger(__name__)
 
 
@@ -37,6 +40,9 @@ class OfflineMessages:
         self._kept: set[int] = set()
         "Users who have messages that this edge has kept, or could not deliver."
         self._delivering: set[int] = set()
+        self._waiting: list[int] = []
+        "Those of them whose messages have not been read."
+        self._looking = False
 
     async def keep(self, request: Request, sender: Aor, recipient: PersonaFacts) -> bool:
         """Keep a message; False when the recipient has too many already."""
@@ -65,12 +71,39 @@ class OfflineMessages:
         fresh = {row.id for row in after} - {row.id for row in before}
         if after and (fresh or persona_id in self._kept) and persona_id not in self._delivering:
             self._delivering.add(persona_id)
-            self._edge.background(self._deliver(persona_id))
+            self._waiting.append(persona_id)
+            if not self._looking:
+                self._looking = True
+                self._edge.background(self._look())
 
-    async def _deliver(self, persona_id: int) -> None:
+    async def _look(self) -> None:
+        """Read what is kept for those who have registered: together for all who come while others are read."""
+        try:
+            while self._waiting:
+                ids, self._waiting = self._waiting[:AT_ONCE], self._waiting[AT_ONCE:]
+                await self._look_for(ids)
+        finally:
+            self._looking = False
+
+    async def _look_for(self, ids: list[int]) -> None:
         edge = self._edge
         try:
-            for row in await edge.read(_load, persona_id, edge.now()):
+            found = await edge.read(_load, ids, edge.now())
+        except DomainError:  # the database is away: at the next REGISTER
+            self._kept.update(ids)
+            self._delivering.difference_update(ids)
+            return
+        for persona_id in ids:
+            if persona_id in found:
+                edge.background(self._deliver(persona_id, found[persona_id]))
+            else:
+                self._kept.discard(persona_id)
+                self._delivering.discard(persona_id)
+
+    async def _deliver(self, persona_id: int, rows: Sequence[MessageRow]) -> None:
+        edge = self._edge
+        try:
+            for row in rows:
                 request = _request(row)
                 targets = of_bindings(edge.registrar.of(persona_id, edge.now()), request.uri)
                 answer = await edge.relay.fork(request, targets, sender=Aor(row.sender))
@@ -82,7 +115,7 @@ class OfflineMessages:
                 await edge.commit(Plan(persona_id, (Remove(MESSAGE, row.id, row.version),)))
             self._kept.discard(persona_id)
         except DomainError:
-            self._kept.add(persona_id)  # the database is away: at the next REGISTER
+            self._kept.add(persona_id)
         finally:
             self._delivering.discard(persona_id)
 
@@ -109,6 +142,10 @@ def _count(persona_id: int) -> int:
     return StoredMessage.objects.filter(persona_id=persona_id).count()
 
 
-def _load(persona_id: int, now: object) -> list[MessageRow]:
-    rows = StoredMessage.objects.filter(persona_id=persona_id, expires_at__gt=now).order_by("created_at", "id")
-    return [row._replace(body=bytes(row.body)) for row in map(MessageRow._make, rows.values_list(*MessageRow._fields))]
+def _load(persona_ids: Sequence[int], now: object) -> dict[int, list[MessageRow]]:
+    """What is kept for these users, the oldest first; those for whom nothing is are not there."""
+    rows = StoredMessage.objects.filter(persona_id__in=persona_ids, expires_at__gt=now).order_by("created_at", "id")
+    found: dict[int, list[MessageRow]] = {}
+    for row in map(MessageRow._make, rows.values_list(*MessageRow._fields)):
+        found.setdefault(row.persona_id, []).append(row._replace(body=bytes(row.body)))
+    return found
