@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from sipedge.sip.message import Request
+from tests.faults.load import PATIENCE
 from tests.phone import DOMAIN
 from tests.waiting import wait_until
 
@@ -16,9 +17,6 @@ ROOM = 4 << 20
 
 AT_ONCE = 100
 "Subscriptions that are on their way at a time."
-
-PATIENCE = 120.0
-"Seconds for one step of a busy machine."
 
 _ECHOED = re.compile(rb"^(?:Via|From|To|Call-ID|CSeq): [^\r\n]*\r\n", re.MULTILINE)
 _CALL_ID = re.compile(rb"^Call-ID: ([^\r\n]*)\r\n", re.MULTILINE)

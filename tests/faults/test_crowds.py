@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from tests.faults.crowd import PATIENCE, Crowd
-from tests.faults.load import Load, Publisher, Recovery
+from tests.faults.crowd import Crowd
+from tests.faults.load import PATIENCE, Load, Publisher, Recovery, token
 from tests.metrics.catalogue import key, numbers
 from tests.phone import DOMAIN, Phone
 from tests.services import free_port
@@ -78,7 +78,7 @@ def silence(scene: Scene, crowd: Crowd) -> None:
     for _ in range(3):
         for one, watch in zip((popular, beside), watches, strict=True):
             assert one.step(patience=PATIENCE) == 200
-            watch.sees(f'"t{one.last}"')
+            watch.sees(token(one.last))
     recovery.over()
     scene.is_bounded(2 * SILENT)
     for one in crowd.seen.values():
@@ -124,7 +124,7 @@ def test_a_flood_of_changes_of_one_user(scene: Scene) -> None:
             flood.stop(), beside.stop()
         assert set(flood.answers) == set(beside.answers) == {200}
         recovery = Recovery(f"{flood.answers[200] / FLOOD:.0f} changes a second of one user")
-        crowd.all_see(*(f'"t{one.last}"' for one in flooding))
+        crowd.all_see(*(token(one.last) for one in flooding))
         recovery.over()
         changes = flood.answers[200]
         assert all(len(one.cseqs) <= changes + 1 for one in crowd.seen.values())

@@ -21,7 +21,7 @@ def test_ten_seconds_without_the_database(postgresql_server: PostgreSQL, how: st
     server = postgresql_server
     with deployed(server=server.url) as deployment:
         deployment.start_edge()
-        publishers = [Publisher(deployment.peer(f"u{number}"), afresh=True) for number in range(4)]
+        publishers = [Publisher(deployment.peer(f"u{number}")) for number in range(4)]
         watcher = deployment.peer("ippm4")
         watches = {one: watcher.subscribe(one.phone.aor) for one in publishers}
         load = Load(publishers, patience=60)

@@ -30,7 +30,7 @@ class Scene:
         self.server, self.relay, self.deployment = server, relay, deployment
         deployment.start_edge()
         self.web = Web(deployment.start_web())
-        self.publishers = [Publisher(deployment.peer(f"u{number}"), afresh=True) for number in range(4)]
+        self.publishers = [Publisher(deployment.peer(f"u{number}")) for number in range(4)]
         self.watcher = deployment.peer("ippm4")
         self.watches = {one: self.watcher.subscribe(one.phone.aor) for one in self.publishers}
 

@@ -38,7 +38,7 @@ def test_no_room_for_changes(server: PostgreSQL) -> None:
     with deployed(server=server.url) as deployment:
         deployment.start_edge()
         web: Web = integrator(deployment)
-        publishers = [Publisher(deployment.peer(f"u{number}"), afresh=True, extra=NOTE) for number in range(4)]
+        publishers = [Publisher(deployment.peer(f"u{number}"), extra=NOTE) for number in range(4)]
         watcher = deployment.peer("ippm4")
         watches = {one: [watcher.subscribe(one.phone.aor)] for one in publishers}
         steady = deployment.peer("u20")

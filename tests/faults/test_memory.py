@@ -11,7 +11,7 @@ import pytest
 from cups_site.launcher.supervisor import Child, Supervisor
 from sipedge.exhaustion import STATUS
 from tests.faults.crowd import Crowd
-from tests.faults.load import PATIENCE, Load, Publisher, Recovery, holds
+from tests.faults.load import PATIENCE, Load, Publisher, Recovery, holds, token
 from tests.phone import DOMAIN
 from tests.system import ROOT, Deployment, deployed
 
@@ -60,7 +60,7 @@ def deployment() -> Iterator[Deployment]:
 def test_an_edge_without_memory_ends_and_is_back(deployment: Deployment, capfd: pytest.CaptureFixture[str]) -> None:
     """D-11, R-PUB-29, R-NTF-05, DESIGN 11: as after kill -9, what was acknowledged is there, and watchers go on."""
     edge = Supervised(deployment)
-    publishers = [Publisher(deployment.peer(f"u{number}"), afresh=True) for number in range(4)]
+    publishers = [Publisher(deployment.peer(f"u{number}")) for number in range(4)]
     watcher = deployment.peer("ippm4")
     watches = {one: [watcher.subscribe(one.phone.aor)] for one in publishers}
     load = Load(publishers, patience=5)
@@ -80,7 +80,7 @@ def test_an_edge_without_memory_ends_and_is_back(deployment: Deployment, capfd: 
             holds(deployment, publishers, watches.__getitem__, deployment.peer("u10"))
             late = Publisher(deployment.peer("u50"))
             late.succeeds()
-            crowd.all_see(f'"t{late.last}"')
+            crowd.all_see(token(late.last))
     finally:
         load.stop()
         edge.stop()

@@ -9,9 +9,9 @@ import pytest
 
 from sipedge.draining import DRAINED
 from tests.faults.edges import LEASE, Edges
+from tests.faults.load import figure, newest
 from tests.faults.network import Network, needs_namespaces
-from tests.faults.scene import Scene, figure, scene
-from tests.faults.wandering import newest
+from tests.faults.scene import Scene, scene
 from tests.services import PostgreSQL, valkey
 from tests.system import PROVISIONED, Deployment, deployed
 
@@ -85,16 +85,16 @@ def cut_off(estate: Estate, play: Scene, number: int, seconds: float, *crashed: 
     play.nobody_at(number, *crashed)
     figure(f"lease of {LEASE} s: all watchers of a cut off edge hear from others after", time.monotonic() - begun)
     before = [len(phone.said) for phone in play.phones]
-    play.crowd.goes_on(3)
+    play.load.goes_on(3)
     time.sleep(seconds)
-    known = [one.acknowledged for one in play.crowd.wanderers]
+    known = [one.last for one in play.load.publishers]
     begun = time.monotonic()
     machine.put_back()
     fresh = play.newcomers([number])
     figure("it takes subscriptions again after", time.monotonic() - begun)
     for watch, acknowledged in zip(fresh, known, strict=True):
         assert newest(watch.heard(1)) >= acknowledged, "what was acknowledged while it was away"
-    play.crowd.goes_on(3)
+    play.load.goes_on(3)
     for phone, heard in zip(play.phones, before, strict=False):
         assert estate.address(number)[0] not in {said.host for said in phone.said[heard:]}
 
@@ -110,14 +110,14 @@ def test_an_edge_crashes_another_is_cut_off_and_the_last_one_is_drained(estate: 
         estate.workers["worker-1"].kill()
         play.ran_out("u50", 3)
         cut_off(estate, play, 2, 0.0, 1)
-        figure("publishers of a dead or cut off edge have a 200 elsewhere after", play.crowd.resumed(fault))
+        figure("publishers of a dead or cut off edge have a 200 elsewhere after", play.load.resumed(fault))
         estate.start(1)
         begun = time.monotonic()
         estate.deployment.manage("drain", "edge-3")
         play.nobody_at(3)
         figure("drained, and all watchers handed over after", time.monotonic() - begun)
         assert estate.processes[3].wait(60) == DRAINED
-        play.crowd.stop()
+        play.load.stop()
         play.newcomers([1, 2])
         play.end()
         play.swept("u50")
@@ -135,7 +135,7 @@ def test_edges_and_workers_come_and_go(estate: Estate) -> None:
             estate.network[f"edge-{number}"].pull()
             time.sleep(LEASE / 3)
             estate.network[f"edge-{number}"].put_back()
-            play.crowd.goes_on(3)
+            play.load.goes_on(3)
             assert len(play.at(number)) == kept, "nobody has taken anything within its lease"
         for number, seconds in zip(estate.ports, (0.0, *OUTAGES), strict=True):
             cut_off(estate, play, number, seconds)

@@ -5,7 +5,8 @@ import time
 import pytest
 
 from tests.faults.edges import Edges
-from tests.faults.scene import figure, scene
+from tests.faults.load import figure
+from tests.faults.scene import scene
 from tests.services import PostgreSQL, valkey
 from tests.system import deployed
 
@@ -25,12 +26,12 @@ def test_each_edge_in_turn(postgresql_server: PostgreSQL) -> None:
                     play.nobody_at(number)
                     assert edges.processes[number].wait(60) == 0, "who supervises it starts it again"
                     figure("drained, and all watchers handed over after", time.monotonic() - begun)
-                    play.crowd.goes_on(3)
+                    play.load.goes_on(3)
                     edges.start(number)
                     play.newcomers([number])
-                    play.crowd.goes_on(3)
-                figure("longest that a change has waited for its 200", play.crowd.longest)
-                assert all(one.began == 1 for one in play.crowd.wanderers), "an entity tag lasts through all of it"
+                    play.load.goes_on(3)
+                figure("longest that a change has waited for its 200", play.load.longest)
+                assert all(one.began == 1 for one in play.load.publishers), "an entity tag lasts through all of it"
                 play.end()
         finally:
             edges.close()
